@@ -13,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as PilImage
 
-Field = npt.NDArray[np.float32]
+Field = npt.NDArray[np.floating]
+"""Values per pixel, (S, S) or (S, S, 3)."""
+
 _Texture = Callable[[Field, Field, np.random.Generator, int], Field]
 
 
@@ -33,7 +35,8 @@ def field(name: str, rng: np.random.Generator, side: int) -> Field:
 
 def _soft(distance: Field, side: int) -> Field:
     """1 where `distance` (fractions of the side) is positive, with an edge one pixel wide."""
-    return np.clip(distance * side + 0.5, 0, 1)
+    edge: Field = np.clip(distance * side + 0.5, 0, 1)
+    return edge
 
 
 def _shift(rng: np.random.Generator) -> tuple[float, float]:
@@ -63,13 +66,14 @@ def _dotted(x: Field, y: Field, rng: np.random.Generator, side: int) -> Field:
 def _checkered(x: Field, y: Field, rng: np.random.Generator, side: int) -> Field:
     period = float(rng.uniform(0.3, 0.42))
     u, v = _shift(rng)
-    wave = np.sin(2 * np.pi * (x / period + u)) * np.sin(2 * np.pi * (y / period + v))
+    wave: Field = np.sin(2 * np.pi * (x / period + u)) * np.sin(2 * np.pi * (y / period + v))
     return 0.5 + wave * (side * period / 6)
 
 
 def _shaded(x: Field, y: Field, rng: np.random.Generator, side: int) -> Field:
     angle = float(rng.uniform(0, 2 * np.pi))
-    return 0.5 + 1.1 * ((x - 0.5) * np.cos(angle) + (y - 0.5) * np.sin(angle))
+    slope: Field = (x - 0.5) * np.cos(angle) + (y - 0.5) * np.sin(angle)
+    return 0.5 + 1.1 * slope
 
 
 def _brick(x: Field, y: Field, rng: np.random.Generator, side: int) -> Field:
@@ -86,7 +90,8 @@ def _wavy(x: Field, y: Field, rng: np.random.Generator, side: int) -> Field:
     period = float(rng.uniform(0.14, 0.19))
     u, v = _shift(rng)
     bend = 0.045 * np.sin(2 * np.pi * (x / float(rng.uniform(0.34, 0.5)) + u))
-    return 0.5 + 0.75 * np.sin(2 * np.pi * ((y + bend) / period + v))
+    wave: Field = np.sin(2 * np.pi * ((y + bend) / period + v))
+    return 0.5 + 0.75 * wave
 
 
 def _grainy(x: Field, y: Field, rng: np.random.Generator, side: int) -> Field:

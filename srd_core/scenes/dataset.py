@@ -33,7 +33,10 @@ class SceneSample:
 
 
 def generate(count: int, *, seed: int, side: int = 64, domain: Domain = "scenes", prefix: str = "scene") -> Iterator[SceneSample]:
-    """`count` scenes; keys are `prefix` and six digits. Graph, captions and pixels have streams of their own, so `side` changes pixels only."""
+    """Yield `count` scenes; keys are `prefix` and six digits.
+
+    Graph, captions and pixels have streams of their own, so `side` changes pixels only.
+    """
     for number in range(count):
         scene = sample_scene(generator(seed, "scene", domain, number), domain)
         captions = tell(scene, generator(seed, "captions", domain, number))

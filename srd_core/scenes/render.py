@@ -1,4 +1,7 @@
-"""From a scene to pixels, in one of two looks. Ground and shapes are antialiased; all randomness (tones, texture phase) is from the given generator."""
+"""From a scene to pixels, in one of two looks.
+
+Ground and shapes are antialiased; all randomness (tones, texture phase) is from the given generator.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +20,15 @@ _PENCIL = np.array([118, 118, 122], dtype=np.float32)
 
 
 def render(scene: Scene, rng: np.random.Generator, side: int) -> Image:
-    """The scene as an RGB image (S, S, 3) uint8."""
+    """Draw the scene as an RGB image (S, S, 3) uint8."""
     pixels = _paint(scene, rng, side) if scene.domain == "scenes" else _sketch(scene, rng, side)
-    return np.clip(pixels + 0.5, 0, 255).astype(np.uint8)
+    image: Image = np.clip(pixels + 0.5, 0, 255).astype(np.uint8)
+    return image
 
 
 def _paint(scene: Scene, rng: np.random.Generator, side: int) -> Field:
     """Solid shapes with a darker rim and a little light from above, on a texture of two close, muted tones."""
-    pixels = _mix(*_tones(rng), field(scene.background, rng, side))
+    pixels: Field = _mix(*_tones(rng), field(scene.background, rng, side))
     light = 1.12 - 0.24 * axes(side)[1]
     for thing in scene.things:
         whole, body = masks(thing, side, rim=0.014)
@@ -37,7 +41,7 @@ def _paint(scene: Scene, rng: np.random.Generator, side: int) -> Field:
 def _sketch(scene: Scene, rng: np.random.Generator, side: int) -> Field:
     """Coloured outlines with grey hatching inside, on paper whose texture is drawn in faint pencil."""
     fibres = field("grainy", rng, side)
-    pixels = _PAPER - 9 * fibres[..., None]
+    pixels: Field = _PAPER - 9 * fibres[..., None]
     ground = field(scene.background, rng, side)
     pixels = _over(pixels, _PENCIL, 0.34 * ground)
     x, y = axes(side)

@@ -11,7 +11,7 @@ from PIL import ImageDraw
 
 from srd_core.scenes.world import Thing
 
-Mask = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.floating]
 _SUPERSAMPLE = 4
 _HOLE = 0.52
 
@@ -35,7 +35,7 @@ def _mask(thing: Thing, side: int, scale: float, hole: float) -> Mask:
 def _placed(thing: Thing, side: int, scale: float) -> list[float]:
     cos, sin = np.cos(thing.turn), np.sin(thing.turn)
     points = outline(thing.shape) * (thing.radius * scale) @ np.array([[cos, sin], [-sin, cos]])
-    flat: list[float] = ((points + (thing.x, thing.y)) * (side * _SUPERSAMPLE) - 0.5).ravel().tolist()
+    flat: list[float] = ((points + np.array([thing.x, thing.y])) * (side * _SUPERSAMPLE) - 0.5).ravel().tolist()
     return flat
 
 
@@ -51,7 +51,7 @@ def outline(shape: str) -> npt.NDArray[np.float64]:
         return np.stack([x, y - 2.5], axis=1) / 16
     if shape == "moon":
         inside = _arc(2 * np.pi - 0.95, 0.95, 0.82)
-        return np.concatenate([_arc(0.7, 2 * np.pi - 0.7, 1.0), inside + (0.765 - 0.477, 0.0)])
+        return np.concatenate([_arc(0.7, 2 * np.pi - 0.7, 1.0), inside + np.array([0.288, 0.0])])
     if shape == "star":
         angle = np.arange(10) * np.pi / 5 - np.pi / 2
         reach = np.where(np.arange(10) % 2 == 0, 1.1, 0.46)
