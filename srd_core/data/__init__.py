@@ -1,0 +1,1 @@
+"""Samples, strict shard reader, deterministic writer, safe image codec, decisions and manifests."""

@@ -1,0 +1,111 @@
+"""Pixels from untrusted bytes, and back to bytes: JPEG, PNG and WebP by content, size checked before a pixel is decoded.
+
+What comes out is pixels alone: metadata, colour profiles and further frames are dropped, transparency is dropped without blending, and the
+EXIF orientation is ignored (as most training loaders do), so that masks and models see the same geometry. Limits on memory and time of a
+decoding process belong to its owner.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+
+import numpy as np
+from PIL import Image as Pillow
+from PIL import UnidentifiedImageError
+
+from srd_core.data.limits import Limits
+from srd_core.data.samples import Image
+
+FORMATS = ("JPEG", "PNG", "WEBP")
+_BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    OverflowError,
+    EOFError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+)
+"""What Pillow's parsers raise on damaged bytes."""
+
+
+class ImageError(ValueError):
+    """Bytes that are not a usable image. `reason`: `corrupt-image`, `unsupported-image` or `too-many-pixels`."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(reason, detail)
+        self.reason, self.detail = reason, detail
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.detail}"
+
+
+def decode(data: bytes, limits: Limits | None = None) -> Image:
+    """All pixels as RGB, (H, W, 3) uint8. Raises ImageError."""
+    return _pixels(_open(data, limits or Limits()), None)
+
+
+def decode_canvas(data: bytes, side: int, limits: Limits | None = None) -> Image:
+    """The whole image squashed to (side, side, 3) with bicubic interpolation; the aspect ratio is not kept.
+
+    A JPEG of at least twice the side is decoded at 1/2, 1/4 or 1/8 of its size (never below the side): several times faster,
+    and within a few grey values of the full decode.
+    """
+    return _pixels(_open(data, limits or Limits()), side)
+
+
+def squash(image: Image, side: int) -> Image:
+    """A decoded image (H, W, 3) as (side, side, 3), bicubic. Not bit-equal to `decode_canvas` where that decodes a JPEG small."""
+    return np.asarray(Pillow.fromarray(image).resize((side, side), Pillow.Resampling.BICUBIC))
+
+
+def encode(image: Image, suffix: str, quality: int = 90) -> bytes:
+    """RGB pixels (H, W, 3) as bytes of the format that `suffix` names; PNG is lossless, JPEG and WebP use `quality` (1–100).
+
+    The same pixels give the same bytes with the same Pillow. Raises ValueError for another suffix.
+    """
+    target = io.BytesIO()
+    kind = suffix.lower()
+    picture = Pillow.fromarray(image)
+    if kind in ("jpg", "jpeg"):
+        picture.save(target, "JPEG", quality=quality)
+    elif kind == "png":
+        picture.save(target, "PNG", compress_level=3)
+    elif kind == "webp":
+        picture.save(target, "WEBP", quality=quality, method=2)
+    else:
+        raise ValueError(f"no image format for suffix {suffix!r}; use jpg, jpeg, png or webp")
+    return target.getvalue()
+
+
+def _open(data: bytes, limits: Limits) -> Pillow.Image:
+    try:
+        picture = Pillow.open(io.BytesIO(data), formats=FORMATS)
+    except UnidentifiedImageError as error:
+        raise ImageError("unsupported-image", "the content is not JPEG, PNG or WebP") from error
+    except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning) as error:
+        raise ImageError("too-many-pixels", str(error)) from error
+    except _BROKEN as error:
+        raise ImageError("corrupt-image", f"the header cannot be read: {error}"[:200]) from error
+    width, height = picture.size
+    if width * height > limits.max_pixels:
+        raise ImageError("too-many-pixels", f"{width} x {height} pixels; the limit is {limits.max_pixels}")
+    return picture
+
+
+def _pixels(picture: Pillow.Image, side: int | None) -> Image:
+    try:
+        if side is not None:
+            picture.draft("RGB", (side, side))
+        rgb = picture.convert("RGB")
+    except _BROKEN as error:
+        raise ImageError("corrupt-image", f"the pixels cannot be decoded: {error}"[:200]) from error
+    if side is not None:
+        rgb = rgb.resize((side, side), Pillow.Resampling.BICUBIC)
+    return np.array(rgb)

@@ -1,0 +1,162 @@
+"""Samples out of a WebDataset shard and back: streaming, one sample in memory, every oddity a `Reject` with a stable reason.
+
+A sample is a run of members with the same key (the name up to the first dot of its last part): one image, captions in `.txt`, `.json` or
+both, and nothing else but a few small plain companions. A sample with any other member is refused whole: dropping the member silently would
+change the data, and carrying it would hand a pickle to the next loader. Pixels are not looked at here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from srd_core.data import captions
+from srd_core.data.captions import CaptionError
+from srd_core.data.limits import Limits
+from srd_core.data.samples import Reject, Sample
+from srd_core.data.tar import Member, TarError, TarWriter, iter_members
+
+IMAGE_SUFFIXES = frozenset({"jpg", "jpeg", "png", "webp"})
+CARRIED_SUFFIXES = frozenset({"cls", "id", "index", "key", "url", "meta.json"})
+"""Companions that are plain text by convention; their bytes pass through unread."""
+EXECUTABLE_SUFFIXES = frozenset({"bin", "ckpt", "dill", "joblib", "npy", "npz", "pickle", "pkl", "pt", "pth", "py", "pyd", "sav", "so"})
+"""Formats that ordinary loaders unpickle or run; they only get a more telling reason than other unknown members."""
+
+
+@dataclass(slots=True)
+class _Group:
+    """Members that share a key, as they come."""
+
+    key: str
+    members: dict[str, bytes] = field(default_factory=dict)
+    stored: dict[str, str] = field(default_factory=dict)
+    problem: tuple[str, str] | None = None
+
+    def add(self, suffix: str, data: bytes, limits: Limits) -> None:
+        lowered = suffix.lower()
+        if self.problem is not None:
+            return
+        if lowered in self.members:
+            self.problem = ("duplicate-member", f".{suffix} appears twice")
+        elif len(self.members) >= limits.max_sample_members:
+            self.problem = ("too-large", f"more than {limits.max_sample_members} members")
+        elif lowered not in IMAGE_SUFFIXES | CARRIED_SUFFIXES | {"txt", "json"}:
+            kind = "executable-member" if lowered.rsplit(".", 1)[-1] in EXECUTABLE_SUFFIXES else "unknown-member"
+            self.problem = (kind, f"{'.' + suffix[:40] if suffix else 'a member without suffix'} is not a member that is carried")
+        else:
+            self.members[lowered] = data
+            self.stored[lowered] = suffix
+
+
+def _split(name: str) -> tuple[str, str]:
+    """(key, suffix) by the WebDataset convention; the key of a name that begins with a dot is the whole name."""
+    folder, slash, base = name.rpartition("/")
+    stem, _, suffix = base.partition(".")
+    return (f"{folder}{slash}{stem}", suffix) if stem else (name, "")
+
+
+def _groups(members: Iterable[Member], limits: Limits) -> Iterator[_Group | TarError]:
+    """Runs of members with one key; a broken archive ends with its error."""
+    group: _Group | None = None
+    broken: TarError | None = None
+    try:
+        for member in members:
+            key, suffix = _split(member.name)
+            if group is None or group.key != key:
+                if group is not None:
+                    yield group
+                group = _Group(key)
+            group.add(suffix, member.data, limits)
+    except TarError as error:
+        broken = error
+    if group is not None:
+        yield group
+    if broken is not None:
+        yield broken
+
+
+def _sample(shard: str, group: _Group, limits: Limits) -> Sample | Reject:
+    """The group as a sample, or why not. The caption is read even then, to count the pairs."""
+    problem, pairs = group.problem, 1
+    found: tuple[str, ...] = ()
+    record: dict[str, object] | None = None
+    images = [suffix for suffix in group.members if suffix in IMAGE_SUFFIXES]
+    if problem is None and len(images) != 1:
+        problem = ("no-image", "no image member") if not images else ("duplicate-member", f"{len(images)} images")
+    try:
+        found, record = captions.parse(group.members.get("txt"), group.members.get("json"), limits)
+        pairs = len(found)
+    except CaptionError as error:
+        problem = problem or (error.reason, error.detail)
+        pairs = error.pairs
+    if problem is not None:
+        return Reject(shard, group.key, *problem, pairs=pairs)
+    carried = {suffix: data for suffix, data in group.members.items() if suffix in CARRIED_SUFFIXES}
+    if record is not None and "txt" in group.members:
+        carried["txt"] = group.members["txt"]
+    return Sample(shard, group.key, group.members[images[0]], group.stored[images[0]], found, record, carried)
+
+
+def read_shard(stream: BinaryIO, shard: str, limits: Limits | None = None) -> Iterator[Sample | Reject]:
+    """Samples and rejects of one shard, in order, each key once.
+
+    A key that comes again after another one becomes a Reject named `KEY//2`, `KEY//3`, … (no member can have such a name).
+    An archive that breaks gives its good prefix, then one Reject with key "" and a reason that ends in `-shard`, such as `truncated-shard`;
+    the last sample before the break is kept if it is complete by itself. Only errors of `stream` itself are raised.
+
+    Args:
+        stream: the tar bytes; read once, from here to the end.
+        shard: name used in pair ids, the file name without `.tar`.
+        limits: what is refused as too large.
+    """
+    limits = limits or Limits()
+    seen: set[bytes] = set()
+    repeats: dict[str, int] = {}
+    for number, group in enumerate(_groups(iter_members(stream, limits), limits)):
+        if isinstance(group, TarError):
+            yield Reject(shard, "", f"{group.reason}-shard", group.detail)
+            return
+        if number >= limits.max_samples:
+            yield Reject(shard, "", "too-many-samples-shard", f"more than {limits.max_samples} samples; the rest is not read")
+            return
+        item = _sample(shard, group, limits)
+        mark = hashlib.blake2b(group.key.encode(), digest_size=16).digest()
+        if mark in seen:
+            repeats[group.key] = repeats.get(group.key, 1) + 1
+            pairs = item.pairs if isinstance(item, Reject) else len(item.captions)
+            item = Reject(shard, f"{group.key}//{repeats[group.key]}", "duplicate-key", f"{group.key!a} came before", pairs)
+        seen.add(mark)
+        yield item
+
+
+class ShardWriter:
+    """Writes samples as a deterministic tar: same keys, given order, captions in the members they came from.
+
+    Use it as a context manager; `stream` stays open.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._tar = TarWriter(stream)
+        self.count = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._tar.__exit__(kind, error, trace)
+
+    def write(self, sample: Sample) -> None:
+        """Image, `.txt`, `.json`, then companions. Raises ValueError for several captions and no JSON to hold them."""
+        if not sample.captions or (len(sample.captions) > 1 and (sample.record is None or "captions" not in sample.record)):
+            raise ValueError(f"{sample.shard}/{sample.key} has {len(sample.captions)} captions and no member that holds them")
+        self._tar.write(f"{sample.key}.{sample.suffix}", sample.image)
+        if sample.record is None or "txt" in sample.carried:
+            self._tar.write(f"{sample.key}.txt", sample.captions[0].encode())
+        if sample.record is not None:
+            self._tar.write(f"{sample.key}.json", captions.dump(sample.record, sample.captions))
+        for suffix in sorted(set(sample.carried) - {"txt"}):
+            self._tar.write(f"{sample.key}.{suffix}", sample.carried[suffix])
+        self.count += 1

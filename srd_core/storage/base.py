@@ -1,0 +1,86 @@
+"""One small interface over a folder and an S3 prefix, with the one promise the pipeline needs: a key is written once.
+
+A put creates or finds the same bytes; other bytes under the same key are a `ConflictError` unless the caller says `overwrite`.
+Readers never see half an object. Keys are relative, `/`-separated and cannot leave the root.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from srd_core.errors import ConflictError, StorageError
+
+CHUNK = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """What a listing knows: `key` relative to the root, `size` in bytes, `etag` that changes when the content does (opaque)."""
+
+    key: str
+    size: int
+    etag: str
+
+
+class Storage(Protocol):
+    """A root under which objects live. Every method raises StorageError (TransientStorageError if a retry may help)."""
+
+    @property
+    def uri(self) -> str:
+        """The root, as `open_storage` takes it; without a slash at the end."""
+
+    def list(self, prefix: str = "") -> list[ObjectInfo]:
+        """Objects whose key begins with `prefix` (plain text, not a folder), sorted by key; empty if there are none."""
+
+    def stat(self, key: str) -> ObjectInfo | None:
+        """The object, or None if there is none."""
+
+    def open(self, key: str, etag: str | None = None) -> BinaryIO:
+        """A stream over the content, to be closed. With `etag`, ConflictError if the object is another one by now."""
+
+    def read_bytes(self, key: str) -> bytes:
+        """The whole content."""
+
+    def put_file(self, key: str, path: Path, overwrite: bool = False) -> ObjectInfo:
+        """Store the content of a local file. ConflictError if other bytes are there and `overwrite` is False."""
+
+    def put_bytes(self, key: str, data: bytes, overwrite: bool = False) -> ObjectInfo:
+        """Store `data`, like `put_file`."""
+
+    def digest(self, key: str) -> str:
+        """SHA-256 of the content as read now, in hex."""
+
+    def delete(self, key: str) -> None:
+        """Remove the object; nothing happens if there is none."""
+
+    def fetch(self, key: str, folder: Path) -> Path:
+        """A local file with the content: the object itself if it is local (do not change it), else a copy in `folder`."""
+
+
+def checked_key(key: str) -> str:
+    """`key` if it is a relative path of plain parts. Raises StorageError for anything that could leave the root or mean two places."""
+    if not key or not key.isprintable() or "\\" in key or any(part in ("", ".", "..") for part in key.split("/")):
+        raise StorageError(f"{key[:120]!a} cannot be an object's key", hint="Use relative names such as shards/000.tar")
+    return key
+
+
+def stream_digest(stream: BinaryIO) -> str:
+    """SHA-256 of the rest of `stream`, in hex."""
+    total = hashlib.sha256()
+    while chunk := stream.read(CHUNK):
+        total.update(chunk)
+    return total.hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a local file, in hex."""
+    with path.open("rb") as file:
+        return stream_digest(file)
+
+
+def conflict(uri: str) -> ConflictError:
+    """The error for a key that is taken by other bytes."""
+    return ConflictError(f"{uri} exists with other content", hint="Choose another sink, or remove the object if it is left over")

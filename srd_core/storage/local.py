@@ -1,0 +1,158 @@
+"""Objects as files in a folder, under the protocol of `base`: written aside, flushed to disk, then put in place in one step.
+
+A crash leaves at most a hidden `.NAME.*.srd-tmp` file, which listings do not show. Where the file system knows no hard links, creation
+falls back to check-then-rename, which two writers at the same instant can both win.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from srd_core.errors import ConflictError, StorageError
+from srd_core.storage.base import CHUNK, ObjectInfo, checked_key, conflict, file_digest
+
+_TEMPORARY = ".srd-tmp"
+_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS})
+
+
+class LocalStorage:
+    """A folder; it is made on the first write. Symbolic links that lead out of it are refused."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = Path(root).expanduser().absolute()
+
+    @property
+    def uri(self) -> str:
+        """Absolute path of the folder."""
+        return str(self._root)
+
+    def list(self, prefix: str = "") -> list[ObjectInfo]:
+        """See `Storage.list`."""
+        found: list[ObjectInfo] = []
+        with self._explained(self.uri):
+            for folder, _, names in os.walk(self._root):
+                base = Path(folder).relative_to(self._root)
+                keys = ((base / name).as_posix() for name in names if not name.endswith(_TEMPORARY))
+                found += [info for key in keys if key.startswith(prefix) and (info := self.stat(key))]
+        return sorted(found, key=lambda info: info.key)
+
+    def stat(self, key: str) -> ObjectInfo | None:
+        """See `Storage.stat`."""
+        path = self.path(key)
+        with self._explained(key):
+            try:
+                status = path.stat()
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+            return _info(key, status) if path.is_file() else None
+
+    def open(self, key: str, etag: str | None = None) -> BinaryIO:
+        """See `Storage.open`. The etag is compared once, on opening; later renames do not disturb the open file."""
+        with self._explained(key):
+            stream = self.path(key).open("rb")
+        if etag is not None and _info(key, os.fstat(stream.fileno())).etag != etag:
+            stream.close()
+            raise ConflictError(f"{self.uri}/{key} has changed since it was listed", hint="Run again when nobody writes to the source")
+        return stream
+
+    def read_bytes(self, key: str) -> bytes:
+        """See `Storage.read_bytes`."""
+        with self.open(key) as stream, self._explained(key):
+            return stream.read()
+
+    def put_file(self, key: str, path: Path, overwrite: bool = False) -> ObjectInfo:
+        """See `Storage.put_file`."""
+        with self._explained(str(path)):
+            source = path.open("rb")
+        with source:
+            return self._put(key, source, overwrite)
+
+    def put_bytes(self, key: str, data: bytes, overwrite: bool = False) -> ObjectInfo:
+        """See `Storage.put_bytes`."""
+        return self._put(key, io.BytesIO(data), overwrite)
+
+    def digest(self, key: str) -> str:
+        """See `Storage.digest`."""
+        with self._explained(key):
+            return file_digest(self.path(key))
+
+    def delete(self, key: str) -> None:
+        """See `Storage.delete`."""
+        with self._explained(key):
+            self.path(key).unlink(missing_ok=True)
+
+    def fetch(self, key: str, folder: Path) -> Path:
+        """The file itself."""
+        if self.stat(key) is None:
+            self.open(key).close()
+        return self.path(key)
+
+    def path(self, key: str) -> Path:
+        """Where `key` lies. Raises StorageError if that is outside the folder."""
+        path = self._root / checked_key(key)
+        with self._explained(key):
+            inside = path.resolve().is_relative_to(self._root.resolve())
+        if not inside:
+            raise StorageError(f"{key!a} leads out of {self.uri}", hint="Remove the symbolic link, or name its target as the source")
+        return path
+
+    def _put(self, key: str, source: BinaryIO, overwrite: bool) -> ObjectInfo:
+        target = self.path(key)
+        with self._explained(key):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            temporary = target.parent / f".{target.name[:60]}.{uuid.uuid4().hex}{_TEMPORARY}"
+            try:
+                with temporary.open("xb") as file:
+                    shutil.copyfileobj(source, file, CHUNK)
+                    file.flush()
+                    os.fsync(file.fileno())
+                self._place(temporary, target, overwrite)
+            finally:
+                temporary.unlink(missing_ok=True)
+            _sync_folder(target.parent)
+            return _info(key, target.stat())
+
+    def _place(self, temporary: Path, target: Path, overwrite: bool) -> None:
+        if overwrite:
+            temporary.replace(target)
+            return
+        try:
+            os.link(temporary, target)
+        except FileExistsError:
+            if file_digest(temporary) != file_digest(target):
+                raise conflict(str(target)) from None
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            if target.exists() and file_digest(temporary) != file_digest(target):
+                raise conflict(str(target)) from None
+            temporary.replace(target)
+
+    @contextmanager
+    def _explained(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise StorageError(f"{error.filename or what} does not exist", hint="Check the path") from error
+        except OSError as error:
+            raise StorageError(f"{self.uri}: {error.strerror or error} ({what})", hint="Check permissions and free space") from error
+
+
+def _info(key: str, status: os.stat_result) -> ObjectInfo:
+    return ObjectInfo(key, status.st_size, f"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_size:x}")
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
