@@ -1,0 +1,113 @@
+"""Perplexity under a causal language model from transformers (gpt2-large in the paper).
+
+Weights are safetensors from a folder, or from the hub with a pinned revision; remote code is never run. Unlike the official code a
+start token is put first, so that the first word is judged too and a caption of one token has a perplexity; `start=False` leaves it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from srd_core.errors import ConfigError
+from srd_core.models.torchvision_shim import declare_operators
+from srd_core.reward.memo import Memo
+
+
+class NeuralFluency:
+    """A causal language model as a fluency model; loaded at first use, batched by length, remembered by text.
+
+    `model` is a folder or a hub name; `revision` pins a hub model. Texts longer than `max_tokens` are cut.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        revision: str | None = None,
+        *,
+        device: str = "cpu",
+        precision: Literal["float32", "bfloat16"] = "float32",
+        batch: int = 16,
+        max_tokens: int = 512,
+        start: bool = True,
+        remember: int = 200_000,
+    ) -> None:
+        self._name = model
+        self._revision = revision
+        self._device = device
+        self._precision = precision
+        self._batch = batch
+        self._max_tokens = max_tokens
+        self._start = start
+        self._memo: Memo[float] = Memo(remember)
+        self._parts: tuple[Any, Any] | None = None
+
+    def perplexity(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
+        """Perplexity: exp of the mean surprise a token, shape (N,). Infinite where no token is predicted.
+
+        Raises ConfigError when the model cannot be loaded.
+        """
+        return np.array(self._memo.resolve(texts, self._compute), dtype=np.float64)
+
+    def _compute(self, texts: list[str]) -> list[float]:
+        tokenizer, _ = self._loaded()
+        first = [_start_token(tokenizer)] if self._start else []
+        room = self._max_tokens - len(first)
+        rows = [first + ids if text.strip() else [] for text, ids in zip(texts, _encode(tokenizer, texts, room), strict=True)]
+        found = np.full(len(rows), np.inf)
+        order = sorted((i for i, row in enumerate(rows) if len(row) > 1), key=lambda i: len(rows[i]))
+        for begin in range(0, len(order), self._batch):
+            chosen = order[begin : begin + self._batch]
+            found[chosen] = self._batch_perplexity([rows[i] for i in chosen])
+        return [float(value) for value in found]
+
+    def _batch_perplexity(self, rows: list[list[int]]) -> npt.NDArray[np.float64]:
+        import torch
+
+        _, model = self._loaded()
+        lengths = torch.tensor([len(row) for row in rows], device=self._device)
+        width = int(lengths.max())
+        ids = torch.tensor([row + [0] * (width - len(row)) for row in rows], device=self._device)
+        real = torch.arange(width, device=self._device)[None, :] < lengths[:, None]
+        with torch.inference_mode():
+            logits = model(input_ids=ids, attention_mask=real.long()).logits[:, :-1]
+            loss = torch.nn.functional.cross_entropy(logits.float().transpose(1, 2), ids[:, 1:], reduction="none")
+        mean = (loss * real[:, 1:]).sum(1).double() / (lengths - 1)
+        return np.asarray(mean.exp().cpu().numpy(), dtype=np.float64)
+
+    def _loaded(self) -> tuple[Any, Any]:
+        if self._parts is None:
+            self._parts = _load(self._name, self._revision, self._device, self._precision)
+        return self._parts
+
+
+def _encode(tokenizer: Any, texts: list[str], room: int) -> list[list[int]]:
+    encoded: list[list[int]] = tokenizer(texts, add_special_tokens=False, truncation=True, max_length=room)["input_ids"]
+    return encoded
+
+
+def _start_token(tokenizer: Any) -> int:
+    token = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
+    if token is None:
+        raise ConfigError("the fluency model's tokenizer has no start token", hint="Use another model, or start=False")
+    return int(token)
+
+
+def _load(name: str, revision: str | None, device: str, precision: str) -> tuple[Any, Any]:
+    import torch
+
+    declare_operators()
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name, revision=revision)
+        model: Any = AutoModelForCausalLM.from_pretrained(name, revision=revision, use_safetensors=True, dtype=getattr(torch, precision))
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"fluency model {name!r} could not be loaded",
+            hint="Give a folder with safetensors weights, check the network, or use the n-gram model (fluency: ngram)",
+        ) from error
+    return tokenizer, model.to(device).eval()
