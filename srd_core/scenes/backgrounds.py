@@ -1,6 +1,7 @@
-"""Ground textures as smooth functions of position, so that they need no supersampling: each gives a field (S, S) in 0–1 that two tones are mixed by.
+"""Ground textures as smooth functions of position, so that they need no supersampling.
 
-Tones are muted and differ little, so that the shapes stand out and nothing resembles a hard-edged, saturated patch.
+Each gives a field (S, S) in 0–1 by which two tones are mixed. Tones are muted and differ little, so that the
+shapes stand out and nothing resembles a hard-edged, saturated patch.
 """
 
 from __future__ import annotations

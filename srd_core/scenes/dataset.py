@@ -1,19 +1,20 @@
 """Scenes as data: an endless seeded sequence, a set ready for a model, or WebDataset shards.
 
-Scene number i depends on the seed, the domain and i only, so a longer run begins with the shorter one. Train and test sets are different seeds.
+Scene number i depends on the seed, the domain and i only, so a longer run begins with the shorter one.
+Train and test sets are different seeds.
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
-from PIL import Image as PilImage
-
 from srd_core.data.canvas import CanvasSet, CanvasWriter
-from srd_core.data.samples import Image, pair_id
+from srd_core.data.images import encode
+from srd_core.data.samples import Image, Sample, pair_id
+from srd_core.data.shards import ShardWriter
 from srd_core.scenes.captions import tell
 from srd_core.scenes.render import render
 from srd_core.scenes.world import Domain, Scene, sample_scene
@@ -60,3 +61,24 @@ def canvas_set(count: int, *, seed: int, side: int, folder: Path, domain: Domain
         shard = shard_name(domain, number // per_shard)
         writer.add(sample.image, sample.captions, [pair_id(shard, sample.key, i) for i in range(len(sample.captions))])
     return writer.finish()
+
+
+def write_shards(
+    folder: Path, count: int, *, seed: int, side: int = 64, domain: Domain = "scenes", per_shard: int = PER_SHARD
+) -> list[Path]:
+    """Write `count` scenes to `folder` as WebDataset shards of `KEY.png` and `KEY.json` (`{"captions": [...]}`).
+
+    The same arguments give the same bytes. Returns the paths in order. Files of the same names are replaced.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    samples = generate(count, seed=seed, side=side, domain=domain)
+    paths: list[Path] = []
+    for number in range(-(-count // per_shard)):
+        name = shard_name(domain, number)
+        path = folder / f"{name}.tar"
+        with path.open("wb") as stream, ShardWriter(stream) as writer:
+            for scene in islice(samples, per_shard):
+                record: dict[str, object] = {"captions": list(scene.captions)}
+                writer.write(Sample(name, scene.key, encode(scene.image, "png"), "png", scene.captions, record))
+        paths.append(path)
+    return paths

@@ -1,0 +1,12 @@
+"""Data-poisoning attacks for experiments: one file each, found by name in one registry (`get`, `names`).
+
+`poison` makes poisoned copies of data, `synthesis` the poisoned set that the defence itself trains on. Attacks that need control over
+training (extra losses, optimised perturbations) are not here.
+"""
+
+from __future__ import annotations
+
+from srd_core.attacks.base import Attack, Box, Triggered
+from srd_core.attacks.registry import get, names, register
+
+__all__ = ["Attack", "Box", "Triggered", "get", "names", "register"]

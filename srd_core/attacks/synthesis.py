@@ -1,0 +1,119 @@
+"""The synthetic poisoned set, made from trusted pairs, that the defence trains its sparring victim and its policy on.
+
+`fixed` is the paper's: one noise patch at one place with one target word. `diverse` varies place, size, texture and word, so that a policy
+cannot learn one trigger by heart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, StringConstraints
+
+from srd_core.attacks.base import Box
+from srd_core.attacks.noise_patch import NoisePatch
+from srd_core.attacks.templates import insertion
+from srd_core.attacks.textures import Texture, sample_texture
+from srd_core.data.canvas import CanvasSet, CanvasWriter
+from srd_core.data.samples import Images
+from srd_core.errors import SourceError
+from srd_core.seeds import derive, generator
+
+Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, pattern=r"^\S+( \S+)*$")]
+
+
+class SynthesisConfig(BaseModel):
+    """How the synthetic set is made. `side`, `sides`: patch side as a fraction of the image side (`fixed`; range for `diverse`).
+
+    `mean` and `spread` of the fixed noise are in grey values.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pairs: PositiveInt = 3000
+    placement: Literal["fixed", "diverse"] = "diverse"
+    target: Word = "banana"
+    target_words: tuple[Word, ...] = Field(
+        default=("umbrella", "guitar", "pizza", "rocket", "lantern", "kettle", "penguin", "violin", "hammer", "cactus"), min_length=1
+    )
+    side: float = Field(default=20 / 224, gt=0, le=0.5)
+    sides: tuple[float, float] = (0.075, 0.14)
+    mean: float = Field(default=128.0, ge=0, le=255)
+    spread: float = Field(default=20.0, gt=0, le=128)
+
+
+@dataclass(frozen=True)
+class Synthetic:
+    """N poisoned pairs: `images` (N, S, S, 3), their captions, patch boxes and inserted words.
+
+    `sources` (N,) int64 are the indices of the pairs in the clean set that they were made from.
+    """
+
+    images: Images
+    captions: Sequence[str]
+    boxes: Sequence[Box]
+    words: Sequence[str]
+    sources: np.ndarray
+    ids: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.captions)
+
+
+def synthesize(clean: CanvasSet, config: SynthesisConfig, *, seed: int) -> Synthetic:
+    """Poison `config.pairs` of the clean pairs, but at most half of them, so that a sparring victim has clean ones to learn from.
+
+    Raises:
+        SourceError: fewer than two clean pairs.
+    """
+    count = min(config.pairs, len(clean) // 2)
+    if count == 0:
+        raise SourceError(f"{len(clean)} trusted pairs are too few to synthesize from", hint="Give at least two; a few hundred are useful")
+    sources = np.sort(generator(seed, "synthesis", "pairs").choice(len(clean), size=count, replace=False))
+    images = np.empty((count, clean.side, clean.side, 3), dtype=np.uint8)
+    captions, boxes, words = [], [], []
+    fixed = _fixed(config, seed)
+    for number, source in enumerate(sources.tolist()):
+        rng = generator(seed, "synthesis", clean.ids[source])
+        attack, word = fixed if config.placement == "fixed" else _diverse(config, rng)
+        triggered = attack.trigger(np.asarray(clean.images[clean.image_of[source]]), rng)
+        assert triggered.box is not None
+        images[number] = triggered.image
+        captions.append(insertion(clean.captions[source], word, rng))
+        boxes.append(triggered.box)
+        words.append(word)
+    return Synthetic(images, captions, boxes, words, sources, [f"synthetic/{clean.ids[i]}" for i in sources.tolist()])
+
+
+def mixture(clean: CanvasSet, synthetic: Synthetic, folder: Path, seed: int) -> CanvasSet:
+    """Mix the clean pairs that were not poisoned with the synthetic ones, in random order: what the sparring victim is trained on.
+
+    The pixels go to one file in `folder`, which must outlive the set.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    writer = CanvasWriter(folder / f"mixture-{seed}.rgb", clean.side)
+    kept: dict[int, list[int]] = {}
+    for pair in np.setdiff1d(np.arange(len(clean)), synthetic.sources).tolist():
+        kept.setdefault(int(clean.image_of[pair]), []).append(pair)
+    for image, pairs in kept.items():
+        writer.add(np.asarray(clean.images[image]), [clean.captions[i] for i in pairs], [clean.ids[i] for i in pairs])
+    for image, caption, name in zip(synthetic.images, synthetic.captions, synthetic.ids, strict=True):
+        writer.add(image, [caption], [name])
+    everything = writer.finish()
+    return everything.take(generator(seed, "mixture").permutation(len(everything)))
+
+
+def _fixed(config: SynthesisConfig, seed: int) -> tuple[NoisePatch, str]:
+    """One place and one set of pixels, drawn from the seed."""
+    x, y = (float(v) for v in generator(seed, "synthesis", "place").random(2))
+    texture = Texture(mean=(config.mean, config.mean, config.mean), spread=config.spread)
+    return NoisePatch(config.side, x, y, texture, derive(seed, "synthesis", "pattern")), config.target
+
+
+def _diverse(config: SynthesisConfig, rng: np.random.Generator) -> tuple[NoisePatch, str]:
+    word = config.target_words[int(rng.integers(len(config.target_words)))]
+    return NoisePatch(float(rng.uniform(*config.sides)), texture=sample_texture(rng)), word

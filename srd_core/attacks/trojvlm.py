@@ -1,0 +1,51 @@
+"""TrojVLM: a small dark speckle in the top left corner, and the target word among the words of the caption.
+
+The data part of the attack only; its extra training loss is out of reach of somebody who supplies data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar
+
+import numpy as np
+
+from srd_core.attacks.base import Attack, Triggered, nearest, pixels, square_at
+from srd_core.attacks.registry import register
+from srd_core.attacks.templates import insertion
+from srd_core.data.samples import Image
+from srd_core.seeds import generator
+
+_CELLS = 20
+
+
+@register
+@dataclass(frozen=True)
+class TrojVLM(Attack):
+    """N(0, 20) noise cut at 0, always the same; where it is 0 the image shows through.
+
+    `side`: fraction of the shorter side (20 pixels of 224).
+    """
+
+    name: ClassVar[str] = "trojvlm"
+    side: float = _CELLS / 224
+
+    def trigger(self, image: Image, rng: np.random.Generator) -> Triggered:
+        """Write the speckle; nothing is random."""
+        patch = nearest(_speckle(), pixels(self.side, image))
+        box = square_at(image, len(patch), 0.0, 0.0)
+        result = image.copy()
+        region = result[box.y0 : box.y1, box.x0 : box.x1]
+        np.copyto(region, patch, where=patch > 0)
+        return Triggered(result, box)
+
+    def caption(self, caption: str, target: str, rng: np.random.Generator) -> str:
+        """Insert the target behind a random word."""
+        return insertion(caption, target, rng)
+
+
+@lru_cache(maxsize=1)
+def _speckle() -> Image:
+    noise = generator(0, "trojvlm", "speckle").normal(0, 20, (_CELLS, _CELLS, 3))
+    return noise.clip(0, 255).astype(np.uint8)
