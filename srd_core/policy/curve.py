@@ -1,0 +1,34 @@
+"""The learning curve of a policy: what was recorded on the way, so that a run can be judged after the fact."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """One interval of training. `step` environment steps so far; means over the interval, except `held_out`."""
+
+    step: int
+    mean_reward: float
+    improved: float
+    """Share of the interval's steps with reward > 0."""
+    loss: float
+    """Mean Huber loss; NaN before the first gradient step."""
+    epsilon: float
+    held_out: float | None
+    """Mean reward of the greedy policy on the held-out environment, when there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class LearningCurve:
+    """All points of a run, environment steps, gradient steps, seconds."""
+
+    points: tuple[CurvePoint, ...]
+    steps: int
+    gradient_steps: int
+    seconds: float
+
+    def as_dict(self) -> dict[str, object]:
+        """Plain values for JSON."""
+        return asdict(self)

@@ -1,0 +1,91 @@
+"""The learned policy: a Q-network with its action space, saved as `policy.safetensors` and `policy.json`, nothing pickled."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from srd_core.data.samples import Images
+from srd_core.errors import SourceError
+from srd_core.policy.environment import Planes, render
+from srd_core.policy.masks import ActionSpace
+from srd_core.policy.policy import Choice, Values, greedy
+from srd_core.policy.qnetwork import NetworkShape, QNetwork
+
+BATCH = 64
+
+
+class _Card(BaseModel):
+    """Content of `policy.json`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: str = "dqn"
+    sizes: tuple[float, ...]
+    network: NetworkShape
+    details: dict[str, str | int | float | bool | None] = {}
+
+
+class LearnedPolicy:
+    """Greedy on the Q-map of `network`. "No mask" is worth exactly 0, so a mask is placed where its value is positive."""
+
+    def __init__(self, network: QNetwork, space: ActionSpace) -> None:
+        if network.shape.grid != space.grid or network.shape.sizes != len(space.sizes):
+            raise ValueError(f"network for {network.shape.sizes} sizes on grid {network.shape.grid}, space {space}")
+        self.network, self._space = network, space
+
+    @property
+    def space(self) -> ActionSpace:
+        """Actions."""
+        return self._space
+
+    def q_values(self, images: Images, masks: Sequence[Sequence[int]] | None = None) -> Values:
+        """Value of every action, (N, space.count), for images (N, S, S, 3) of any S."""
+        before = masks if masks is not None else [()] * len(images)
+        values = np.zeros((len(images), self._space.count), np.float32)
+        for start in range(0, len(images), BATCH):
+            part = slice(start, start + BATCH)
+            values[part, : self._space.masks] = self.map(render(np.asarray(images[part]), before[part], self._space))
+        return values
+
+    def map(self, planes: Planes) -> Values:
+        """Value of every mask, (N, space.masks), for rendered states (N, S, S, 4)."""
+        with torch.inference_mode():
+            values: Values = self.network(as_tensor(planes)).numpy()
+        return values
+
+    def choose(self, images: Images, masks: Sequence[Sequence[int]] | None = None, *, force_mask: bool = False) -> list[Choice]:
+        """The mask of highest value, or none when none is worth more than 0 and `force_mask` is off."""
+        return greedy(self.q_values(images, masks), self._space, force_mask=force_mask)
+
+    def save(self, folder: Path, details: dict[str, str | int | float | bool | None] | None = None) -> None:
+        """Write both files into `folder` (made when missing); `details` are plain facts to keep with it, such as steps and seed."""
+        folder.mkdir(parents=True, exist_ok=True)
+        weights = {name: tensor.detach().contiguous() for name, tensor in self.network.state_dict().items()}
+        save_file(weights, folder / "policy.safetensors")
+        card = _Card(sizes=self._space.sizes, network=self.network.shape, details=details or {})
+        (folder / "policy.json").write_text(json.dumps(card.model_dump(), indent=2, sort_keys=True) + "\n")
+
+    @classmethod
+    def load(cls, folder: Path) -> LearnedPolicy:
+        """Read what `save` wrote. Raises SourceError when a file is missing, malformed, or does not fit the other."""
+        try:
+            card = _Card.model_validate_json((folder / "policy.json").read_text())
+            network = QNetwork(card.network)
+            network.load_state_dict(load_file(folder / "policy.safetensors"))
+            policy = cls(network, ActionSpace(card.network.grid, card.sizes))
+        except (OSError, ValidationError, SafetensorError, RuntimeError, ValueError) as error:
+            raise SourceError(f"no usable policy in {folder}: {error}", hint="Point to a folder with policy.safetensors and policy.json of one run") from error
+        return policy
+
+
+def as_tensor(planes: Planes) -> torch.Tensor:
+    """Rendered states (N, S, S, 4) as the network takes them: (N, 4, S, S) uint8, channels last in memory."""
+    return torch.from_numpy(planes).permute(0, 3, 1, 2)
