@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,19 +64,23 @@ class CanvasWriter:
         self._path, self._side = path, side
         self._file = path.open("wb")
         self._count = 0
+        self._numbers: dict[bytes, int] = {}
         self._image_of: list[int] = []
         self._captions: list[str] = []
         self._ids: list[str] = []
 
     def add(self, image: Images, captions: Sequence[str], ids: Sequence[str]) -> None:
-        """One image (S, S, 3) uint8 with its captions and pair ids."""
+        """One image (S, S, 3) uint8 with its captions and pair ids. An image already there, to the pixel, is stored once."""
         if image.shape != (self._side, self._side, 3) or image.dtype != np.uint8:
             raise ValueError(f"expected ({self._side}, {self._side}, 3) uint8, got {image.shape} {image.dtype}")
-        self._file.write(np.ascontiguousarray(image).tobytes())
-        self._image_of += [self._count] * len(captions)
+        pixels = np.ascontiguousarray(image).tobytes()
+        number = self._numbers.setdefault(hashlib.sha256(pixels).digest(), len(self._numbers))
+        if number == self._count:
+            self._file.write(pixels)
+            self._count += 1
+        self._image_of += [number] * len(captions)
         self._captions += captions
         self._ids += ids
-        self._count += 1
 
     def finish(self) -> CanvasSet:
         """The set. An empty one has no file behind it."""

@@ -1,0 +1,182 @@
+"""The configuration of a run: one tree, every key with a default, unknown keys refused.
+
+A profile is a YAML file of `srd_core/profiles` (or the user's own) that sets some keys; `--set key=value` overrides single ones.
+Stages read slices of the tree, and only a slice's digest enters a stage's cache key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from srd_core.attacks.synthesis import SynthesisConfig
+from srd_core.data.limits import Limits
+from srd_core.errors import ConfigError
+from srd_core.models.architecture import Architecture
+from srd_core.models.schedule import Schedule
+from srd_core.policy.dqn import DqnConfig
+from srd_core.reward.rule import RewardRule
+
+Arm = Literal["none", "random", "srd", "evidence"]
+Protocol = Literal["p1", "p2"]
+
+
+class Section(BaseModel):
+    """A part of the tree."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelConfig(Section):
+    """A captioner of the trusted side: a saved one, or one trained from nothing on the trusted set."""
+
+    path: str | None = Field(None, description="Folder or URI of a saved captioner; `package:scenes/base` ships with SRD. None: train")
+    architecture: Architecture = Architecture()
+    schedule: Schedule = Schedule(epochs=20)
+
+
+class RewardConfig(Section):
+    """What the policy is rewarded by (paper eq. 4-6, 9)."""
+
+    encoder: str | None = Field(None, description="sentence-transformers model; None: the packaged all-MiniLM-L6-v2")
+    language_model: str | None = Field(None, description="Causal LM for fluency (paper: gpt2-large); None: n-gram model fitted on trusted captions")
+    alpha: float = Field(0.5, ge=0, le=1)
+    rule: RewardRule = RewardRule()
+
+
+class PolicyConfig(Section):
+    """Learning to mask."""
+
+    dqn: DqnConfig = DqnConfig()
+    images: int = Field(2000, ge=1, description="Synthetic images to learn on")
+    held_out: int = Field(300, ge=2, description="Synthetic images to measure on, never learned from")
+
+
+class EvidenceConfig(Section):
+    """The evidence mode's operating point and what follows from it."""
+
+    false_positives: float = Field(0.005, gt=0, lt=0.5, description="Share of clean pairs that may be flagged, fixed on the trusted hold-out")
+    action: Literal["recaption", "quarantine"] = "recaption"
+    channels: tuple[str, ...] = ("nll_mean", "nll_max", "sfs", "q_gain")
+
+
+class CleanseConfig(Section):
+    """How decisions become shards."""
+
+    mode: Arm = Field("evidence", description="The arm whose shards, decisions and model are handed back")
+    quality: int = Field(90, ge=1, le=100, description="JPEG and WebP quality of re-encoded images")
+    shards_per_task: int = Field(1, ge=1)
+
+
+class RetrainConfig(Section):
+    """What is retrained and compared."""
+
+    arms: tuple[Arm, ...] = ("none", "random", "srd", "evidence")
+    protocols: tuple[Protocol, ...] = ("p1", "p2")
+    schedule: Schedule = Schedule()
+
+
+class EvaluationConfig(Section):
+    """What models are scored on. The attack is known in experiments only; no detector reads this section."""
+
+    tests: dict[str, str] = Field(default_factory=dict, description="Domain → SOURCE of clean test shards. Empty: the trusted hold-out")
+    attack: str | None = Field(None, description="Attack whose trigger is put on the test images; None: no ASR")
+    target: str = "banana"
+    truth: str | None = Field(None, description="List of poisoned pairs that `srd poison` wrote, for detection figures")
+    images: int | None = Field(None, ge=1, description="At most this many test images a domain")
+
+
+class Config(Section):
+    """Everything that a run depends on, besides its inputs."""
+
+    seed: int = 0
+    work: str | None = Field(None, description="Where stages are kept (folder or s3://…); None: SINK/stages")
+    workers: int = Field(2, ge=1, description="Processes; results do not depend on it")
+    holdout: float = Field(0.15, gt=0, lt=1, description="Share of the trusted samples kept from all training, to calibrate and measure on")
+    canvas: int = Field(64, ge=16, description="Side of the square that every model and the policy see, pixels")
+    limits: Limits = Limits()
+    base: ModelConfig = ModelConfig()
+    reference: ModelConfig = ModelConfig()
+    reward: RewardConfig = RewardConfig()
+    synthesis: SynthesisConfig = SynthesisConfig()
+    sparring: Schedule = Schedule()
+    policy: PolicyConfig = PolicyConfig()
+    evidence: EvidenceConfig = EvidenceConfig()
+    cleanse: CleanseConfig = CleanseConfig()
+    retrain: RetrainConfig = RetrainConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+
+    def slice(self, keys: Sequence[str]) -> dict[str, Any]:
+        """The values under the dotted `keys`, as JSON-ready data."""
+        tree = self.model_dump(mode="json")
+        return {key: _descend(tree, key) for key in keys}
+
+
+def profiles() -> tuple[str, ...]:
+    """Names of the profiles that come with the package."""
+    folder = resources.files("srd_core.profiles")
+    return tuple(sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml")))
+
+
+def load_config(profile: str | None = None, file: Path | None = None, overrides: Sequence[str] = ()) -> Config:
+    """Defaults, then a profile or a file, then `key=value` overrides (values are YAML: `retrain.arms=[none, evidence]`).
+
+    Raises:
+        ConfigError: unknown profile, unreadable file, unknown key or bad value, each by name.
+    """
+    tree = _read(profile, file)
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"--set {override!r} is not key=value", hint="For example --set retrain.schedule.epochs=2")
+        _assign(tree, key.strip(), yaml.safe_load(value))
+    try:
+        return Config.model_validate(tree)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        unknown = first["type"] == "extra_forbidden"
+        problem = f"unknown key {key!r}" if unknown else f"{key} = {first['input']!r}: {first['msg']}"
+        raise ConfigError(f"configuration: {problem}", hint="`srd config` prints every key with its value") from error
+
+
+def _read(profile: str | None, file: Path | None) -> dict[str, Any]:
+    if file is not None:
+        if not file.is_file():
+            raise ConfigError(f"there is no configuration file {file}", hint="Give a YAML file, or --profile with one of " + ", ".join(profiles()))
+        text = file.read_text()
+    elif profile is not None:
+        if profile not in profiles():
+            raise ConfigError(f"unknown profile {profile!r}", hint="Choose one of: " + ", ".join(profiles()))
+        text = resources.files("srd_core.profiles").joinpath(f"{profile}.yaml").read_text()
+    else:
+        return {}
+    try:
+        tree = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{file or profile} is not YAML: {str(error).splitlines()[0]}", hint="Check the indentation near the place named") from error
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{file or profile} is not a mapping of keys", hint="Start from a profile: `srd config --profile scenes`")
+    return cast(dict[str, Any], tree)
+
+
+def _assign(tree: dict[str, Any], key: str, value: object) -> None:
+    *path, last = key.split(".")
+    for name in path:
+        below = tree.setdefault(name, {})
+        if not isinstance(below, dict):
+            raise ConfigError(f"configuration: {key!r} goes below a plain value", hint="`srd config` prints every key with its value")
+        tree = below
+    tree[last] = value
+
+
+def _descend(tree: dict[str, Any], key: str) -> Any:
+    node: Any = tree
+    for name in key.split("."):
+        node = node[name]
+    return node

@@ -1,0 +1,67 @@
+"""Sizes of a Flamingo-style captioner: from a million parameters built from nothing to OpenFlamingo-3B built from published parts.
+
+One schema for both, because both go through the same code (`models.build`): a part that names a published checkpoint is loaded,
+a part that gives sizes is made.
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class VisionConfig(_Part):
+    """A CLIP vision transformer of open_clip: `name` (with `pretrained`) for a published one, else the sizes of a new one."""
+
+    name: str | None = Field(None, description="open_clip model name, e.g. ViT-L-14")
+    pretrained: str | None = Field(None, description="open_clip tag or a local safetensors file")
+    patch: int = Field(8, ge=1, description="Patch side, pixels")
+    width: int = Field(128, ge=8)
+    layers: int = Field(3, ge=1)
+    heads: int = Field(4, ge=1)
+
+
+class LanguageConfig(_Part):
+    """A causal language model of transformers: `path` for a saved one (folder or hub id), else the sizes of a new LLaMA-style one."""
+
+    path: str | None = None
+    revision: str | None = Field(None, description="Pinned commit; required with trust_remote_code")
+    trust_remote_code: bool = Field(False, description="Runs code from the model's repository: only with a pinned revision")
+    vocabulary: int = Field(512, ge=300, description="Byte-level BPE, learned on the trusted captions")
+    width: int = Field(128, ge=8)
+    layers: int = Field(2, ge=1)
+    heads: int = Field(4, ge=1)
+
+
+class ResamplerConfig(_Part):
+    """The perceiver resampler. OpenFlamingo's library fixes 6 layers, 64 latents, 8 heads of 64; small models need less."""
+
+    depth: int = Field(6, ge=1)
+    latents: int = Field(64, ge=1)
+    heads: int = Field(8, ge=1)
+    head_width: int = Field(64, ge=1)
+
+
+class CrossAttentionConfig(_Part):
+    """Gated cross-attention: before every n-th decoder layer; gates start at 0 in OpenFlamingo (a no-op that training opens)."""
+
+    every: int = Field(1, ge=1)
+    heads: int = Field(8, ge=1)
+    head_width: int = Field(64, ge=1)
+    gate: float = Field(0.0, description="Initial value of both gates, before tanh; a model trained from nothing learns faster with an open one")
+
+
+class Architecture(_Part):
+    """Everything that shapes a captioner and how it decodes."""
+
+    canvas: int = Field(64, ge=16, description="Side of the square model input, pixels")
+    prompt: str = Field("a photo of", description="One prompt for training and every evaluation")
+    max_tokens: int = Field(24, ge=1, description="Longest generated caption, tokens")
+    beams: int = Field(1, ge=1, description="Beam width (paper: 3)")
+    vision: VisionConfig = VisionConfig()
+    language: LanguageConfig = LanguageConfig()
+    resampler: ResamplerConfig = ResamplerConfig()
+    cross_attention: CrossAttentionConfig = CrossAttentionConfig()

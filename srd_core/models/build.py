@@ -1,0 +1,127 @@
+"""Put a Flamingo together from open_flamingo's own classes, at any size.
+
+The library's factory loads published parts only and always runs code from model repositories; this does the same steps with
+both choices open. Not covered: the MPT-1B models' missing `get_input_embeddings` is patched as the library does, other remote-code
+models must bring theirs.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import cast
+
+import torch
+from torch import nn
+from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
+
+from srd_core.errors import ConfigError
+from srd_core.models.architecture import Architecture, LanguageConfig, VisionConfig
+from srd_core.models.network import FlamingoNetwork, LanguageMixin
+from srd_core.models.tokenizer import END_OF_CHUNK, IMAGE, add_flamingo_tokens
+from srd_core.models.torchvision_shim import declare_operators
+
+declare_operators()
+
+import open_clip  # noqa: E402
+from open_clip.transformer import VisionTransformer  # noqa: E402
+from open_flamingo.src.factory import _infer_decoder_layers_attr_name  # noqa: E402
+from open_flamingo.src.helpers import GatedCrossAttentionBlock, PerceiverResampler  # noqa: E402
+from open_flamingo.src.utils import extend_instance  # noqa: E402
+
+
+def build_network(architecture: Architecture, tokenizer: PreTrainedTokenizerBase) -> FlamingoNetwork:
+    """A network with fresh (or published, where the architecture names them) weights, in float32 on the CPU."""
+    vision, vision_width = _vision(architecture.vision, architecture.canvas)
+    language = _language(architecture.language, tokenizer)
+    network = FlamingoNetwork(
+        SimpleNamespace(visual=vision),
+        language,
+        cast(int, tokenizer.convert_tokens_to_ids(END_OF_CHUNK)),
+        cast(int, tokenizer.convert_tokens_to_ids(IMAGE)),
+        vis_dim=vision_width,
+        cross_attn_every_n_layers=architecture.cross_attention.every,
+    )
+    _resize(network, architecture, vision_width)
+    return network
+
+
+def load_tokenizer(config: LanguageConfig) -> PreTrainedTokenizerBase:
+    """The published tokenizer of `config.path`, with Flamingo's tokens added."""
+    _check_remote_code(config)
+    tokenizer = AutoTokenizer.from_pretrained(config.path, revision=config.revision, trust_remote_code=config.trust_remote_code)
+    add_flamingo_tokens(tokenizer)
+    return cast(PreTrainedTokenizerBase, tokenizer)
+
+
+def _vision(config: VisionConfig, canvas: int) -> tuple[nn.Module, int]:
+    if config.name is not None:
+        model = open_clip.create_model(config.name, pretrained=config.pretrained)
+        model.visual.output_tokens = True
+        return model.visual, int(open_clip.get_model_config(config.name)["vision_cfg"]["width"])
+    if canvas % config.patch:
+        raise ConfigError(f"a canvas of {canvas} px is not a whole number of {config.patch}-px patches", hint="Change canvas or vision.patch")
+    visual = VisionTransformer(canvas, config.patch, config.width, config.layers, config.heads, mlp_ratio=4.0, output_tokens=True)
+    return visual, config.width
+
+
+def _language(config: LanguageConfig, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
+    if config.path is None:
+        shape = LlamaConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=config.width,
+            intermediate_size=3 * config.width,
+            num_hidden_layers=config.layers,
+            num_attention_heads=config.heads,
+            max_position_embeddings=256,
+            tie_word_embeddings=True,
+            pad_token_id=tokenizer.pad_token_id,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+        )
+        language: PreTrainedModel = LlamaForCausalLM(shape)
+    else:
+        _check_remote_code(config)
+        language = AutoModelForCausalLM.from_pretrained(config.path, revision=config.revision, trust_remote_code=config.trust_remote_code)
+        if not hasattr(language, "get_input_embeddings") or "mpt-1b" in config.path:
+            extend_instance(language, _MptEmbeddings)
+    extend_instance(language, LanguageMixin)
+    language.set_decoder_layers_attr_name(_infer_decoder_layers_attr_name(language))
+    if language.get_input_embeddings().weight.shape[0] != len(tokenizer):
+        language.resize_token_embeddings(len(tokenizer))
+    return language
+
+
+class _MptEmbeddings:
+    """MPT-1B has no accessor for its embeddings; transformers needs one."""
+
+    def get_input_embeddings(self) -> nn.Module:
+        return cast(nn.Module, self.transformer.wte)  # type: ignore[attr-defined]
+
+    def set_input_embeddings(self, embeddings: nn.Module) -> None:
+        self.transformer.wte = embeddings  # type: ignore[attr-defined]
+
+
+def _check_remote_code(config: LanguageConfig) -> None:
+    if config.trust_remote_code and not config.revision:
+        raise ConfigError(
+            f"language.trust_remote_code is on for {config.path} without language.revision",
+            hint="Pin the commit whose code you have read, or turn trust_remote_code off",
+        )
+
+
+def _resize(network: FlamingoNetwork, architecture: Architecture, vision_width: int) -> None:
+    """Replace the resampler and the cross-attention, whose sizes the library fixes, when the architecture wants others."""
+    resampler, cross = architecture.resampler, architecture.cross_attention
+    network.perceiver = PerceiverResampler(
+        dim=vision_width, depth=resampler.depth, dim_head=resampler.head_width, heads=resampler.heads, num_latents=resampler.latents
+    )
+    language = network.lang_encoder
+    for index, layer in enumerate(language.gated_cross_attn_layers):
+        if layer is None:
+            continue
+        block = GatedCrossAttentionBlock(dim=network.lang_dim, dim_visual=vision_width, dim_head=cross.head_width, heads=cross.heads)
+        with torch.no_grad():
+            block.attn_gate.fill_(cross.gate)
+            block.ff_gate.fill_(cross.gate)
+        language.gated_cross_attn_layers[index] = block
+    language.init_flamingo_layers(False)

@@ -1,0 +1,95 @@
+"""open_flamingo's `Flamingo`, with three openings that the library lacks.
+
+Its vision encoder can be trained (the library always runs it without gradients), one image can serve many captions of a batch
+(its tokens are computed once), and generation works with transformers ≥ 5.19, which leaves out an all-ones attention mask.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, cast
+
+import torch
+from torch import Tensor, nn
+
+from srd_core.models.torchvision_shim import declare_operators
+
+declare_operators()
+
+from open_flamingo.src.flamingo import Flamingo  # noqa: E402
+from open_flamingo.src.flamingo_lm import FlamingoLMMixin  # noqa: E402
+
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+class LanguageMixin(FlamingoLMMixin):  # type: ignore[misc]
+    """The library's mixin, with an attention mask that may be absent."""
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None, **rest: Any) -> Any:
+        """See `FlamingoLMMixin.forward`."""
+        return super().forward(input_ids, attention_mask, **rest)
+
+
+class FlamingoNetwork(Flamingo):  # type: ignore[misc]
+    """A Flamingo over batches of single images."""
+
+    def __init__(self, *parts: Any, **sizes: Any) -> None:
+        super().__init__(*parts, **sizes)
+        self.trains_vision = False
+        self.register_buffer("pixel_mean", torch.tensor(CLIP_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("pixel_std", torch.tensor(CLIP_STD).view(1, 3, 1, 1), persistent=False)
+
+    def set_trainable(self, part: Literal["all", "perceiver+xattn"]) -> None:
+        """Choose what learns: everything, or (as the paper) resampler, gated cross-attention and input embeddings."""
+        everything = part == "all"
+        self.requires_grad_(everything)
+        self.trains_vision = everything
+        if not everything:
+            self.perceiver.requires_grad_(True)
+            self.lang_encoder.gated_cross_attn_layers.requires_grad_(True)
+            self.lang_encoder.get_input_embeddings().requires_grad_(True)
+
+    def visual_tokens(self, pixels: Tensor) -> Tensor:
+        """Resampled tokens (M, 1, latents, width) of `pixels` (M, 3, S, S), uint8 or float in 0–255."""
+        normal = (pixels.float() / 255 - self.pixel_mean) / self.pixel_std
+        with torch.set_grad_enabled(torch.is_grad_enabled() and self.trains_vision):
+            patches = self.vision_encoder(normal)[1]
+        return cast(Tensor, self.perceiver(patches[:, None, None]))
+
+    def logits(self, visual: Tensor, text: Tensor, mask: Tensor) -> Tensor:
+        """Next-token logits (B, T, V) of `text` (B, T), each row seeing its `visual` (B, 1, latents, width)."""
+        self._condition(visual)
+        self._condition_media_locations(text)
+        output = self.lang_encoder(input_ids=text, attention_mask=mask, use_cache=False)
+        self.lang_encoder.clear_conditioned_layers()
+        return cast(Tensor, output.logits)
+
+    def continue_text(self, visual: Tensor, text: Tensor, *, max_tokens: int, beams: int, pad: int) -> Tensor:
+        """Tokens (B, T + new) that follow the prompts `text` (B, T): greedy, or beam search without length penalty (as the paper)."""
+        self._condition(visual.repeat_interleave(beams, dim=0) if beams > 1 else visual)
+        self.lang_encoder._use_cached_vision_x = True
+        search: dict[str, Any] = {"num_beams": beams, "length_penalty": 0.0} if beams > 1 else {}
+        try:
+            return cast(
+                Tensor,
+                self.lang_encoder.generate(
+                    input_ids=text,
+                    attention_mask=torch.ones_like(text),
+                    max_new_tokens=max_tokens,
+                    eos_token_id=self.eoc_token_id,
+                    pad_token_id=pad,
+                    do_sample=False,
+                    **search,
+                ),
+            )
+        finally:
+            self.lang_encoder._use_cached_vision_x = False
+            self.lang_encoder.clear_conditioned_layers()
+
+    def _condition(self, visual: Tensor) -> None:
+        for layer in self.lang_encoder._get_decoder_layers():
+            layer.condition_vis_x(visual)
+
+    def vision_layers(self) -> nn.Module:
+        """The vision encoder, for Grad-CAM and size counts."""
+        return cast(nn.Module, self.vision_encoder)

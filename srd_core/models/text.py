@@ -1,0 +1,83 @@
+"""Captions as token batches, and token losses back as words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from srd_core.models.captioner import WordLoss
+from srd_core.models.tokenizer import END_OF_CHUNK, IMAGE
+
+_IGNORED = -100
+
+
+@dataclass(frozen=True)
+class TextBatch:
+    """`tokens`, `mask`, `labels`, each (B, T): image token, prompt, caption, end of chunk, padding. Labels are -100 up to the caption."""
+
+    tokens: Tensor
+    mask: Tensor
+    labels: Tensor
+
+
+def prompt_ids(tokenizer: PreTrainedTokenizerBase, prompt: str) -> Tensor:
+    """Token ids (1, P) of the image token and the prompt."""
+    image = cast(int, tokenizer.convert_tokens_to_ids(IMAGE))
+    return torch.tensor([[image, *_ids(tokenizer, prompt)]])
+
+
+def encode_captions(tokenizer: PreTrainedTokenizerBase, prompt: Tensor, captions: Sequence[str], longest: int = 64) -> TextBatch:
+    """One row a caption, cut after `longest` caption tokens."""
+    end = cast(int, tokenizer.convert_tokens_to_ids(END_OF_CHUNK))
+    rows = [[*ids[:longest], end] for ids in _batch_ids(tokenizer, captions)]
+    start = prompt.shape[1]
+    width = start + max(map(len, rows))
+    tokens = torch.full((len(rows), width), cast(int, tokenizer.pad_token_id))
+    labels = torch.full((len(rows), width), _IGNORED)
+    mask = torch.zeros((len(rows), width), dtype=torch.long)
+    tokens[:, :start] = prompt
+    for number, row in enumerate(rows):
+        stop = start + len(row)
+        tokens[number, start:stop] = labels[number, start:stop] = torch.tensor(row)
+        mask[number, :stop] = 1
+    return TextBatch(tokens, mask, labels)
+
+
+def caption_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean nats per caption token; `logits` (B, T, V), `labels` (B, T)."""
+    asked = labels[:, 1:] != _IGNORED
+    return torch.nn.functional.cross_entropy(logits[:, :-1][asked].float(), labels[:, 1:][asked])
+
+
+def word_losses(tokenizer: PreTrainedTokenizerBase, batch: TextBatch, logits: Tensor, captions: Sequence[str]) -> list[WordLoss]:
+    """Nats of every word of every caption (pieces of one word summed; the end of the caption is not a word)."""
+    labels = batch.labels[:, 1:]
+    losses = torch.nn.functional.cross_entropy(logits[:, :-1].transpose(1, 2), labels, ignore_index=_IGNORED, reduction="none")
+    return [_words(tokenizer, label[label != _IGNORED].tolist()[:-1], loss[label != _IGNORED].numpy()[:-1]) for label, loss in zip(labels, losses, strict=True)]
+
+
+def _words(tokenizer: PreTrainedTokenizerBase, ids: list[int], losses: np.ndarray) -> WordLoss:
+    words: list[str] = []
+    nll: list[float] = []
+    for token, loss in zip(ids, losses.tolist(), strict=True):
+        piece = cast(str, tokenizer.decode([token]))
+        if piece[:1].isspace() or not words:
+            words.append("")
+            nll.append(0.0)
+        words[-1] += piece.strip()
+        nll[-1] += loss
+    return WordLoss(tuple(words), np.asarray(nll, np.float32), len(ids))
+
+
+def _batch_ids(tokenizer: PreTrainedTokenizerBase, captions: Sequence[str]) -> list[list[int]]:
+    return cast(list[list[int]], tokenizer([" " + caption for caption in captions], add_special_tokens=False)["input_ids"]) if captions else []
+
+
+def _ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+    return _batch_ids(tokenizer, [text])[0]

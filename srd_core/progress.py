@@ -1,0 +1,89 @@
+"""How long work tells that it is still going, from any process, without knowing who watches.
+
+`track` wraps an iterable and writes its state to a small file in the folder named by the environment variable SRD_PROGRESS
+(nothing is written when it is unset). Whoever wants to show it reads the folder: a terminal, a log, a Prefect artifact.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TypeVar
+
+FOLDER_VARIABLE = "SRD_PROGRESS"
+_INTERVAL = 0.5
+_stage: ContextVar[str] = ContextVar("srd_stage", default="")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where one piece of work stands. `total` is 0 when unknown; times are seconds since the epoch."""
+
+    stage: str
+    label: str
+    done: int
+    total: int
+    started: float
+    updated: float
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Time left at the pace so far; None before there is a pace."""
+        if not self.done or not self.total:
+            return None
+        return (self.updated - self.started) / self.done * (self.total - self.done)
+
+
+@contextmanager
+def stage(name: str) -> Iterator[None]:
+    """Everything tracked inside belongs to the stage `name`."""
+    token = _stage.set(name)
+    try:
+        yield
+    finally:
+        _stage.reset(token)
+
+
+def track(items: Iterable[T], label: str, *, total: int = 0) -> Iterator[T]:
+    """Yield `items`, telling the watcher at most twice a second how many are done."""
+    folder = os.environ.get(FOLDER_VARIABLE)
+    if not folder:
+        yield from items
+        return
+    started = last = time.time()
+    done = 0
+    _write(Path(folder), State(_stage.get(), label, 0, total, started, started))
+    for item in items:
+        yield item
+        done += 1
+        now = time.time()
+        if now - last >= _INTERVAL:
+            last = now
+            _write(Path(folder), State(_stage.get(), label, done, total, started, now))
+    _write(Path(folder), State(_stage.get(), label, done, max(total, done), started, time.time()))
+
+
+def read_states(folder: Path) -> list[State]:
+    """Every piece of work that has reported, oldest first."""
+    states = []
+    for path in folder.glob("*.json"):
+        try:
+            states.append(State(**json.loads(path.read_text())))
+        except (OSError, ValueError, TypeError):
+            continue  # being replaced this very moment: the next look finds it
+    return sorted(states, key=lambda state: state.started)
+
+
+def _write(folder: Path, state: State) -> None:
+    name = f"{os.getpid()}-{state.stage}-{state.label}".replace("/", "_")
+    temporary = folder / f".{name}.tmp"
+    temporary.write_text(json.dumps(asdict(state)))
+    temporary.replace(folder / f"{name}.json")

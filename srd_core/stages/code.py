@@ -1,0 +1,61 @@
+"""The part of a stage's key that stands for its code: a digest of every `srd_core` module that it can reach by imports.
+
+An edit to the report does not repeat a training; an edit to the training loop does. Imports inside functions count too.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+_PACKAGE = "srd_core"
+
+
+@cache
+def code_digest(module: str) -> str:
+    """Hex digest of the sources of `module` and of all `srd_core` modules that it imports, directly or not."""
+    total = hashlib.sha256()
+    for name in sorted(reachable(module)):
+        total.update(name.encode() + b"\0" + _source(name))
+    return total.hexdigest()
+
+
+@cache
+def reachable(module: str) -> frozenset[str]:
+    """Names of the `srd_core` modules in the transitive closure of `module`'s imports, itself included."""
+    seen: set[str] = set()
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name not in seen:
+            seen.add(name)
+            waiting += _imports(name)
+    return frozenset(seen)
+
+
+@cache
+def _imports(module: str) -> tuple[str, ...]:
+    found: list[str] = []
+    for node in ast.walk(ast.parse(_source(module))):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return tuple(name for name in found if name.split(".")[0] == _PACKAGE and _path(name) is not None)
+
+
+def _source(module: str) -> bytes:
+    path = _path(module)
+    return path.read_bytes() if path else b""
+
+
+@cache
+def _path(module: str) -> Path | None:
+    try:
+        spec = find_spec(module)
+    except ModuleNotFoundError:
+        return None
+    return Path(spec.origin) if spec and spec.origin else None

@@ -1,0 +1,130 @@
+"""What a stage is, and the one way in which it is executed: look for a verified result, else compute, store, record.
+
+A stage's key is the digest of its name, the code that it can reach, the configuration it reads and the digests of its inputs.
+Its outputs live under `stages/NAME/KEY/` of the work storage (or where it publishes them at the sink), its record beside them.
+A record counts only if every output is still there with its digest.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from srd_core.config import Config
+from srd_core.data.manifest import FileRef, StageManifest, canonical_json, digest
+from srd_core.progress import stage as progress_stage
+from srd_core.stages.code import code_digest
+from srd_core.storage import Storage, open_storage
+from srd_core.storage.base import file_digest
+
+Inputs = Mapping[str, StageManifest]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: what it reads, where it writes, how. Holds references only, so that it travels between processes."""
+
+    source: str
+    sink: str
+    trusted: str
+    config: Config
+
+    @cached_property
+    def sink_storage(self) -> Storage:
+        """Where results are handed back."""
+        return open_storage(self.sink)
+
+    @cached_property
+    def work_storage(self) -> Storage:
+        """Where stages are kept."""
+        return open_storage(self.config.work or f"{self.sink.rstrip('/')}/stages")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a stage made: files by name (a name is also the key below the stage's folder), facts as JSON-ready data."""
+
+    files: Mapping[str, Path] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+Details = Mapping[str, Any]
+Work = Callable[[Run, Inputs, Details, Path], Outcome]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A named step.
+
+    Args:
+        name: stable; part of the key and of the path.
+        work: computes the outcome of (run, inputs, details) in a scratch folder; details say which of many alike (an arm, a shard).
+        reads: dotted configuration keys that the work reads; nothing else of the configuration may influence it.
+        publishes: files go to the sink under their own names instead of the stage's folder.
+    """
+
+    name: str
+    work: Work
+    reads: tuple[str, ...] = ()
+    publishes: bool = False
+
+    def key(self, run: Run, inputs: Inputs, details: Details) -> str:
+        """Hex digest that identifies the result."""
+        return digest(
+            {
+                "stage": self.name,
+                "code": code_digest(self.work.__module__),
+                "config": run.config.slice(self.reads),
+                "inputs": {name: manifest.digest for name, manifest in sorted(inputs.items())},
+                "details": dict(details),
+                "sink": run.sink if self.publishes else "",
+            }
+        )
+
+    def find(self, run: Run, key: str) -> StageManifest | None:
+        """The recorded result, if every output still is what the record says."""
+        place = self._record(key)
+        if run.work_storage.stat(place) is None:
+            return None
+        manifest = StageManifest.model_validate_json(run.work_storage.read_bytes(place))
+        intact = all(_intact(ref) for ref in manifest.outputs.values())
+        return manifest if intact else None
+
+    def execute(self, run: Run, inputs: Inputs, details: Details) -> StageManifest:
+        """The result: found and verified, or made now."""
+        key = self.key(run, inputs, details)
+        found = self.find(run, key)
+        if found is not None:
+            return found
+        with tempfile.TemporaryDirectory(prefix=f"srd-{self.name}-") as scratch, progress_stage(self.name):
+            outcome = self.work(run, inputs, details, Path(scratch))
+            outputs = {name: self._store(run, key, name, path) for name, path in sorted(outcome.files.items())}
+        manifest = StageManifest(
+            stage=self.name,
+            key=key,
+            inputs={name: item.key for name, item in inputs.items()},
+            outputs=outputs,
+            facts=dict(outcome.facts),
+        )
+        run.work_storage.put_bytes(self._record(key), canonical_json(manifest.model_dump(mode="json")), overwrite=True)
+        return manifest
+
+    def _record(self, key: str) -> str:
+        return f"{self.name}/{key[:16]}.json"
+
+    def _store(self, run: Run, key: str, name: str, path: Path) -> FileRef:
+        storage = run.sink_storage if self.publishes else run.work_storage
+        place = name if self.publishes else f"{self.name}/{key[:16]}/{name}"
+        storage.put_file(place, path, overwrite=True)
+        return FileRef(uri=f"{storage.uri}/{place}", size=path.stat().st_size, sha256=file_digest(path))
+
+
+def _intact(ref: FileRef) -> bool:
+    folder, _, name = ref.uri.rpartition("/")
+    storage = open_storage(folder)
+    info = storage.stat(name)
+    return info is not None and info.size == ref.size and storage.digest(name) == ref.sha256
