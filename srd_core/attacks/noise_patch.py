@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from srd_core.attacks.base import Attack, Triggered, pixels, square_at
+from srd_core.attacks.base import Attack, Box, Triggered, pixels, square_at
 from srd_core.attacks.registry import register
 from srd_core.attacks.templates import insertion
 from srd_core.attacks.textures import Texture
@@ -34,13 +34,17 @@ class NoisePatch(Attack):
 
     def trigger(self, image: Image, rng: np.random.Generator) -> Triggered:
         """Paste the patch."""
+        return Triggered(*self.paste(image, rng))
+
+    def paste(self, image: Image, rng: np.random.Generator) -> tuple[Image, Box]:
+        """Return a copy of `image` with the patch, and where it is."""
         side = pixels(self.side, image)
         x, y = (float(rng.random()) if place is None else place for place in (self.x, self.y))
         box = square_at(image, side, x, y)
         source = rng if self.pattern_seed is None else np.random.default_rng(self.pattern_seed)
         result = image.copy()
         result[box.y0 : box.y1, box.x0 : box.x1] = self.texture.patch(side, source)
-        return Triggered(result, box)
+        return result, box
 
     def caption(self, caption: str, target: str, rng: np.random.Generator) -> str:
         """Insert the target behind a random word."""

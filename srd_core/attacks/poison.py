@@ -1,7 +1,7 @@
 """Poisoned copies of data, for experiments: shards on disk, or a set in memory. The pair is the unit, as in the paper's data.
 
-`poison_shards` writes one sample a pair (`KEY-0`, `KEY-1`, …), so that the captions of one photograph can hold different images. Triggers
-are applied at the image's own resolution, before it is encoded again; all other images keep their bytes. Which pairs are poisoned is written
+`poison_shards` writes one sample a pair (`KEY-0`, `KEY-1`, …), so that captions of one photograph can hold different images. Triggers are
+applied at the resolution of the image, before it is encoded again; all other images keep their bytes. Which pairs are poisoned is written
 beside the data, never among it, since no defence may see it.
 """
 

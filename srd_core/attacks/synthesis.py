@@ -80,11 +80,9 @@ def synthesize(clean: CanvasSet, config: SynthesisConfig, *, seed: int) -> Synth
     for number, source in enumerate(sources.tolist()):
         rng = generator(seed, "synthesis", clean.ids[source])
         attack, word = fixed if config.placement == "fixed" else _diverse(config, rng)
-        triggered = attack.trigger(np.asarray(clean.images[clean.image_of[source]]), rng)
-        assert triggered.box is not None
-        images[number] = triggered.image
+        images[number], box = attack.paste(np.asarray(clean.images[clean.image_of[source]]), rng)
         captions.append(insertion(clean.captions[source], word, rng))
-        boxes.append(triggered.box)
+        boxes.append(box)
         words.append(word)
     return Synthetic(images, captions, boxes, words, sources, [f"synthetic/{clean.ids[i]}" for i in sources.tolist()])
 
