@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from srd_core.data.limits import Limits
 from srd_core.data.tar import BLOCK, REASONS, Member, TarError, TarWriter, iter_members
 

@@ -1,0 +1,133 @@
+"""What a source holds, fixed once at the start: a sorted list of shards with sizes and identities, and one digest over it.
+
+Later reads go through `open_shard`, which refuses a shard that has changed since. Samples are not looked at, compressed archives and
+sub-folders are not searched.
+"""
+
+from __future__ import annotations
+
+import glob
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from pydantic import BaseModel, ConfigDict
+
+from srd_core.data.manifest import digest
+from srd_core.errors import SourceError
+from srd_core.storage import ObjectInfo, Storage, is_remote, open_storage
+
+_MAGIC = "*?["
+
+
+class ShardRef(BaseModel):
+    """One shard: `uri` of its folder and `key` in it, size in bytes, `etag` as the storage gave it; `sha256` of the content when it is local."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    uri: str
+    key: str
+    size: int
+    etag: str
+    sha256: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The shard's name in pair ids: its file name without `.tar`."""
+        return PurePosixPath(self.key).name.removesuffix(".tar")
+
+    @property
+    def identity(self) -> str:
+        """What stands for the content: its digest if known, else the etag."""
+        return self.sha256 or self.etag
+
+
+class Inventory(BaseModel):
+    """The shards of a source in order of their names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str
+    shards: tuple[ShardRef, ...]
+
+    @property
+    def digest(self) -> str:
+        """Changes with the name, size or content of any shard; a copy of a local set elsewhere has the same one."""
+        return digest([[shard.name, shard.size, shard.identity] for shard in self.shards])
+
+    @property
+    def size(self) -> int:
+        """Bytes of all shards."""
+        return sum(shard.size for shard in self.shards)
+
+
+def take_inventory(source: str) -> Inventory:
+    """List a SOURCE: a folder, one `.tar`, a glob such as `data/train-*.tar`, `s3://bucket/prefix` or `s3://bucket/name.tar`.
+
+    Local shards are read once for their digest.
+
+    Raises:
+        SourceError: nothing there, no `.tar` among it, or two shards of one name. StorageError: the storage cannot be read.
+    """
+    shards = sorted(_remote(source) if is_remote(source) else _local(source), key=lambda shard: (shard.name, shard.uri))
+    twins = {a.name for a, b in zip(shards, shards[1:], strict=False) if a.name == b.name}
+    if twins:
+        raise SourceError(f"two shards of {source} have the name {min(twins)}", hint="Pair ids need different names; rename one")
+    return Inventory(source=source, shards=tuple(shards))
+
+
+def open_shard(shard: ShardRef) -> BinaryIO:
+    """A stream over the shard. Raises ConflictError if it is no longer what the inventory saw."""
+    return open_storage(shard.uri).open(shard.key, etag=shard.etag)
+
+
+def _remote(source: str) -> list[ShardRef]:
+    if source.endswith(".tar"):
+        uri, _, name = source.rpartition("/")
+        storage = open_storage(uri)
+        info = storage.stat(name)
+        if info is None:
+            raise SourceError(f"{source} does not exist", hint="Check bucket and key")
+        return [_ref(storage, info)]
+    storage = open_storage(source)
+    found = storage.list()
+    direct = [info for info in found if "/" not in info.key and info.key.endswith(".tar")]
+    if not direct:
+        raise _none(source, [info.key for info in found])
+    return [_ref(storage, info) for info in direct]
+
+
+def _local(source: str) -> list[ShardRef]:
+    path = Path(source.removeprefix("file://")).expanduser()
+    if path.is_dir():
+        files = sorted(file for file in path.glob("*.tar") if file.is_file())
+        below = [] if files else [file.relative_to(path).as_posix() for file in path.glob("*/*.tar")]
+    elif path.is_file():
+        if path.suffix != ".tar":
+            raise SourceError(f"{source} is not a .tar", hint="Give a folder of shards, a *.tar glob or one plain .tar")
+        files, below = [path], []
+    elif any(sign in source for sign in _MAGIC):
+        files, below = [Path(found) for found in sorted(glob.glob(str(path))) if found.endswith(".tar") and Path(found).is_file()], []
+    else:
+        raise SourceError(f"{source} does not exist", hint="Give a folder of .tar shards, a *.tar glob or s3://bucket/prefix")
+    if not files:
+        raise _none(source, below)
+    return [_local_ref(file) for file in files]
+
+
+def _local_ref(file: Path) -> ShardRef:
+    storage = open_storage(str(file.parent))
+    info = storage.stat(file.name)
+    if info is None:
+        raise SourceError(f"{file} has gone", hint="Run again when nobody writes to the source")
+    return _ref(storage, info, storage.digest(file.name))
+
+
+def _ref(storage: Storage, info: ObjectInfo, sha256: str | None = None) -> ShardRef:
+    return ShardRef(uri=storage.uri, key=info.key, size=info.size, etag=info.etag, sha256=sha256)
+
+
+def _none(source: str, keys: list[str]) -> SourceError:
+    """The error for a place without shards, pointing one folder down if there are some."""
+    folders = sorted({str(PurePosixPath(key).parent) for key in keys if "/" in key and key.endswith(".tar")})
+    hint = f"Did you mean {source.rstrip('/')}/{folders[0]}?" if folders else "Give a place with uncompressed WebDataset shards"
+    return SourceError(f"no *.tar found at {source}", hint=hint)

@@ -1,0 +1,73 @@
+"""Shards to model-ready pairs: every image decoded once, squashed to one square size and written to a memory-mapped file.
+
+What cannot be read is skipped and counted by reason. Decoding runs in this process; it is for sets one trusts enough, or in a process
+that has limits.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from srd_core.data.canvas import CanvasSet, CanvasWriter
+from srd_core.data.images import ImageError, decode_canvas
+from srd_core.data.inventory import ShardRef, open_shard
+from srd_core.data.limits import Limits
+from srd_core.data.samples import Reject, Sample, Split
+from srd_core.data.shards import read_shard
+from srd_core.seeds import derive
+
+
+def split_of(key: str, holdout: float) -> Split:
+    """The part that a sample belongs to; it depends on the key alone, so no order, shard or other sample can move it.
+
+    `holdout` is the expected fraction, 0 to 1.
+    """
+    return "holdout" if derive(0, "split", key) / 2**63 < holdout else "fit"
+
+
+def read_samples(shards: Iterable[ShardRef], limits: Limits | None = None) -> Iterator[Sample | Reject]:
+    """Samples and rejects of all shards, in order."""
+    for shard in shards:
+        with open_shard(shard) as stream:
+            yield from read_shard(stream, shard.name, limits)
+
+
+def load_canvas(
+    inventory_shards: Iterable[ShardRef],
+    side: int,
+    folder: Path,
+    *,
+    split: Split | None = None,
+    holdout: float = 0.15,
+    limit: int | None = None,
+    limits: Limits | None = None,
+) -> tuple[CanvasSet, Counter[str]]:
+    """Images (M, side, side, 3) with all their captions, and how many samples were skipped for which reason.
+
+    Args:
+        inventory_shards: what `take_inventory` found.
+        side: canvas side in pixels.
+        folder: where the pixel file is made; it must outlive the set.
+        split: only this part of the samples; None for all.
+        holdout: expected fraction of the `holdout` part, 0 to 1.
+        limit: stop after this many images.
+        limits: what is refused as too large.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    writer = CanvasWriter(folder / f"canvas-{side}-{split or 'all'}.rgb", side)
+    skipped: Counter[str] = Counter()
+    count = 0
+    for item in read_samples(inventory_shards, limits):
+        if limit is not None and count >= limit:
+            break
+        if isinstance(item, Reject):
+            skipped[item.reason] += 1
+        elif split is None or split_of(item.key, holdout) == split:
+            try:
+                writer.add(decode_canvas(item.image, side, limits), item.captions, item.pairs())
+                count += 1
+            except ImageError as error:
+                skipped[error.reason] += 1
+    return writer.finish(), skipped

@@ -1,0 +1,75 @@
+"""What only a folder can get wrong: links out of it, half-written files, permissions."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from srd_core.errors import ConflictError, StorageError
+from srd_core.storage import is_remote, open_storage
+from srd_core.storage.local import LocalStorage
+
+
+def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("x")
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "a").symlink_to(tmp_path / "secret")
+    with pytest.raises(StorageError, match="leads out"):
+        LocalStorage(tmp_path / "root").read_bytes("a")
+
+
+def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    storage = LocalStorage(tmp_path)
+    storage.put_bytes("a", b"one")
+    with pytest.raises(ConflictError):
+        storage.put_bytes("a", b"two")
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_left_over_temporary_files_are_not_listed(tmp_path: Path) -> None:
+    (tmp_path / ".a.tar.123.srd-tmp").write_bytes(b"half")
+    assert LocalStorage(tmp_path).list() == []
+
+
+def test_a_file_system_without_hard_links_still_detects_conflicts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    storage = LocalStorage(tmp_path)
+    storage.put_bytes("a", b"one")
+    storage.put_bytes("a", b"one")
+    with pytest.raises(ConflictError):
+        storage.put_bytes("a", b"two")
+    assert storage.read_bytes("a") == b"one"
+
+
+def test_a_file_where_a_folder_must_be_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("x")
+    with pytest.raises(StorageError) as caught:
+        LocalStorage(tmp_path).put_bytes("a/b", b"x")
+    assert caught.value.hint
+
+
+def test_a_file_for_the_upload_that_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"gone\.bin does not exist"):
+        LocalStorage(tmp_path).put_file("a", tmp_path / "gone.bin")
+
+
+def test_written_files_follow_the_umask(tmp_path: Path) -> None:
+    LocalStorage(tmp_path).put_bytes("new", b"x")
+    (tmp_path / "plain").write_bytes(b"x")
+    assert (tmp_path / "new").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_addresses(tmp_path: Path) -> None:
+    assert open_storage(f"file://{tmp_path}/a%20b").uri == f"{tmp_path}/a b"
+    assert open_storage("s3://bucket/a/b/").uri == "s3://bucket/a/b"
+    assert open_storage("s3://bucket").uri == "s3://bucket"
+    assert is_remote("s3://bucket/x")
+    assert not is_remote(str(tmp_path))
+    for bad in ("http://host/x", "s3:///x", "file://host/x"):
+        with pytest.raises(StorageError, match="is not a storage"):
+            open_storage(bad)
