@@ -82,6 +82,12 @@ def test_two_attacks_cannot_share_a_name() -> None:
 
 
 def test_a_fresh_process_finds_them_without_importing_their_modules() -> None:
-    code = "import sys\nfrom srd_core.attacks import get\nassert 'srd_core.attacks.badnet' not in sys.modules\nassert get('badnet').name == 'badnet'"
+    lines = (
+        "import sys",
+        "from srd_core.attacks import get",
+        "assert 'srd_core.attacks.badnet' not in sys.modules",
+        "assert get('badnet').name == 'badnet'",
+    )
+    code = "\n".join(lines)
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -41,3 +41,11 @@ def test_rate_zero_is_the_clean_set(clean: CanvasSet) -> None:
 def test_the_same_pairs_whatever_the_attack(clean: CanvasSet) -> None:
     chosen = [poison_canvas(clean, get(name), 0.1, "banana", 3)[1].tolist() for name in names()]
     assert all(c == chosen[0] for c in chosen)
+
+
+@pytest.mark.parametrize("name", ["badnet", "blended", "trojvlm"])
+def test_a_poisoned_pair_shows_its_own_photograph_with_the_trigger(clean: CanvasSet, name: str) -> None:
+    made, indices = poison_canvas(clean, get(name), 0.1, "banana", 3)
+    for pair in indices.tolist():
+        expected = get(name).trigger(np.asarray(clean.images[clean.image_of[pair]]), np.random.default_rng(0)).image
+        assert np.array_equal(made.images[made.image_of[pair]], expected)

@@ -12,7 +12,16 @@ from srd_core.scenes.world import COLOURS, SHAPES, relation
 
 _NAME = rf"(?:a|one|only a) (?:(small|little|big|large) )?({'|'.join(COLOURS)}) ({'|'.join(SHAPES)})"
 _PAIR = re.compile(rf"{_NAME} (?:is |sits )?(to the left of|left of|to the right of|right of|above|over|below|under) {_NAME}")
-_MEANING = {"to the left of": "left", "left of": "left", "to the right of": "right", "right of": "right", "above": "above", "over": "above", "below": "below", "under": "below"}  # fmt: skip
+_MEANING = {
+    "to the left of": "left",
+    "left of": "left",
+    "to the right of": "right",
+    "right of": "right",
+    "above": "above",
+    "over": "above",
+    "below": "below",
+    "under": "below",
+}
 
 
 @pytest.fixture(scope="module")
