@@ -93,7 +93,9 @@ def mixture(clean: CanvasSet, synthetic: Synthetic, folder: Path, seed: int) -> 
     The pixels go to one file in `folder`, which must outlive the set.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    writer = CanvasWriter(folder / f"mixture-{seed}.rgb", clean.side)
+    path = folder / f"mixture-{seed}.rgb"
+    path.unlink(missing_ok=True)  # an earlier set that is still mapped keeps its pixels
+    writer = CanvasWriter(path, clean.side)
     kept: dict[int, list[int]] = {}
     for pair in np.setdiff1d(np.arange(len(clean)), synthetic.sources).tolist():
         kept.setdefault(int(clean.image_of[pair]), []).append(pair)

@@ -56,7 +56,9 @@ def canvas_set(count: int, *, seed: int, side: int, folder: Path, domain: Domain
     The pixels are kept in one file in `folder`, which must outlive the set.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    writer = CanvasWriter(folder / f"{domain}-{seed}-{count}-{side}.rgb", side)
+    path = folder / f"{domain}-{seed}-{count}-{side}.rgb"
+    path.unlink(missing_ok=True)  # an earlier set that is still mapped keeps its pixels
+    writer = CanvasWriter(path, side)
     for number, sample in enumerate(generate(count, seed=seed, side=side, domain=domain)):
         shard = shard_name(domain, number // per_shard)
         writer.add(sample.image, sample.captions, [pair_id(shard, sample.key, i) for i in range(len(sample.captions))])

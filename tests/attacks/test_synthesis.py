@@ -144,3 +144,10 @@ def test_sampled_textures_cover_all_kinds() -> None:
 def test_no_sampled_texture_is_the_board_of_badnet() -> None:
     rng = np.random.default_rng(0)
     assert 3 not in {sample_texture(rng).cells for _ in range(200)}
+
+
+def test_a_second_mixture_in_one_folder_leaves_the_first_alone(clean: CanvasSet, tmp_path: Path) -> None:
+    first = mixture(clean, _make(clean, "fixed"), tmp_path, 3)
+    before = np.array(first.images)
+    mixture(clean, _make(clean, "diverse"), tmp_path, 3)
+    assert np.array_equal(first.images, before)
