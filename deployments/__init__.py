@@ -1,0 +1,1 @@
+"""How the flows are operated: deployments, the event that starts them, and what they run in."""

@@ -1,0 +1,1 @@
+"""What runs, in which order: the flows `srd`, `srd-watch` and `srd-bench`, and the command line."""
