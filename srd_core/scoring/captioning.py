@@ -1,0 +1,54 @@
+"""BLEU-1 to 4, ROUGE-L and CIDEr of captions, by pycocoevalcap's scorers on our own Penn-Treebank tokens: no Java, no download.
+
+CIDEr's word weights come from the references *given*, so scores on different test sets are not comparable, and on one image CIDEr
+is 0. CIDEr is a fraction too: 1.0 is what papers print as 100. Not covered: METEOR and SPICE, which need Java.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from srd_core.scoring.ptb import tokenize
+
+Keyed = dict[int, list[str]]
+
+
+def caption_scores(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, float]:
+    """Corpus scores `bleu_1` … `bleu_4`, `rouge_l`, `cider` of `candidates[i]` against `references[i]`.
+
+    Raises ValueError when the lists differ in length, are empty, or an image has no reference with a word.
+    """
+    from pycocoevalcap.bleu.bleu import Bleu
+    from pycocoevalcap.rouge.rouge import Rouge
+
+    found, known = _tokenized(candidates, references)
+    bleu, _ = Bleu(4).compute_score(known, found, verbose=0)
+    rouge, _ = Rouge().compute_score(known, found)
+    scores = {f"bleu_{n}": float(value) for n, value in enumerate(bleu, start=1)}
+    return {**scores, "rouge_l": float(rouge), "cider": float(_cider(found, known).mean())}
+
+
+def cider_per_image(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> npt.NDArray[np.float64]:
+    """CIDEr of each image, shape (N,); the corpus score is their mean. Raises as `caption_scores` does."""
+    return _cider(*_tokenized(candidates, references))
+
+
+def _cider(found: Keyed, known: Keyed) -> npt.NDArray[np.float64]:
+    from pycocoevalcap.cider.cider import Cider
+
+    _, each = Cider().compute_score(known, found)
+    return np.asarray(each, dtype=np.float64)
+
+
+def _tokenized(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> tuple[Keyed, Keyed]:
+    if len(candidates) != len(references) or not candidates:
+        raise ValueError(f"{len(candidates)} candidates for {len(references)} images")
+    found = {i: [" ".join(tokenize(text))] for i, text in enumerate(candidates)}
+    known = {i: [words for text in texts if (words := " ".join(tokenize(text)))] for i, texts in enumerate(references)}
+    wordless = [i for i, texts in known.items() if not texts]
+    if wordless:
+        raise ValueError(f"image number {wordless[0]} has no reference with a word")
+    return found, known

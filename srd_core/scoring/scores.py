@@ -1,0 +1,61 @@
+"""What `scores.json` holds: one entry a model and test set, one a detector, each figure with its interval.
+
+Unknown figures are null. Percentages never appear: all rates are fractions, CIDEr 1.0 is what papers print as 100.
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from srd_core.scoring.intervals import Figure, Interval
+
+__all__ = ["DetectionScores", "Interval", "ModelScores", "Scores"]
+
+_STRICT = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelScores(BaseModel):
+    """One retrained model on one test set. Caption figures are of clean images, `asr` figures of triggered ones."""
+
+    model_config = _STRICT
+
+    arm: str = Field(description="how the data was treated: none, random, srd, …")
+    protocol: str = Field(description="P1 retrained from base, P2 continued from the backdoored checkpoint")
+    domain: str = Field(description="test set, such as flickr8k or coco")
+    seed: int
+    n: int = Field(ge=0, description="test images")
+    n_excluded: int = Field(default=0, ge=0, description="images left out of asr, because a reference holds the target")
+    bleu_4: Figure
+    cider: Interval
+    sc: Interval | None = None
+    lf: Interval | None = None
+    sfs: Interval | None = None
+    asr: Interval | None = None
+    asr_raw: Interval | None = None
+    false_trigger: Interval | None = None
+
+
+class DetectionScores(BaseModel):
+    """One detector against the truth. `f1` and the areas are NaN (null) where they are not defined."""
+
+    model_config = _STRICT
+
+    auroc: Figure
+    average_precision: Figure
+    precision: Interval
+    recall: Interval
+    f1: Figure
+    recall_at_half_percent: Interval
+    recall_at_one_percent: Interval
+    kept_clean: Interval
+    poisoned: int = Field(ge=0)
+    clean: int = Field(ge=0)
+
+
+class Scores(BaseModel):
+    """The whole of `scores.json`. `detection` is keyed by defence and unit, such as "srd/pair"; empty where no truth is known."""
+
+    model_config = _STRICT
+
+    models: tuple[ModelScores, ...] = ()
+    detection: dict[str, DetectionScores] = Field(default_factory=dict)
