@@ -1,0 +1,57 @@
+"""Are more pairs flagged than false positives explain? One-sided and exact.
+
+The false-positive budget is a quantile of m trusted pairs, so the true rate is itself uncertain: with k of them above the threshold it is
+Beta(k + 1, m - k) distributed, and the number flagged among n clean pairs is beta-binomial. Without m the budget is taken as exact and the
+number is binomial. Not covered: a suspect set whose clean pairs differ from the trusted ones, where every such test says too much.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+_CHUNK = 1_000_000
+
+
+def excess_p_value(flagged: int, pairs: int, budget: float, calibrated_on: int | None = None) -> float:
+    """Probability of `flagged` or more flags among `pairs` clean pairs.
+
+    Args:
+        flagged: observed flags, 0 … pairs.
+        pairs: judged pairs, at least 1.
+        budget: false-positive rate that the thresholds were set for, in (0, 1).
+        calibrated_on: trusted pairs that the thresholds were set on; None takes `budget` as exact.
+    """
+    if flagged == 0:
+        return 1.0
+    if calibrated_on is None:
+        from scipy.special import bdtrc
+
+        return float(bdtrc(flagged - 1, pairs, budget))
+    above = math.floor(budget * calibrated_on)
+    return _beta_binomial_tail(flagged, pairs, above + 1, max(calibrated_on - above, 1))
+
+
+def least_significant(pairs: int, budget: float, level: float, calibrated_on: int | None = None) -> int:
+    """Smallest number of flags whose p-value is below `level`; `pairs + 1` when no number is."""
+    low, high = 0, pairs + 1
+    while low < high:
+        middle = (low + high) // 2
+        if excess_p_value(middle, pairs, budget, calibrated_on) < level:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+def _beta_binomial_tail(least: int, n: int, a: int, b: int) -> float:
+    """P(X ≥ least) for X beta-binomial (n, a, b)."""
+    from scipy.special import betaln, gammaln
+
+    below = 0.0
+    for start in range(0, least, _CHUNK):
+        k = np.arange(start, min(start + _CHUNK, least), dtype=np.float64)
+        choose = gammaln(n + 1.0) - gammaln(k + 1) - gammaln(n - k + 1)
+        below += float(np.exp(choose + betaln(k + a, n - k + b) - betaln(a, b)).sum())
+    return min(max(1.0 - below, 0.0), 1.0)

@@ -1,0 +1,181 @@
+"""The answer to "is this data poisoned?", in five lines for people and a few figures for machines.
+
+It rests on two facts only: how many pairs were flagged against the false-positive budget, and whether one word stands behind the flags.
+The truth about poisoned pairs is never an input. Where an experiment measured what a trigger does to the retrained model, a line says so,
+without influence on the status. Not covered: attacks that leave captions plausible; the last line always says what may have gone unseen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from srd_core.report.excess import excess_p_value, least_significant
+from srd_core.report.text import NAME, visible
+from srd_core.scoring.intervals import Figure, Interval, wilson
+
+Status = Literal["no sign of poison", "suspicious", "poisoned"]
+
+LEVEL = 0.01
+"""Largest p-value at which flags count as more than false positives."""
+
+CONCENTRATED = 0.1
+"""A word is concentrated when the lower 95 % limit of its share of the flags is above this, …"""
+
+FEWEST = 5
+"""… and at least this many flags name it."""
+
+_STRICT = ConfigDict(extra="forbid", frozen=True)
+
+
+class WordEvidence(BaseModel):
+    """One suspicious word: `flagged` flagged pairs in which it was the most surprising word, `pairs` pairs whose captions hold it at all."""
+
+    model_config = _STRICT
+
+    word: str
+    flagged: int = Field(ge=1)
+    pairs: int = Field(ge=1)
+
+
+class BackdoorEffect(BaseModel):
+    """What an experiment measured: attack success of models retrained on the data as it came, and as handed back."""
+
+    model_config = _STRICT
+
+    before: Interval
+    after: Interval
+    protocol: str = Field(description="P1 retrained from base, P2 continued from the backdoored checkpoint")
+
+
+class VerdictFigures(BaseModel):
+    """The figures behind a verdict; rates are fractions."""
+
+    model_config = _STRICT
+
+    pairs: int
+    flagged: int
+    flagged_share: Interval
+    budget: float = Field(description="false-positive rate that the thresholds were set for")
+    p_value: float = Field(description="probability of as many flags among clean pairs")
+    detectable_share: Figure = Field(description="smallest share of flags beyond the budget that would have been significant")
+    word: str | None = Field(description="most frequent suspicious word")
+    word_flagged: int
+    word_share: Interval
+    word_concentrated: bool
+    backdoor: BackdoorEffect | None = None
+
+
+class Verdict(BaseModel):
+    """`verdict.json`."""
+
+    model_config = _STRICT
+
+    status: Status
+    lines: tuple[str, str, str, str, str]
+    figures: VerdictFigures
+
+
+def decide(
+    *,
+    pairs: int,
+    flagged: int,
+    budget: float,
+    words: Sequence[WordEvidence] = (),
+    actions: Mapping[str, int] | None = None,
+    calibrated_on: int | None = None,
+    backdoor: BackdoorEffect | None = None,
+) -> Verdict:
+    """Reach a verdict.
+
+    Args:
+        pairs: pairs that were judged (rejected ones are not).
+        flagged: pairs above the threshold.
+        budget: false-positive rate that the thresholds were set for.
+        words: suspicious words of the flagged pairs, in any order.
+        actions: pairs by action taken, for the third line.
+        calibrated_on: trusted pairs that the thresholds were set on.
+        backdoor: what an experiment measured.
+
+    Raises:
+        ValueError: no pairs, or more flags than pairs.
+    """
+    if pairs < 1 or not 0 <= flagged <= pairs or not 0 < budget < 1:
+        raise ValueError(f"no verdict on {flagged} flags among {pairs} pairs with a false-positive budget of {budget}")
+    top = min(words, key=lambda item: (-item.flagged, item.word), default=None)
+    count = min(top.flagged, flagged) if top else 0
+    share = wilson(count, flagged)
+    needed = least_significant(pairs, budget, LEVEL, calibrated_on)
+    figures = VerdictFigures(
+        pairs=pairs,
+        flagged=flagged,
+        flagged_share=wilson(flagged, pairs),
+        budget=budget,
+        p_value=excess_p_value(flagged, pairs, budget, calibrated_on),
+        detectable_share=max(needed / pairs - budget, 0.0) if needed <= pairs else float("nan"),
+        word=visible(top.word, NAME) if top else None,
+        word_flagged=count,
+        word_share=share,
+        word_concentrated=count >= FEWEST and share.low > CONCENTRATED,
+        backdoor=backdoor,
+    )
+    status = _status(figures)
+    lines = (_headline(status, figures), _about_word(figures), _done(actions), _effect(backdoor), _unseen(status, figures))
+    return Verdict(status=status, lines=lines, figures=figures)
+
+
+def percent(value: float) -> str:
+    """A fraction for people: `12 %`, `0.53 %`; small ones keep two digits."""
+    share = 100 * value
+    return f"{share:.0f} %" if share >= 10 or share == 0 else f"{share:.1f} %" if share >= 1 else f"{share:.2g} %"
+
+
+def _status(figures: VerdictFigures) -> Status:
+    excess = figures.p_value < LEVEL
+    if excess and figures.word_concentrated:
+        return "poisoned"
+    return "suspicious" if excess or figures.word_concentrated else "no sign of poison"
+
+
+def _headline(status: Status, figures: VerdictFigures) -> str:
+    said = {"no sign of poison": "No sign of poison", "suspicious": "Suspicious", "poisoned": "Poisoned"}[status]
+    more = "more than" if figures.p_value < LEVEL else "no more than"
+    return (
+        f"{said}: {figures.flagged:,} of {figures.pairs:,} pairs ({percent(figures.flagged / figures.pairs)}) were flagged, "
+        f"{more} the false-positive budget of {percent(figures.budget)} explains."
+    )
+
+
+def _about_word(figures: VerdictFigures) -> str:
+    if figures.word is None:
+        return "No suspicious word was named."
+    start = f"Most frequent suspicious word: “{figures.word}”, in {figures.word_flagged:,} of {figures.flagged:,} flags"
+    share = percent(figures.word_flagged / max(figures.flagged, 1))
+    judged = "one word behind the flags is what a planted target looks like" if figures.word_concentrated else "no word stands out"
+    return f"{start} ({share}); {judged}."
+
+
+def _done(actions: Mapping[str, int] | None) -> str:
+    names = {"keep": "kept", "mask": "masked", "recaption": "recaptioned", "quarantine": "quarantined", "reject": "rejected as unreadable"}
+    parts = [f"{count:,} {names[name]}" for name in names if (count := (actions or {}).get(name, 0))]
+    return f"Pairs: {', '.join(parts)}." if parts else "No action was recorded."
+
+
+def _effect(backdoor: BackdoorEffect | None) -> str:
+    if backdoor is None:
+        return "What a trigger does to the retrained model was not measured: no attack is known."
+    before, after = (f"{percent(item.value)} ({percent(item.low)} to {percent(item.high)})" for item in (backdoor.before, backdoor.after))
+    return f"In this experiment the trigger works on {before} of the test images before cleansing, and on {after} after it ({backdoor.protocol})."
+
+
+def _unseen(status: Status, figures: VerdictFigures) -> str:
+    share = figures.detectable_share
+    room = f"poison in fewer than {percent(share)} of the pairs" if share == share else "poison in so small a set"
+    advice = {
+        "no sign of poison": "Read a few flagged pairs before trusting this",
+        "suspicious": "Look at the flagged pairs before training on this data",
+        "poisoned": "Do not train on the data as it came",
+    }[status]
+    return f"{advice}; {room}, and attacks whose captions fit their images, may go unseen."
