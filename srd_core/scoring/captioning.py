@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from srd_core.errors import ConfigError
 from srd_core.scoring.ptb import tokenize
 
 Keyed = dict[int, list[str]]
@@ -19,11 +20,14 @@ Keyed = dict[int, list[str]]
 def caption_scores(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, float]:
     """Corpus scores `bleu_1` … `bleu_4`, `rouge_l`, `cider` of `candidates[i]` against `references[i]`.
 
-    Raises ValueError when the lists differ in length, are empty, or an image has no reference with a word.
+    Raises ValueError when the lists differ in length, are empty, or an image has no reference with a word, and ConfigError when
+    pycocoevalcap is not installed.
     """
-    from pycocoevalcap.bleu.bleu import Bleu
-    from pycocoevalcap.rouge.rouge import Rouge
-
+    try:
+        from pycocoevalcap.bleu.bleu import Bleu
+        from pycocoevalcap.rouge.rouge import Rouge
+    except ImportError as error:
+        raise _not_installed() from error
     found, known = _tokenized(candidates, references)
     bleu, _ = Bleu(4).compute_score(known, found, verbose=0)
     rouge, _ = Rouge().compute_score(known, found)
@@ -37,10 +41,16 @@ def cider_per_image(candidates: Sequence[str], references: Sequence[Sequence[str
 
 
 def _cider(found: Keyed, known: Keyed) -> npt.NDArray[np.float64]:
-    from pycocoevalcap.cider.cider import Cider
-
+    try:
+        from pycocoevalcap.cider.cider import Cider
+    except ImportError as error:
+        raise _not_installed() from error
     _, each = Cider().compute_score(known, found)
     return np.asarray(each, dtype=np.float64)
+
+
+def _not_installed() -> ConfigError:
+    return ConfigError("caption metrics need pycocoevalcap, which is not installed", hint="Run pip install pycocoevalcap==1.2")
 
 
 def _tokenized(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> tuple[Keyed, Keyed]:

@@ -22,7 +22,7 @@ def test_words_are_lower_cased_and_bare() -> None:
 
 def test_bigram_probabilities_by_hand() -> None:
     # sentences "3" and "3 4": bigrams (s,3)x2 (3,e) (3,4) (4,e); one discount n1/(n1+2 n2) = 3/5 for bigrams
-    # unigrams (left neighbours): 3 -> 1, e -> 2, 4 -> 1; n1 = 2, n2 = 1 -> 1/2; five words can follow: e, unk, 3, 4 => uniform 1/4
+    # unigrams (left neighbours): 3 -> 1, e -> 2, 4 -> 1; n1 = 2, n2 = 1 -> 1/2; e, unk, 3 and 4 can follow => uniform 1/4
     model = KneserNey(raw_counts([[3], [3, 4]], 2), 2, 5)
     unigram_4 = (1 - 0.5 + 0.5 * 3 * 0.25) / 4
     assert model.probability(4, ()) == pytest.approx(unigram_4)

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import math
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from srd_core.errors import ConfigError
 from srd_core.scoring.captioning import caption_scores, cider_per_image
 
 CAPTION = st.lists(st.sampled_from(["a", "dog", "cat", "runs", "sits", "on", "the", "grass", "mat"]), min_size=1, max_size=8).map(" ".join)
@@ -72,3 +75,11 @@ def test_scores_have_their_range_and_cider_is_the_mean_of_its_parts(images: list
 def test_what_cannot_be_scored_is_refused(candidates: list[str], references: list[list[str]], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         caption_scores(candidates, references)
+
+
+@pytest.mark.parametrize("score", [caption_scores, cider_per_image])
+def test_a_missing_scorer_is_named(monkeypatch: pytest.MonkeyPatch, score: Callable[[list[str], list[list[str]]], object]) -> None:
+    for module in ("bleu.bleu", "cider.cider"):
+        monkeypatch.setitem(sys.modules, f"pycocoevalcap.{module}", None)
+    with pytest.raises(ConfigError, match="pycocoevalcap"):
+        score(["a dog"], [["a dog"]])
