@@ -32,26 +32,26 @@ class DqnConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    steps: int = Field(40_000, ge=1, description="Environment steps, each a mask tried on an image (official code: 10,000)")
-    envs: int = Field(64, ge=1, description="Images played at once; their captions come from one call")
-    batch: int = Field(64, ge=1, description="States in a gradient step")
-    updates_per_step: int = Field(2, ge=1, description="Gradient steps after each batch of environment steps")
-    learning_starts: int = Field(1_000, ge=0, description="Environment steps before the first gradient step, all random")
-    learning_rate: float = Field(1e-3, gt=0, description="Adam, falling to a tenth along a cosine")
-    gamma: float = Field(0.9, ge=0, le=1, description="Discount; without effect when max_masks is 1")
-    target_update: int = Field(200, ge=1, description="Gradient steps between copies to the target network")
-    double: bool = Field(True, description="The online network picks the next action, the target network values it")
-    duelling: bool = Field(True, description="State value and advantages apart")
-    width: int = Field(16, ge=1, description="Channels of the first convolution")
-    capacity: int = Field(100_000, ge=1, description="Steps remembered")
-    balance: float = Field(0.3, ge=0, lt=1, description="Least weight of rewarded steps in a batch")
-    epsilon_start: float = Field(1.0, ge=0, le=1)
-    epsilon_end: float = Field(0.2, ge=0, le=1)
-    epsilon_decay: float = Field(0.4, gt=0, le=1, description="Share of the steps over which epsilon falls linearly")
-    temperature: float = Field(0.3, ge=0, description="Of the Boltzmann draw from the Q-map, in units of reward; 0 is greedy")
-    max_masks: int = Field(1, ge=1, description="Masks in an episode; 1 is the bandit of the official code")
-    clip: float = Field(5.0, gt=0, description="Largest gradient norm")
-    points: int = Field(20, ge=1, description="Points on the learning curve")
+    steps: int = Field(default=40_000, ge=1, description="Environment steps, each a mask tried on an image (official code: 10,000)")
+    envs: int = Field(default=64, ge=1, description="Images played at once; their captions come from one call")
+    batch: int = Field(default=64, ge=1, description="States in a gradient step")
+    updates_per_step: int = Field(default=2, ge=1, description="Gradient steps after each batch of environment steps")
+    learning_starts: int = Field(default=1_000, ge=0, description="Environment steps before the first gradient step, all random")
+    learning_rate: float = Field(default=1e-3, gt=0, description="Adam, falling to a tenth along a cosine")
+    gamma: float = Field(default=0.9, ge=0, le=1, description="Discount; without effect when max_masks is 1")
+    target_update: int = Field(default=200, ge=1, description="Gradient steps between copies to the target network")
+    double: bool = Field(default=True, description="The online network picks the next action, the target network values it")
+    duelling: bool = Field(default=True, description="State value and advantages apart")
+    width: int = Field(default=16, ge=1, description="Channels of the first convolution")
+    capacity: int = Field(default=100_000, ge=1, description="Steps remembered")
+    balance: float = Field(default=0.15, ge=0, lt=1, description="Least weight of rewarded steps in a batch")
+    epsilon_start: float = Field(default=1.0, ge=0, le=1, description="Share of random actions at first")
+    epsilon_end: float = Field(default=0.2, ge=0, le=1, description="Share of random actions at last")
+    epsilon_decay: float = Field(default=0.4, gt=0, le=1, description="Share of the steps over which epsilon falls linearly")
+    temperature: float = Field(default=0.3, ge=0, description="Of the Boltzmann draw from the Q-map, in units of reward; 0 is greedy")
+    max_masks: int = Field(default=1, ge=1, description="Masks in an episode; 1 is the bandit of the official code")
+    clip: float = Field(default=5.0, gt=0, description="Largest gradient norm")
+    points: int = Field(default=20, ge=1, description="Points on the learning curve")
 
     def epsilon(self, step: int) -> float:
         """Share of random actions at this environment step."""
@@ -122,8 +122,10 @@ class _Run:
                 if progress:
                     progress(points[-1])
         if not self.updates:
-            raise TrainingError(f"no gradient step was taken in {step} steps: learning_starts is {config.learning_starts}",
-                                hint="Lower learning_starts or raise steps; a policy that never learned is a random one")
+            raise TrainingError(
+                f"no gradient step was taken in {step} steps: learning_starts is {config.learning_starts}",
+                hint="Lower learning_starts or raise steps; a policy that never learned is a random one",
+            )
         return self.policy, LearningCurve(tuple(points), step, self.updates, time.monotonic() - started)
 
     def _images(self) -> Iterator[int]:
@@ -139,20 +141,22 @@ class _Run:
         if led.any():
             values = self.policy.map(self.env.render([state for state, use in zip(states, led, strict=True) if use]))
             scores[led] = values + self.config.temperature * scores[led]
+        actions = np.zeros(len(states), np.int64)
         for row, state in enumerate(states):
             known = self.tried.setdefault(state, [])
             if len(known) == self.space.masks:
                 known.clear()
             scores[row, [*known, *state.masks]] = -np.inf
-            known.append(int(scores[row].argmax()))
-        return np.asarray([self.tried[state][-1] for state in states], np.int64)
+            actions[row] = scores[row].argmax()
+            known.append(int(actions[row]))
+        return actions
 
     def _update(self, step: int) -> float:
         """One gradient step; returns its loss."""
         rate = 0.55 + 0.45 * math.cos(math.pi * min(step / self.config.steps, 1.0))
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.learning_rate * rate
-        batch = self.replay.sample(self.config.batch)
+        batch = self.replay.sample(self.config.batch, companions=self.env.max_masks == 1)
         values = self.online(as_tensor(self.env.render(batch.states)))
         taken = values[torch.from_numpy(batch.rows), torch.from_numpy(batch.actions)]
         errors = F.huber_loss(taken, self._targets(batch), reduction="none")

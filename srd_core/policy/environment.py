@@ -59,8 +59,10 @@ class MaskingEnvironment:
 
     def __init__(self, images: Images, source: RewardSource, space: ActionSpace | None = None, *, max_masks: int = 1) -> None:
         if images.ndim != 4 or images.shape[1] != images.shape[2] or images.shape[3] != 3 or len(images) == 0:
-            raise ConfigError(f"the environment needs square RGB images (M, S, S, 3), got shape {images.shape}",
-                              hint="Squash the images to one canvas first, and give at least one")
+            raise ConfigError(
+                f"the environment needs square RGB images (M, S, S, 3), got shape {images.shape}",
+                hint="Squash the images to one canvas first, and give at least one",
+            )
         if max_masks < 1:
             raise ConfigError(f"max_masks is {max_masks}", hint="Allow at least one mask")
         self.images, self.source, self.max_masks = images, source, max_masks

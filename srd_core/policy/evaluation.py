@@ -103,7 +103,8 @@ def hidden_share(actions: Sequence[Sequence[int]], boxes: npt.ArrayLike, space: 
         raise ValueError(f"expected boxes of shape ({len(actions)}, 4), got {corners.shape}")
     pixels = corners if np.issubdtype(corners.dtype, np.integer) else np.rint(corners * side).astype(np.int64)
     hidden = space.coverage(space.padded(actions), side)
-    return np.asarray([image[y0:y1, x0:x1].mean() if x1 > x0 and y1 > y0 else 0.0 for image, (x0, y0, x1, y1) in zip(hidden, pixels, strict=True)])
+    parts = [image[y0:y1, x0:x1] for image, (x0, y0, x1, y1) in zip(hidden, pixels.tolist(), strict=True)]
+    return np.asarray([part.mean() if part.size else 0.0 for part in parts])
 
 
 def coverage(actions: Sequence[Sequence[int]], boxes: npt.ArrayLike, space: ActionSpace, side: int) -> float:

@@ -82,7 +82,8 @@ class LearnedPolicy:
             network.load_state_dict(load_file(folder / "policy.safetensors"))
             policy = cls(network, ActionSpace(card.network.grid, card.sizes))
         except (OSError, ValidationError, SafetensorError, RuntimeError, ValueError) as error:
-            raise SourceError(f"no usable policy in {folder}: {error}", hint="Point to a folder with policy.safetensors and policy.json of one run") from error
+            hint = "Point to a folder that holds policy.safetensors and policy.json of one run"
+            raise SourceError(f"no usable policy in {folder}: {error}", hint=hint) from error
         return policy
 
 

@@ -39,7 +39,7 @@ class Mask:
 
 @dataclass(frozen=True, slots=True)
 class ActionSpace:
-    """`grid` × `grid` centres, each with every size, and one last action that leaves the image alone (paper: 10 × 10 × 4, plus ours = 401).
+    """`grid` by `grid` centres, each with every size, and one last action that leaves the image alone (paper: 10 * 10 * 4, ours one more).
 
     Actions are numbered size by size, row by row: `(size_index * grid + gy) * grid + gx`.
     """
@@ -49,8 +49,10 @@ class ActionSpace:
 
     def __post_init__(self) -> None:
         if self.grid < 1 or not self.sizes or not all(0 < size <= 1 for size in self.sizes):
-            raise ConfigError(f"an action space needs a grid and sizes in (0, 1], got grid {self.grid}, sizes {self.sizes}",
-                              hint="Give sizes in fractions of the shorter side, such as 40/224")
+            raise ConfigError(
+                f"an action space needs a grid and sizes in (0, 1], got grid {self.grid}, sizes {self.sizes}",
+                hint="Give sizes in fractions of the shorter side, such as 40/224",
+            )
 
     @property
     def masks(self) -> int:

@@ -18,9 +18,9 @@ Values = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One decision. `mask` is None for "no mask"; `q_value` is the value of the action taken, `q_gain` that of the best mask over "no mask".
+    """One decision. `mask` is None for "no mask".
 
-    Both are NaN for a policy that estimates nothing.
+    `q_value` is the value of the action taken, `q_gain` that of the best mask over "no mask"; NaN for a policy that estimates nothing.
     """
 
     action: int

@@ -20,14 +20,14 @@ class NetworkShape(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    grid: int = Field(10, ge=1, description="Cells in a row of the action grid")
-    sizes: int = Field(4, ge=1, description="Mask sizes a cell")
-    width: int = Field(16, ge=1, description="Channels after the first convolution; four times as many at cell level")
-    duelling: bool = Field(True, description="Q = V + A - mean A; otherwise the map is Q itself")
+    grid: int = Field(default=10, ge=1, description="Cells in a row of the action grid")
+    sizes: int = Field(default=4, ge=1, description="Mask sizes a cell")
+    width: int = Field(default=16, ge=1, description="Channels after the first convolution; four times as many at cell level")
+    duelling: bool = Field(default=True, description="Q = V + A - mean A; otherwise the map is Q itself")
 
 
 class QNetwork(nn.Module):
-    """(N, 4, S, S) planes in 0–255, any S → (N, sizes * grid * grid) values in the order of `ActionSpace`, float32."""
+    """(N, 4, S, S) planes in 0-255, any S, to (N, sizes * grid * grid) values in the order of `ActionSpace`, float32."""
 
     def __init__(self, shape: NetworkShape) -> None:
         super().__init__()

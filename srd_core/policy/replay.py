@@ -65,21 +65,34 @@ class BalancedReplay:
         if not self._slots_of[state]:
             del self._slots_of[state]
 
-    def sample(self, size: int) -> ReplayBatch:
-        """Up to `size` different states, drawn by their steps (a `balance` share of them rewarded), with all their steps."""
+    def sample(self, size: int, *, companions: bool = True) -> ReplayBatch:
+        """Up to `size` different states, drawn by their steps, a `balance` share of them rewarded.
+
+        With `companions` all steps known for those states come along, otherwise only the steps drawn: better when each step's next state
+        has to be valued too.
+        """
         if not len(self):
             raise IndexError("nothing to replay yet")
-        rewarded = np.flatnonzero(self._rewards[: len(self)] > 0)
-        others = np.flatnonzero(self._rewards[: len(self)] <= 0)
+        earned = self._rewards[: len(self)] > 0
+        rewarded, others = np.flatnonzero(earned), np.flatnonzero(~earned)
         share = max(self._balance if len(rewarded) else 0.0, len(rewarded) / len(self))
         first = round(size * share)
         drawn = np.concatenate([self._rng.choice(pool, count) for pool, count in ((rewarded, first), (others, size - first)) if len(pool)])
-        states = list(dict.fromkeys(self._before[slot] for slot in drawn))
-        slots = [self._slots_of[state] for state in states]
-        rows = np.repeat(np.arange(len(states)), [len(known) for known in slots])
-        flat = np.asarray([slot for known in slots for slot in known], np.int64)
-        good = self._rewards[flat] > 0
+        slots_of: dict[State, list[int]] = {}
+        for slot in dict.fromkeys(drawn.tolist()):
+            slots_of.setdefault(self._before[slot], []).append(slot)
+        if companions:
+            slots_of = {state: self._slots_of[state] for state in slots_of}
+        rows = np.repeat(np.arange(len(slots_of)), [len(slots) for slots in slots_of.values()])
+        flat = np.asarray([slot for slots in slots_of.values() for slot in slots], np.int64)
+        good = earned[flat]
         weights = np.where(good, share / max(good.sum(), 1), (1 - share) / max((~good).sum(), 1)).astype(np.float32)
         return ReplayBatch(
-            states, rows, self._actions[flat], self._rewards[flat], [self._after[slot] for slot in flat], self._done[flat], weights / weights.sum()
+            states=list(slots_of),
+            rows=rows,
+            actions=self._actions[flat],
+            rewards=self._rewards[flat],
+            after=[self._after[slot] for slot in flat],
+            done=self._done[flat],
+            weights=weights / weights.sum(),
         )

@@ -84,7 +84,8 @@ class CaptionReward:
         """Reward of each state against its unmasked image, (N,) float32. States without masks earn 0."""
         keys: list[_Key] = [(state.image, frozenset(state.masks)) for state in states]
         self.hits += sum(key in self._heard for key in keys)
-        wanted = dict.fromkeys(key for state, key in zip(states, keys, strict=True) if state.masks for key in ((state.image, frozenset[int]()), key))
+        masked = [key for key in keys if key[1]]
+        wanted = dict.fromkeys([*((image, frozenset[int]()) for image, _ in masked), *masked])
         self._listen([key for key in wanted if key not in self._heard])
         silent = _Heard(0.0, 0.0, True)
         after = [self._heard.get(key, silent) for key in keys]

@@ -1,4 +1,4 @@
-"""A world of noise patches on coloured shapes, and a reward that knows where they are: stands in for a captioner that a patch has fooled."""
+"""Noise patches on coloured shapes, and a reward that knows where they are: stands in for a captioner that a patch has fooled."""
 
 from __future__ import annotations
 
@@ -8,23 +8,25 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from srd_core.policy.environment import Rewards, State
+from srd_core.policy.environment import MaskingEnvironment, Rewards, State
 from srd_core.policy.masks import ActionSpace
 from srd_core.seeds import derive
 
 PATCH = 6
+SIDE = 32
 
 
 @dataclass(frozen=True)
 class PatchWorld:
-    """Images (N, 64, 64, 3) with one 6×6 patch each; boxes (N, 4) in pixels; objects (N, 4) likewise."""
+    """Images (N, S, S, 3) with one 6-pixel patch each; boxes (N, 4) in pixels; objects (N, 4) likewise."""
 
     images: np.ndarray
     boxes: np.ndarray
     objects: np.ndarray
 
 
-def patch_world(count: int, *, seed: int, side: int = 64) -> PatchWorld:
+def patch_world(count: int, *, seed: int, side: int = 64, clean: float = 0.0) -> PatchWorld:
+    """`count` images; a share `clean` of them, the last ones, without a patch (their boxes are empty)."""
     rng = np.random.default_rng(seed)
     images = np.zeros((count, side, side, 3), np.uint8)
     boxes, objects = np.zeros((count, 4), np.int64), np.zeros((count, 4), np.int64)
@@ -35,12 +37,15 @@ def patch_world(count: int, *, seed: int, side: int = 64) -> PatchWorld:
         if rng.random() < 0.3:
             image += 30 * np.sign(np.sin(xx * rng.uniform(0.3, 1.5) + yy * rng.uniform(0.3, 1.5)))[..., None]
         for k in range(rng.integers(1, 4)):
-            r = rng.uniform(5, 13)
+            r = rng.uniform(5, side / 5)
             cx, cy = rng.uniform(r, side - r, 2)
             inside = (np.hypot(xx - cx, yy - cy) < r) if rng.random() < 0.5 else (np.maximum(abs(xx - cx), abs(yy - cy)) < r)
             image[inside] = rng.uniform(0, 255, 3) + rng.normal(0, 5, (inside.sum(), 3))
             if k == 0:
                 objects[n] = cx - r, cy - r, cx + r, cy + r
+        images[n] = np.clip(image, 0, 255)
+        if n >= count * (1 - clean):
+            continue
         x, y = rng.integers(0, side - PATCH + 1, 2)
         kind = rng.integers(4)
         if kind == 0:
@@ -51,14 +56,13 @@ def patch_world(count: int, *, seed: int, side: int = 64) -> PatchWorld:
             patch = np.repeat((np.indices((PATCH, PATCH)).sum(0) // 2 % 2 * 255)[..., None], 3, 2)
         else:
             patch = rng.uniform(0, 255, (PATCH, PATCH, 3))
-        image[y : y + PATCH, x : x + PATCH] = patch
-        images[n] = np.clip(image, 0, 255)
+        images[n, y : y + PATCH, x : x + PATCH] = np.clip(patch, 0, 255)
         boxes[n] = x, y, x + PATCH, y + PATCH
     return PatchWorld(images, boxes, objects)
 
 
 class PatchReward:
-    """+3 for covering 90 % of the patch with a small mask, +2 with a big one, −1 for hiding an object, else −0.2; some answers are noise."""
+    """+3 for covering 90 % of the patch with a small mask, +2 with a big one, -1 for hiding an object, else -0.2; some are noise."""
 
     def __init__(self, world: PatchWorld, space: ActionSpace, *, noise: float = 0.1, seed: int = 0) -> None:
         self.world, self.space, self.noise, self.seed = world, space, noise, seed
@@ -86,6 +90,22 @@ def _share(cover: np.ndarray, corners: np.ndarray) -> float:
     return float(part.mean()) if part.size else 0.0
 
 
+class Bench:
+    """What the tests use: worlds, their rewards, and environments of both on a small action space."""
+
+    space = ActionSpace(5, (80 / 224, 120 / 224))
+
+    def world(self, count: int, *, seed: int) -> PatchWorld:
+        return patch_world(count, seed=seed, side=SIDE)
+
+    def reward(self, world: PatchWorld, *, noise: float = 0.1) -> PatchReward:
+        return PatchReward(world, self.space, noise=noise)
+
+    def environment(self, count: int, *, seed: int = 1, max_masks: int = 1, noise: float = 0.1) -> MaskingEnvironment:
+        world = self.world(count, seed=seed)
+        return MaskingEnvironment(world.images, self.reward(world, noise=noise), self.space, max_masks=max_masks)
+
+
 @pytest.fixture(scope="session")
-def space() -> ActionSpace:
-    return ActionSpace()
+def bench() -> Bench:
+    return Bench()

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from srd_core.errors import SourceError
+from srd_core.policy.learned import LearnedPolicy
+from srd_core.policy.masks import ActionSpace
+from srd_core.policy.policy import greedy
+from srd_core.policy.qnetwork import NetworkShape, QNetwork
+from srd_core.policy.random_policy import RandomPolicy
+
+SPACE = ActionSpace()
+IMAGES = np.random.default_rng(0).integers(0, 255, (6, 64, 64, 3), dtype=np.uint8)
+
+
+def learned(seed: int = 0, space: ActionSpace = SPACE, *, duelling: bool = True) -> LearnedPolicy:
+    torch.manual_seed(seed)
+    return LearnedPolicy(QNetwork(NetworkShape(grid=space.grid, sizes=len(space.sizes), duelling=duelling)), space)
+
+
+def values(best: float, at: int = 7) -> np.ndarray:
+    row = np.full((1, SPACE.count), -1.0, np.float32)
+    row[0, at], row[0, SPACE.no_mask] = best, 0
+    return row
+
+
+def test_a_mask_worth_more_than_nothing_is_taken() -> None:
+    choice = greedy(values(2.0), SPACE)[0]
+    assert (choice.action, choice.mask, choice.q_value, choice.q_gain) == (7, SPACE.decode(7), 2.0, 2.0)
+
+
+@pytest.mark.parametrize("best", [0.0, -0.5])
+def test_a_mask_worth_nothing_is_left_out(best: float) -> None:
+    choice = greedy(values(best), SPACE)[0]
+    assert (choice.action, choice.mask, choice.q_value, choice.q_gain) == (SPACE.no_mask, None, 0.0, best)
+
+
+def test_paper_mode_masks_even_then() -> None:
+    choice = greedy(values(-0.5), SPACE, force_mask=True)[0]
+    assert (choice.action, choice.q_value) == (7, -0.5)
+
+
+def test_random_never_leaves_an_image_alone_and_spreads_over_the_space() -> None:
+    images = np.random.default_rng(1).integers(0, 255, (600, 8, 8, 3), dtype=np.uint8)
+    actions = [choice.action for choice in RandomPolicy(SPACE, seed=0).choose(images)]
+    sizes = np.bincount(np.asarray(actions) // 100, minlength=5)
+    assert SPACE.no_mask not in actions and len(set(actions)) > 250 and sizes[:4].min() > 100
+
+
+def test_a_random_mask_depends_on_seed_and_image_not_on_the_batch() -> None:
+    policy = RandomPolicy(SPACE, seed=3)
+    together = [choice.action for choice in policy.choose(IMAGES)]
+    alone = [policy.choose(IMAGES[i : i + 1])[0].action for i in range(len(IMAGES))]
+    other = [choice.action for choice in RandomPolicy(SPACE, seed=4).choose(IMAGES)]
+    assert together == alone and together != other
+
+
+def test_random_claims_no_value() -> None:
+    choice = RandomPolicy(SPACE, seed=0).choose(IMAGES[:1])[0]
+    assert math.isnan(choice.q_value) and math.isnan(choice.q_gain)
+
+
+@pytest.mark.parametrize("side", [32, 64, 80, 224])
+def test_the_network_takes_any_canvas_and_gives_no_mask_exactly_zero(side: int) -> None:
+    images = np.random.default_rng(2).integers(0, 255, (2, side, side, 3), dtype=np.uint8)
+    found = learned().q_values(images)
+    assert found.shape == (2, 401) and (found[:, 400] == 0).all() and np.isfinite(found).all()
+
+
+@pytest.mark.parametrize("space", [ActionSpace(5, (0.2, 0.4)), ActionSpace(7, (0.3,))])
+def test_the_network_follows_the_space(space: ActionSpace) -> None:
+    assert learned(space=space).q_values(IMAGES).shape == (6, space.count)
+
+
+def test_the_network_stays_small() -> None:
+    assert sum(parameter.numel() for parameter in learned().network.parameters()) <= 300_000
+
+
+def test_what_happens_at_a_place_changes_the_values_there_most() -> None:
+    policy = learned(duelling=False)
+    image = np.full((1, 80, 80, 3), 100, np.uint8)
+    marked = image.copy()
+    marked[0, 56:64, 16:24] = np.random.default_rng(0).integers(0, 255, (8, 8, 3))
+    change = np.abs(policy.q_values(marked) - policy.q_values(image))[0, :400].reshape(4, 10, 10).sum(0)
+    assert np.unravel_index(change.argmax(), change.shape) in {(y, x) for y in (6, 7, 8) for x in (1, 2, 3)}
+    assert change[0, 9] == 0
+
+
+def test_values_know_the_masks_put_before() -> None:
+    policy = learned()
+    assert (policy.q_values(IMAGES, [(5,)] * 6) != policy.q_values(IMAGES)).any()
+
+
+def test_values_do_not_depend_on_the_batch() -> None:
+    policy = learned()
+    many = np.concatenate([IMAGES] * 15)
+    assert np.allclose(policy.q_values(many)[-6:], policy.q_values(IMAGES), atol=0.02)
+
+
+def test_a_network_for_another_space_is_refused() -> None:
+    with pytest.raises(ValueError, match="grid"):
+        LearnedPolicy(QNetwork(NetworkShape(grid=5)), SPACE)
+
+
+def test_saved_and_loaded_it_decides_the_same(tmp_path: Path) -> None:
+    policy = learned(space=ActionSpace(6, (0.2, 0.5)))
+    policy.save(tmp_path / "p", {"steps": 3})
+    again = LearnedPolicy.load(tmp_path / "p")
+    assert again.space == policy.space and (again.q_values(IMAGES) == policy.q_values(IMAGES)).all()
+    assert {path.name for path in (tmp_path / "p").iterdir()} == {"policy.safetensors", "policy.json"}
+
+
+@pytest.mark.parametrize("damage", ["no folder", "no weights", "bad weights", "bad card", "other grid", "unknown field"])
+def test_a_damaged_policy_is_an_error_the_user_can_act_on(tmp_path: Path, damage: str) -> None:
+    policy = learned()
+    policy.save(tmp_path)
+    card, weights = tmp_path / "policy.json", tmp_path / "policy.safetensors"
+    content = json.loads(card.read_text())
+    if damage == "no weights":
+        weights.unlink()
+    elif damage == "bad weights":
+        weights.write_bytes(b"not safetensors")
+    elif damage == "bad card":
+        card.write_text("{")
+    elif damage == "other grid":
+        content["network"]["sizes"] = 3
+        card.write_text(json.dumps(content))
+    elif damage == "unknown field":
+        card.write_text(json.dumps({**content, "surprise": 1}))
+    with pytest.raises(SourceError, match="no usable policy"):
+        LearnedPolicy.load(tmp_path / "elsewhere" if damage == "no folder" else tmp_path)
