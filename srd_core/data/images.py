@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import struct
+import warnings
 import zlib
 
 import numpy as np
@@ -33,6 +34,7 @@ _BROKEN = (
     zlib.error,
 )
 """What Pillow's parsers raise on damaged bytes."""
+warnings.filterwarnings("ignore", category=Pillow.DecompressionBombWarning)  # the limit below is stricter and is an error
 
 
 class ImageError(ValueError):

@@ -22,6 +22,7 @@ from srd_core.data.tar import Member, TarError, TarWriter, iter_members
 IMAGE_SUFFIXES = frozenset({"jpg", "jpeg", "png", "webp"})
 CARRIED_SUFFIXES = frozenset({"cls", "id", "index", "key", "url", "meta.json"})
 """Companions that are plain text by convention; their bytes pass through unread."""
+_KNOWN_SUFFIXES = IMAGE_SUFFIXES | CARRIED_SUFFIXES | {"txt", "json"}
 EXECUTABLE_SUFFIXES = frozenset({"bin", "ckpt", "dill", "joblib", "npy", "npz", "pickle", "pkl", "pt", "pth", "py", "pyd", "sav", "so"})
 """Formats that ordinary loaders unpickle or run; they only get a more telling reason than other unknown members."""
 
@@ -36,19 +37,20 @@ class _Group:
     problem: tuple[str, str] | None = None
 
     def add(self, suffix: str, data: bytes, limits: Limits) -> None:
+        """Keep the member, or note the first problem. Captions are kept behind a problem too: they are counted."""
         lowered = suffix.lower()
-        if self.problem is not None:
-            return
+        problem: tuple[str, str] | None = None
         if lowered in self.members:
-            self.problem = ("duplicate-member", f".{suffix} appears twice")
+            problem = ("duplicate-member", f".{suffix} appears twice")
         elif len(self.members) >= limits.max_sample_members:
-            self.problem = ("too-large", f"more than {limits.max_sample_members} members")
-        elif lowered not in IMAGE_SUFFIXES | CARRIED_SUFFIXES | {"txt", "json"}:
+            problem = ("too-large", f"more than {limits.max_sample_members} members")
+        elif lowered not in _KNOWN_SUFFIXES:
             kind = "executable-member" if lowered.rsplit(".", 1)[-1] in EXECUTABLE_SUFFIXES else "unknown-member"
-            self.problem = (kind, f"{'.' + suffix[:40] if suffix else 'a member without suffix'} is not a member that is carried")
+            problem = (kind, f"{'.' + suffix[:40] if suffix else 'a member without suffix'} is not a member that is carried")
         else:
             self.members[lowered] = data
             self.stored[lowered] = suffix
+        self.problem = self.problem or problem
 
 
 def _split(name: str) -> tuple[str, str]:

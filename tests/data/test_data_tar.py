@@ -136,7 +136,9 @@ def test_flipped_header_bit_is_a_bad_checksum() -> None:
     assert read(bytes(data)) == ([], "bad-checksum")
 
 
-@pytest.mark.parametrize(("cut", "members"), [(100, 0), (BLOCK + 10, 0), (3 * BLOCK - 1, 0), (3 * BLOCK, 1), (-1024, 4), (-512, 4), (-1, 4)])
+@pytest.mark.parametrize(
+    ("cut", "members"), [(100, 0), (BLOCK + 10, 0), (3 * BLOCK - 1, 0), (3 * BLOCK, 1), (-1024, 4), (-512, 4), (-1, 4)]
+)
 def test_every_cut_is_noticed_and_the_prefix_kept(cut: int, members: int) -> None:
     assert read(pack(FILES)[:cut]) == (FILES[:members], "truncated")
 

@@ -1,0 +1,85 @@
+"""A source is fixed once: what is listed, in which order, under which digest, and what is said when there is nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from srd_core.data.inventory import Inventory, open_shard, take_inventory
+from srd_core.data.shards import read_shard
+from srd_core.errors import ConflictError, SourceError
+
+
+def test_a_folder_a_glob_and_a_file(shard_folder: Path) -> None:
+    (shard_folder / "notes.txt").write_text("x")
+    assert [shard.name for shard in take_inventory(str(shard_folder)).shards] == ["part-0", "part-1"]
+    assert [shard.name for shard in take_inventory(f"file://{shard_folder}").shards] == ["part-0", "part-1"]
+    assert [shard.name for shard in take_inventory(f"{shard_folder}/*-1.tar").shards] == ["part-1"]
+    assert [shard.name for shard in take_inventory(f"{shard_folder}/part-0.tar").shards] == ["part-0"]
+
+
+def test_relative_sources_work(shard_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(shard_folder)
+    inventory = take_inventory("part-0.tar")
+    monkeypatch.chdir("/")
+    with open_shard(inventory.shards[0]) as stream:
+        assert stream.read(4) == b"0000"
+
+
+def test_a_copy_elsewhere_has_the_same_digest_and_a_change_another(shard_folder: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(shard_folder, copy)
+    first = take_inventory(str(shard_folder))
+    assert take_inventory(str(copy)).digest == first.digest
+    data = bytearray((copy / "part-1.tar").read_bytes())
+    data[-600] ^= 1
+    (copy / "part-1.tar").write_bytes(bytes(data))
+    changed = take_inventory(str(copy))
+    assert changed.digest != first.digest
+    assert changed.size == first.size
+
+
+def test_an_inventory_survives_json(shard_folder: Path) -> None:
+    inventory = take_inventory(str(shard_folder))
+    assert Inventory.model_validate_json(inventory.model_dump_json()) == inventory
+
+
+def test_a_shard_changed_after_listing_is_not_read(shard_folder: Path) -> None:
+    shard = take_inventory(str(shard_folder)).shards[0]
+    with open_shard(shard) as stream:
+        assert len(list(read_shard(stream, shard.name))) == 20
+    os.utime(shard_folder / "part-0.tar", ns=(0, 0))
+    with pytest.raises(ConflictError, match="has changed"):
+        open_shard(shard)
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("nothing", "does not exist"),
+        ("nothing/*.tar", "no \\*.tar found"),
+        ("set/../empty", "no \\*.tar found"),
+        ("a.txt", "is not a .tar"),
+    ],
+)
+def test_unusable_sources_say_what_to_do(shard_folder: Path, tmp_path: Path, source: str, said: str) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "a.txt").write_text("x")
+    with pytest.raises(SourceError, match=said) as caught:
+        take_inventory(str(tmp_path / source))
+    assert caught.value.hint
+
+
+def test_shards_one_folder_down_are_pointed_at(shard_folder: Path) -> None:
+    with pytest.raises(SourceError, match=r"Did you mean .*/set\?"):
+        take_inventory(str(shard_folder.parent))
+
+
+def test_two_shards_of_one_name_are_refused(shard_folder: Path) -> None:
+    other = shard_folder.parent / "set-2"
+    shutil.copytree(shard_folder, other)
+    with pytest.raises(SourceError, match="name part-0"):
+        take_inventory(f"{shard_folder.parent}/set*/part-*.tar")
