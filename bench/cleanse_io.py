@@ -9,11 +9,12 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import resource
+import re
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,20 +77,26 @@ def cleanse(source: Path, folder: Path) -> int:
         return writer.count
 
 
+def peak_mb() -> int:
+    """Largest resident memory of this program so far (Linux)."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    return int(found[1]) >> 10 if found else 0
+
+
 def one(source: Path) -> dict[str, float]:
     """Figures of one shard, in this process."""
-    start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start = peak_mb()
     clock = time.perf_counter()
     written = cleanse(source, source.parent)
     speed = written / (time.perf_counter() - clock)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak = peak_mb()
     size = source.stat().st_size / 1e6
     return {
         "images": written,
         "shard_mb": round(size, 1),
         "images_per_s": round(speed, 1),
-        "rss_before_mb": start >> 10,
-        "rss_peak_mb": peak >> 10,
+        "rss_before_mb": start,
+        "rss_peak_mb": peak,
     }
 
 
@@ -97,7 +104,11 @@ def steps() -> dict[str, float]:
     """Images a second of each step by itself."""
     image = photograph(1)
     data = encode(image, "jpg")
-    actions = {"decode": lambda: decode(data), "canvas 64": lambda: decode_canvas(data, 64), "canvas 224": lambda: decode_canvas(data, 224)}
+    actions: dict[str, Callable[[], object]] = {
+        "decode": lambda: decode(data),
+        "canvas 64": lambda: decode_canvas(data, 64),
+        "canvas 224": lambda: decode_canvas(data, 224),
+    }
     actions |= {
         "encode jpg": lambda: encode(image, "jpg"),
         "encode png": lambda: encode(image, "png"),

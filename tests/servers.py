@@ -20,7 +20,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 ACCESS_KEY, SECRET_KEY = "test-access", "test-secret-key"
-_ROLES = "master volume filer s3".split()
+_ROLES = ["master", "volume", "filer", "s3"]
 
 
 @dataclass(frozen=True)

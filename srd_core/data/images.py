@@ -78,7 +78,7 @@ def encode(image: Image, suffix: str, quality: int = 90) -> bytes:
     if kind in ("jpg", "jpeg"):
         picture.save(target, "JPEG", quality=quality)
     elif kind == "png":
-        picture.save(target, "PNG", compress_level=3)
+        picture.save(target, "PNG", compress_level=1)
     elif kind == "webp":
         picture.save(target, "WEBP", quality=quality, method=2)
     else:

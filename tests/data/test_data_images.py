@@ -16,6 +16,7 @@ from PIL import Image as Pillow
 
 from srd_core.data.images import ImageError, decode, decode_canvas, encode, squash
 from srd_core.data.limits import Limits
+from srd_core.data.shards import read_shard
 
 Photo = Callable[..., bytes]
 
@@ -69,6 +70,7 @@ def test_a_cut_file_is_corrupt(photo: Photo, suffix: str) -> None:
     assert refused(data[: len(data) // 2]) in ("corrupt-image", "unsupported-image")
 
 
+@pytest.mark.filterwarnings("ignore:Image size")
 @pytest.mark.parametrize("side", [8000, 12_000, 20_000, 2**31 - 1])
 def test_a_bomb_is_refused_by_its_header(side: int) -> None:
     def chunk(kind: bytes, body: bytes) -> bytes:
@@ -149,16 +151,17 @@ def test_damage_gives_pixels_or_an_image_error(photo: Photo, suffix: str, edits:
     data = bytearray(photo(1, suffix))
     for place, patch in edits:
         data[place % len(data) : place % len(data) + len(patch)] = patch
-    for action in (lambda: decode(bytes(data), Limits(max_pixels=10**6)), lambda: decode_canvas(bytes(data), 16, Limits(max_pixels=10**6))):
+    small = Limits(max_pixels=10**6)
+    for side in (None, 16):
         try:
-            assert action().shape[2] == 3
+            image = decode(bytes(data), small) if side is None else decode_canvas(bytes(data), side, small)
         except ImageError as error:
             assert error.reason in ("corrupt-image", "unsupported-image", "too-many-pixels")
+        else:
+            assert image.shape[2] == 3
 
 
 def test_real_photographs_decode(real_shard: Path) -> None:
-    from srd_core.data.shards import read_shard
-
     with real_shard.open("rb") as stream:
         images = [decode(item.image) for item, _ in zip(read_shard(stream, "s"), range(20), strict=False)]  # type: ignore[union-attr]
     assert all(image.shape[0] >= 100 and image.std() > 5 for image in images)

@@ -173,9 +173,10 @@ def test_composed_and_decomposed_letters_are_one_caption(pack: Pack) -> None:
 
 def test_a_sample_without_room_for_its_captions_is_not_written(pack: Pack) -> None:
     sample = read(pack({"a.jpg": b"", "a.txt": "x"}))[0]
-    for captions in ((), ("x", "y")):
+    assert isinstance(sample, Sample)
+    for captions in ([], ["x", "y"]):
         with pytest.raises(ValueError, match="captions and no member"):
-            write([replace(sample, captions=captions)])  # type: ignore[type-var]
+            write([replace(sample, captions=tuple(captions))])
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -58,7 +58,8 @@ def test_what_was_written_is_read_back() -> None:
 
 def test_same_members_same_bytes_and_no_trace_of_the_machine() -> None:
     data = pack(FILES)
-    info = tarfile.open(fileobj=io.BytesIO(data)).getmembers()[0]
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        info = archive.getmembers()[0]
     assert data == pack(FILES)
     assert (info.mtime, info.uid, info.gid, info.uname, info.gname, info.mode) == (0, 0, 0, "", "", 0o644)
 

@@ -50,7 +50,7 @@ def test_nothing_there_is_explained(s3_root: str) -> None:
     with pytest.raises(SourceError, match="does not exist"):
         take_inventory(f"{s3_root}/x.tar")
     open_storage(s3_root).put_bytes("shards/a.tar", shard("x"))
-    with pytest.raises(SourceError, match="Did you mean .*/shards"):
+    with pytest.raises(SourceError, match=r"Did you mean .*/shards"):
         take_inventory(s3_root)
 
 
