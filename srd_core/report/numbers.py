@@ -1,0 +1,47 @@
+"""Figures as a person reads them, and the cell that says "not measured" where there is none."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from srd_core.analysis.figures import interval_bar
+from srd_core.scoring.intervals import Interval
+
+NOT_MEASURED = "not measured"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One figure of a table: the value, its interval in words, a bar. `measured` is False for "not measured"."""
+
+    value: str
+    interval: str = ""
+    bar: Markup = Markup("")
+    measured: bool = True
+
+
+def rate(value: float) -> str:
+    """A fraction in percent: `12 %`, `1.3 %`, `0.53 %`; `unknown` for NaN."""
+    if math.isnan(value):
+        return "unknown"
+    share = 100 * value
+    return f"{share:.0f} %" if share >= 99.95 or share == 0 else f"{share:.1f} %" if share >= 1 else f"{share:.2g} %"
+
+
+def score(value: float) -> str:
+    """A score with three decimals; `unknown` for NaN."""
+    return "unknown" if math.isnan(value) else f"{value:.3f}"
+
+
+def cell(item: Interval | float | None, *, percent: bool = False, limit: float = 1.0, colour: str | None = None) -> Cell:
+    """An interval, a bare number (no interval known), or None, ready to be shown. Bars run from 0 to `limit`."""
+    if item is None or (isinstance(item, float) and math.isnan(item)):
+        return Cell(NOT_MEASURED, measured=False)
+    known = item if isinstance(item, Interval) else Interval(value=item, low=math.nan, high=math.nan, n=0)
+    write = rate if percent else score
+    between = f"{write(known.low)} – {write(known.high)}" if math.isfinite(known.low) and math.isfinite(known.high) else ""
+    bar = interval_bar(known, limit, colour) if colour else interval_bar(known, limit)
+    return Cell(write(known.value), between, Markup(bar))

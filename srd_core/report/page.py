@@ -1,0 +1,114 @@
+"""The page as the template wants it: strings made visible, figures drawn, gaps explained."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from srd_core.analysis.figures import improved_chart, reward_chart
+from srd_core.report import pictures, tables
+from srd_core.report.data import ReportData
+from srd_core.report.images import ImageBudget
+from srd_core.report.numbers import rate
+from srd_core.report.text import CAPTION, NAME, visible
+from srd_core.report.verdict import VerdictFigures
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One large figure of the first screen."""
+
+    name: str
+    value: str
+    note: str
+
+
+_STATUS = {"no sign of poison": "clear", "suspicious": "warn", "poisoned": "bad"}
+_ICONS = {"clear": "M8 16.5l5.5 5.5L24.5 10.5", "warn": "M16 8v11M16 23.4v.2", "bad": "M10 10l12 12M22 10L10 22"}
+_LINE_NAMES = ("The word", "What was done", "The backdoor", "What to do")
+
+
+def page(data: ReportData, budget: ImageBudget) -> dict[str, Any]:
+    """Everything that the template reads."""
+    kind = _STATUS[data.verdict.status]
+    headline, *lines = (visible(line, 2 * CAPTION) for line in data.verdict.lines)
+    cards, maps = pictures.cards(data, budget), pictures.q_maps(data, budget)
+    return {
+        "title": visible(data.title, NAME),
+        "kind": kind,
+        "icon": Markup(_ICONS[kind]),
+        "status": data.verdict.status,
+        "headline": headline,
+        "lines": list(zip(_LINE_NAMES, lines, strict=True)),
+        "tiles": _tiles(data.verdict.figures, data.accounting.pairs),
+        "arms": tables.arms(data),
+        "legend": tables.legend(data.accounting.actions),
+        "shares": tables.shares(data.accounting.actions),
+        "pairs": f"{data.accounting.pairs:,}",
+        "shards": tables.shards(data.accounting),
+        "rejections": tables.rejections(data.accounting),
+        "words": tables.words(data),
+        "cards": cards,
+        "cards_left": len(data.gallery) - len(cards),
+        "heat": pictures.heat(data.masks) if data.masks else [],
+        "unmasked": f"{data.masks.unmasked:,}" if data.masks else "",
+        "q_maps": maps,
+        "charts": [Markup(reward_chart(data.curve)), Markup(improved_chart(data.curve))] if data.curve else [],
+        "training": _training(data),
+        "policy": _policy(data),
+        "detection": tables.detection(data),
+        "calibration": _calibration(data),
+        "thresholds": tables.thresholds(data),
+        "recall": tables.expected_recall(data),
+        "provenance": tables.provenance(data),
+        "reason": {name: tables.reason(data, name) for name in _PARTS},
+    }
+
+
+_PARTS = ("models", "words", "gallery", "masks", "q_maps", "curve", "policy", "detection", "calibration")
+
+
+def _tiles(figures: VerdictFigures, pairs: int) -> list[Tile]:
+    share = figures.flagged_share
+    tiles = [
+        Tile("Flagged", rate(share.value), f"{rate(share.low)} – {rate(share.high)}; budget {rate(figures.budget)}"),
+        Tile("Pairs judged", f"{figures.pairs:,}", f"of {pairs:,} that came in"),
+    ]
+    if figures.word is not None:
+        tiles.append(Tile("Most frequent word", visible(figures.word, 24), f"behind {rate(figures.word_share.value)} of the flags"))
+    if figures.backdoor is not None:
+        before, after = figures.backdoor.before, figures.backdoor.after
+        note = f"before → after, {visible(figures.backdoor.protocol, 24).upper()}; after: {rate(after.low)} – {rate(after.high)}"
+        tiles.append(Tile("Attack success", f"{rate(before.value)} → {rate(after.value)}", note))
+    return tiles
+
+
+def _training(data: ReportData) -> str:
+    if data.curve is None:
+        return ""
+    return f"{data.curve.steps:,} environment steps, {data.curve.gradient_steps:,} gradient steps."
+
+
+def _policy(data: ReportData) -> list[Tile]:
+    if data.policy is None:
+        return []
+    found, control = data.policy.comparison, visible(data.policy.control, NAME)
+    tiles = [
+        Tile("Mean reward, greedy", f"{found.policy:+.2f}", f"{control}: {found.control:+.2f}, on {found.images:,} held-out images"),
+        Tile("Difference", f"{found.difference:+.2f}", f"{found.low:+.2f} – {found.high:+.2f}; {'better' if found.better else 'not shown to be better'}"),
+        Tile("Images improved", rate(found.improved), f"{rate(found.masked)} got a mask"),
+    ]
+    cover = data.policy.coverage
+    if cover is not None and math.isfinite(cover.value):
+        tiles.append(Tile("Triggers covered", rate(cover.value), f"{rate(cover.low)} – {rate(cover.high)}"))
+    return tiles
+
+
+def _calibration(data: ReportData) -> str:
+    known = data.calibration
+    if known is None:
+        return ""
+    return f"Thresholds leave {rate(known.budget)} false positives on {known.pairs:,} trusted pairs that no model was trained on. No truth was used."

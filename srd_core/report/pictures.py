@@ -1,0 +1,147 @@
+"""The parts of the page with images in them: gallery cards, mask heat maps, Q-maps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from markupsafe import Markup
+
+from srd_core.analysis.grids import count_map, value_map
+from srd_core.policy.masks import Mask
+from srd_core.report.data import GalleryItem, MaskCounts, QMap, ReportData
+from srd_core.report.images import ImageBudget
+from srd_core.report.text import CAPTION, NAME, visible
+
+CARDS = 60
+MAPS = 8
+
+_CHANNELS = {
+    "nll_mean": "surprise per token",
+    "nll_max": "largest surprise",
+    "sfs": "SFS",
+    "q_gain": "Q gain",
+    "q_value": "Q value",
+}
+
+
+@dataclass(frozen=True)
+class Card:
+    """One gallery item. Captions are runs of (text, is the suspicious word); `new_caption` is empty where it did not change."""
+
+    pair: str
+    action: str
+    reason: str
+    before: str
+    after: str | None
+    caption: list[tuple[str, bool]]
+    new_caption: str
+    scores: list[tuple[str, str]]
+    word: str
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A grid and the line below it."""
+
+    figure: Markup
+    caption: str
+
+
+@dataclass(frozen=True)
+class MapRow:
+    """One image with its Q-maps."""
+
+    pair: str
+    image: str
+    chosen: str
+    panels: list[Panel]
+
+
+def cards(data: ReportData, budget: ImageBudget) -> list[Card]:
+    """At most CARDS cards, fewer when the images would weigh too much."""
+    made: list[Card] = []
+    for item in data.gallery[:CARDS]:
+        before = budget.uri(item.before)
+        after = budget.uri(item.after) if item.after is not None and not np.array_equal(item.after, item.before) else None
+        if before is None or (after is None and item.after is not None and not np.array_equal(item.after, item.before)):
+            break
+        made.append(_card(item, before, after))
+    return made
+
+
+def heat(masks: MaskCounts) -> list[Panel]:
+    """Counts by place, one panel a mask size, on one scale."""
+    counts = np.asarray(masks.counts, dtype=np.float64)
+    most = float(counts.max(initial=0.0))
+    panels = []
+    for size, grid in zip(masks.sizes, counts, strict=True):
+        total = int(grid.sum())
+        named = f"Masks of side {size:.2f}: {total} placed"
+        if total:
+            row, column = np.unravel_index(int(grid.argmax()), grid.shape)
+            named += f", most often in row {int(row) + 1}, column {int(column) + 1} of {len(grid)}"
+        panels.append(Panel(Markup(count_map(grid, most, named)), f"side {size:.2f} · {total:,} masks"))
+    return panels
+
+
+def q_maps(data: ReportData, budget: ImageBudget) -> list[MapRow]:
+    """At most MAPS images with one panel a mask size."""
+    made: list[MapRow] = []
+    for item in data.q_maps[:MAPS]:
+        image = budget.uri(item.image)
+        if image is None:
+            break
+        made.append(_map_row(item, image))
+    return made
+
+
+def _card(item: GalleryItem, before: str, after: str | None) -> Card:
+    changed = item.caption_after if item.caption_after != item.caption_before else ""
+    return Card(
+        pair=visible(item.pair, NAME),
+        action=item.action if item.action in {"keep", "mask", "recaption", "quarantine", "reject"} else "keep",
+        reason=visible(item.reason, CAPTION),
+        before=before,
+        after=after,
+        caption=_marked(visible(item.caption_before), visible(item.word, NAME)),
+        new_caption=visible(changed),
+        scores=_scores(item.scores),
+        word=visible(item.word, NAME),
+    )
+
+
+def _scores(scores: Mapping[str, float]) -> list[tuple[str, str]]:
+    return [(_CHANNELS.get(name, visible(name, NAME)), f"{value:.3g}") for name, value in list(scores.items())[:8]]
+
+
+def _marked(caption: str, word: str) -> list[tuple[str, bool]]:
+    if not word:
+        return [(caption, False)]
+    parts = re.split(rf"((?<!\w){re.escape(word)}(?!\w))", caption, flags=re.IGNORECASE)
+    return [(part, bool(i % 2)) for i, part in enumerate(parts) if part]
+
+
+def _map_row(item: QMap, image: str) -> MapRow:
+    values = np.asarray(item.values, dtype=np.float64) - item.no_mask
+    finite = values[np.isfinite(values)]
+    largest = float(np.abs(finite).max(initial=0.0))
+    panels = []
+    for number, (size, grid) in enumerate(zip(item.sizes, values, strict=True)):
+        chosen = _cell_of(item.chosen, grid.shape) if item.chosen is not None and _size_of(item.chosen, item.sizes) == number else None
+        best = float(np.nanmax(grid)) if np.isfinite(grid).any() else 0.0
+        named = f"Expected gain of a mask of side {size:.2f} at each place, at best {best:+.2f}" + ("; the chosen cell is outlined" if chosen else "")
+        panels.append(Panel(Markup(value_map(grid, largest, named, chosen)), f"side {size:.2f} · best {best:+.2f}"))
+    chosen_text = f"mask of side {item.chosen.size:.2f}" if item.chosen is not None else "no mask"
+    return MapRow(visible(item.pair, NAME), image, chosen_text, panels)
+
+
+def _size_of(mask: Mask, sizes: tuple[float, ...]) -> int:
+    return min(range(len(sizes)), key=lambda number: abs(sizes[number] - mask.size))
+
+
+def _cell_of(mask: Mask, shape: tuple[int, ...]) -> tuple[int, int]:
+    rows, columns = shape
+    return min(int(mask.y * rows), rows - 1), min(int(mask.x * columns), columns - 1)

@@ -1,0 +1,166 @@
+"""Rows of the page's tables: arms, shards, rejections, detection, words, calibration, provenance. Long ones are cut, and say so."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from markupsafe import Markup
+
+from srd_core.analysis.figures import share_bar
+from srd_core.analysis.svg import ORANGE
+from srd_core.report.data import Accounting, ReportData
+from srd_core.report.numbers import NOT_MEASURED, Cell, cell, rate, score
+from srd_core.report.text import CAPTION, NAME, visible
+from srd_core.scoring.scores import ModelScores
+
+ROWS = 100
+"""Rows of a table that are shown."""
+
+ACTIONS = {"keep": "kept", "mask": "masked", "recaption": "recaptioned", "quarantine": "quarantined", "reject": "rejected"}
+
+_FIGURES = {
+    "asr": "Attack success",
+    "asr_raw": "Attack success, substring",
+    "false_trigger": "False trigger",
+    "cider": "CIDEr",
+    "bleu_4": "BLEU-4",
+    "sc": "SC",
+    "lf": "LF",
+    "sfs": "SFS",
+}
+_RATES = ("asr", "asr_raw", "false_trigger")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: the first `names` columns are text, the others figures. `notes` explain gaps; `more` rows were left out."""
+
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell | str]]
+    notes: Sequence[str] = field(default=())
+    more: int = 0
+
+
+def arms(data: ReportData) -> Table | None:
+    """One row a retrained model and test set; None when nothing was retrained."""
+    models = data.scores.models
+    if not models:
+        return None
+    seeds = len({model.seed for model in models}) > 1
+    names = ["Data", "Protocol", "Test set", *(["Seed"] if seeds else [])]
+    limits = {"cider": max([1.0, *(m.cider.value for m in models if math.isfinite(m.cider.value))])}
+    rows = [[*_names(model, seeds), *(_figure(model, name, limits.get(name, 1.0)) for name in _FIGURES)] for model in models[:ROWS]]
+    gaps = [i for i, name in enumerate(_FIGURES) if any(not _is_measured(row[len(names) + i]) for row in rows)]
+    notes = [f"{list(_FIGURES.values())[i]} — {NOT_MEASURED}: {reason(data, list(_FIGURES)[i])}" for i in gaps]
+    return Table("Retrained models, each figure with its 95 % interval", [*names, *_FIGURES.values()], rows, notes, max(len(models) - ROWS, 0))
+
+
+def reason(data: ReportData, name: str) -> str:
+    """Why the figure or part `name` is missing."""
+    return visible(data.reasons.get(name, "not part of this run"), CAPTION)
+
+
+def shards(accounting: Accounting) -> Table:
+    """One row a shard: pairs by action."""
+    rows = [
+        [visible(shard.name, NAME), *_counts(shard.actions), Cell(f"{shard.pairs:,}", bar=shares(shard.actions))]
+        for shard in accounting.shards[:ROWS]
+    ]
+    return Table("Pairs by shard", ["Shard", *map(str.capitalize, ACTIONS.values()), "All"], rows, (), max(len(accounting.shards) - ROWS, 0))
+
+
+def shares(actions: Mapping[str, int]) -> Markup:
+    """What became of the pairs, as one bar."""
+    total = sum(actions.values())
+    return Markup(share_bar([(f"act-{name}", actions.get(name, 0) / total) for name in ACTIONS] if total else []))
+
+
+def rejections(accounting: Accounting) -> Table | None:
+    """Pairs by the reason for which they could not be read; None when all could."""
+    ranked = sorted(accounting.rejected.items(), key=lambda item: (-item[1], item[0]))
+    rows = [[visible(name, NAME), Cell(f"{count:,}")] for name, count in ranked[:ROWS]]
+    return Table("Rejected pairs by reason", ["Reason", "Pairs"], rows, (), max(len(ranked) - ROWS, 0)) if rows else None
+
+
+def words(data: ReportData) -> Table | None:
+    """The most frequent suspicious words of the flagged pairs; None when there are none."""
+    ranked = sorted(data.words, key=lambda item: (-item.flagged, item.word))
+    flagged = max(data.verdict.figures.flagged, 1)
+    rows = [
+        [
+            visible(item.word, NAME),
+            Cell(f"{item.flagged:,}"),
+            cell(min(item.flagged / flagged, 1.0), percent=True, colour=ORANGE),
+            Cell(f"{item.pairs:,}"),
+            cell(min(item.flagged / item.pairs, 1.0), percent=True, colour=ORANGE),
+        ]
+        for item in ranked[:20]
+    ]
+    columns = ["Word", "Flagged pairs that it stands behind", "Share of all flags", "Pairs that hold it", "Of these, flagged for it"]
+    return Table("Most surprising words of the flagged pairs", columns, rows, (), max(len(ranked) - 20, 0)) if rows else None
+
+
+def detection(data: ReportData) -> Table | None:
+    """Detectors against the truth, in experiments only."""
+    columns = ["Detector", "AUROC", "Average precision", "Precision", "Recall", "Recall at 0.5 % false positives", "Clean pairs left alone"]
+    rows = [
+        [
+            visible(name, NAME),
+            Cell(score(item.auroc)),
+            Cell(score(item.average_precision)),
+            cell(item.precision, percent=True),
+            cell(item.recall, percent=True),
+            cell(item.recall_at_half_percent, percent=True),
+            cell(item.kept_clean, percent=True),
+        ]
+        for name, item in sorted(data.scores.detection.items())[:ROWS]
+    ]
+    return Table("Detection against the truth, known in experiments only", columns, rows) if rows else None
+
+
+def thresholds(data: ReportData) -> Table | None:
+    """Threshold of each channel."""
+    known = data.calibration
+    rows = [[visible(name, NAME), Cell(f"{value:.4g}")] for name, value in sorted(known.thresholds.items())[:ROWS]] if known else []
+    return Table("Thresholds", ["Channel", "Flag above"], rows) if rows else None
+
+
+def expected_recall(data: ReportData) -> Table | None:
+    """Recall on poisons that the run put into trusted pairs itself."""
+    known = data.calibration
+    rows = [[visible(name, NAME), cell(item, percent=True)] for name, item in sorted(known.expected_recall.items())[:ROWS]] if known else []
+    return Table("Expected recall on poisons that this run injected itself", ["Kind", "Recall"], rows) if rows else None
+
+
+def provenance(data: ReportData) -> Table:
+    """What the run depended on."""
+    known = data.provenance
+    listed = [*((f"input {k}", v) for k, v in sorted(known.inputs.items())), ("configuration", known.configuration), *sorted(known.versions.items())]
+    rows = [[visible(name, NAME), visible(value, NAME)] for name, value in listed[:ROWS]]
+    return Table("What this run depended on", ["What", "Digest or version"], rows, (), max(len(listed) - ROWS, 0))
+
+
+def _names(model: ModelScores, seeds: bool) -> list[Cell | str]:
+    shown: list[Cell | str] = [visible(model.arm, NAME), visible(model.protocol, NAME).upper(), visible(model.domain, NAME)]
+    return [*shown, str(model.seed)] if seeds else shown
+
+
+def _figure(model: ModelScores, name: str, limit: float) -> Cell:
+    return cell(getattr(model, name), percent=name in _RATES, limit=limit, colour=ORANGE if name in _RATES else None)
+
+
+def _is_measured(item: Cell | str) -> bool:
+    return isinstance(item, str) or item.measured
+
+
+def _counts(actions: Mapping[str, int]) -> list[Cell]:
+    return [Cell(f"{actions.get(name, 0):,}") for name in ACTIONS]
+
+
+def legend(actions: Mapping[str, int]) -> list[tuple[str, str, str, str]]:
+    """(CSS class, what was done, pairs, share) of each action."""
+    total = max(sum(actions.values()), 1)
+    return [(f"act-{name}", said, f"{actions.get(name, 0):,}", rate(actions.get(name, 0) / total)) for name, said in ACTIONS.items()]
