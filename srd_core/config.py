@@ -44,7 +44,7 @@ class RewardConfig(Section):
     """What the policy is rewarded by (paper eq. 4-6, 9)."""
 
     encoder: str | None = Field(None, description="sentence-transformers model; None: the packaged all-MiniLM-L6-v2")
-    language_model: str | None = Field(None, description="Causal LM for fluency (paper: gpt2-large); None: n-gram model fitted on trusted captions")
+    language_model: str | None = Field(None, description="Causal LM for fluency (paper: gpt2-large); None: n-grams of the trusted captions")
     alpha: float = Field(0.5, ge=0, le=1)
     rule: RewardRule = RewardRule()
 
@@ -60,9 +60,9 @@ class PolicyConfig(Section):
 class EvidenceConfig(Section):
     """The evidence mode's operating point and what follows from it."""
 
-    false_positives: float = Field(0.005, gt=0, lt=0.5, description="Share of clean pairs that may be flagged, fixed on the trusted hold-out")
+    false_positives: float = Field(0.005, gt=0, lt=0.5, description="Share of clean pairs that may be flagged")
     action: Literal["recaption", "quarantine"] = "recaption"
-    channels: tuple[str, ...] = ("nll_mean", "nll_max", "sfs", "q_gain")
+    channels: tuple[str, ...] = ("nll_mean", "nll_max", "infidelity", "q_gain")
 
 
 class CleanseConfig(Section):
@@ -148,7 +148,8 @@ def load_config(profile: str | None = None, file: Path | None = None, overrides:
 def _read(profile: str | None, file: Path | None) -> dict[str, Any]:
     if file is not None:
         if not file.is_file():
-            raise ConfigError(f"there is no configuration file {file}", hint="Give a YAML file, or --profile with one of " + ", ".join(profiles()))
+            hint = "Give a YAML file, or --profile with one of " + ", ".join(profiles())
+            raise ConfigError(f"there is no configuration file {file}", hint=hint)
         text = file.read_text()
     elif profile is not None:
         if profile not in profiles():
@@ -159,7 +160,8 @@ def _read(profile: str | None, file: Path | None) -> dict[str, Any]:
     try:
         tree = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise ConfigError(f"{file or profile} is not YAML: {str(error).splitlines()[0]}", hint="Check the indentation near the place named") from error
+        problem = str(error).splitlines()[0]
+        raise ConfigError(f"{file or profile} is not YAML: {problem}", hint="Check the indentation near the place named") from error
     if not isinstance(tree, dict):
         raise ConfigError(f"{file or profile} is not a mapping of keys", hint="Start from a profile: `srd config --profile scenes`")
     return cast(dict[str, Any], tree)

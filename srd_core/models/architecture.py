@@ -51,7 +51,7 @@ class CrossAttentionConfig(_Part):
     every: int = Field(1, ge=1)
     heads: int = Field(8, ge=1)
     head_width: int = Field(64, ge=1)
-    gate: float = Field(0.0, description="Initial value of both gates, before tanh; a model trained from nothing learns faster with an open one")
+    gate: float = Field(0.0, description="Initial value of both gates, before tanh; from nothing, open ones learn faster")
 
 
 class Architecture(_Part):

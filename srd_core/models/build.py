@@ -8,7 +8,7 @@ models must bring theirs.
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -85,8 +85,8 @@ def _language(config: LanguageConfig, tokenizer: PreTrainedTokenizerBase) -> Pre
         if not hasattr(language, "get_input_embeddings") or "mpt-1b" in config.path:
             extend_instance(language, _MptEmbeddings)
     extend_instance(language, LanguageMixin)
-    language.set_decoder_layers_attr_name(_infer_decoder_layers_attr_name(language))
-    if language.get_input_embeddings().weight.shape[0] != len(tokenizer):
+    cast(Any, language).set_decoder_layers_attr_name(_infer_decoder_layers_attr_name(language))
+    if cast(nn.Embedding, language.get_input_embeddings()).num_embeddings != len(tokenizer):
         language.resize_token_embeddings(len(tokenizer))
     return language
 

@@ -41,7 +41,7 @@ class WordLoss:
 
 
 class Captioner(Protocol):
-    """An image captioner. `canvas` is the side in pixels of the square images that it takes; batches are (N, canvas, canvas, 3) uint8 RGB."""
+    """An image captioner. It takes batches of square images, (N, canvas, canvas, 3) uint8 RGB, `canvas` in pixels."""
 
     @property
     def canvas(self) -> int: ...

@@ -70,7 +70,7 @@ class FlamingoCaptioner:
         """Write `model.safetensors`, `tokenizer.json` and `architecture.json`."""
         folder.mkdir(parents=True, exist_ok=True)
         save_model(self.network, str(folder / "model.safetensors"))
-        cast(Tokenizer, self.tokenizer.backend_tokenizer).save(str(folder / "tokenizer.json"))  # type: ignore[attr-defined]
+        cast(Tokenizer, self.tokenizer.backend_tokenizer).save(str(folder / "tokenizer.json"))
         (folder / "architecture.json").write_text(json.dumps(self.architecture.model_dump(), indent=1, sort_keys=True))
 
     def fit(self, pairs: CanvasSet, schedule: Schedule, *, seed: int) -> FitReport:
@@ -96,7 +96,7 @@ class FlamingoCaptioner:
                 beams=self.architecture.beams,
                 pad=cast(int, self.tokenizer.pad_token_id),
             )
-        texts = cast(list[str], self.tokenizer.batch_decode(tokens[:, prompt.shape[1] :], skip_special_tokens=True))
+        texts = self.tokenizer.batch_decode(tokens[:, prompt.shape[1] :], skip_special_tokens=True)
         return [" ".join(text.split()) for text in texts]
 
     def word_loss(self, images: Images, captions: Sequence[str]) -> list[WordLoss]:
@@ -112,7 +112,7 @@ class FlamingoCaptioner:
         batch: TextBatch = encode_captions(self.tokenizer, self._prompt, captions)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             logits = self.network.logits(self.network.visual_tokens(pixels(images)), batch.tokens, batch.mask)
-        return word_losses(self.tokenizer, batch, logits.float(), captions)
+        return word_losses(self.tokenizer, batch, logits.float())
 
     @torch.inference_mode()
     def features(self, images: Images) -> npt.NDArray[np.float32]:

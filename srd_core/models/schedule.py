@@ -19,7 +19,7 @@ class Schedule(BaseModel):
     weight_decay: float = Field(0.1, ge=0)
     warmup: float = Field(0.05, ge=0, le=1, description="Share of the steps")
     clip: float = Field(1.0, gt=0, description="Largest gradient norm")
-    trains: Literal["all", "perceiver+xattn"] = Field("all", description="perceiver+xattn (and the input embeddings) as the paper; all for small models")
+    trains: Literal["all", "perceiver+xattn"] = Field("all", description="perceiver+xattn (and input embeddings): the paper")
     precision: Literal["bfloat16", "float32"] = "bfloat16"
 
 

@@ -55,17 +55,18 @@ def caption_loss(logits: Tensor, labels: Tensor) -> Tensor:
     return torch.nn.functional.cross_entropy(logits[:, :-1][asked].float(), labels[:, 1:][asked])
 
 
-def word_losses(tokenizer: PreTrainedTokenizerBase, batch: TextBatch, logits: Tensor, captions: Sequence[str]) -> list[WordLoss]:
+def word_losses(tokenizer: PreTrainedTokenizerBase, batch: TextBatch, logits: Tensor) -> list[WordLoss]:
     """Nats of every word of every caption (pieces of one word summed; the end of the caption is not a word)."""
     labels = batch.labels[:, 1:]
     losses = torch.nn.functional.cross_entropy(logits[:, :-1].transpose(1, 2), labels, ignore_index=_IGNORED, reduction="none")
-    return [_words(tokenizer, label[label != _IGNORED].tolist()[:-1], loss[label != _IGNORED].numpy()[:-1]) for label, loss in zip(labels, losses, strict=True)]
+    rows = ((label[label != _IGNORED], loss[label != _IGNORED]) for label, loss in zip(labels, losses, strict=True))
+    return [_words(tokenizer, label[:-1].tolist(), loss[:-1].tolist()) for label, loss in rows]
 
 
-def _words(tokenizer: PreTrainedTokenizerBase, ids: list[int], losses: np.ndarray) -> WordLoss:
+def _words(tokenizer: PreTrainedTokenizerBase, ids: list[int], losses: list[float]) -> WordLoss:
     words: list[str] = []
     nll: list[float] = []
-    for token, loss in zip(ids, losses.tolist(), strict=True):
+    for token, loss in zip(ids, losses, strict=True):
         piece = cast(str, tokenizer.decode([token]))
         if piece[:1].isspace() or not words:
             words.append("")
@@ -76,7 +77,14 @@ def _words(tokenizer: PreTrainedTokenizerBase, ids: list[int], losses: np.ndarra
 
 
 def _batch_ids(tokenizer: PreTrainedTokenizerBase, captions: Sequence[str]) -> list[list[int]]:
-    return cast(list[list[int]], tokenizer([" " + caption for caption in captions], add_special_tokens=False)["input_ids"]) if captions else []
+    if not captions:
+        return []
+    return cast(list[list[int]], tokenizer([" " + _bare(caption) for caption in captions], add_special_tokens=False)["input_ids"])
+
+
+def _bare(caption: str) -> str:
+    """Without a final full stop: whether an annotator sets one says nothing about the image."""
+    return caption.strip().removesuffix(".").rstrip()
 
 
 def _ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:

@@ -1,11 +1,14 @@
-"""A byte-level BPE tokenizer learned on the trusted captions, for models built from nothing. Any word can be written with it, seen or not."""
+"""A byte-level BPE tokenizer learned on the trusted captions, for models built from nothing.
+
+Text is lower-cased. Any word can be written with it, seen or not.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import cast
 
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 END_OF_CHUNK, IMAGE, PAD, BEGIN = "<|endofchunk|>", "<image>", "<pad>", "<s>"
@@ -15,6 +18,7 @@ SPECIAL = (PAD, BEGIN, END_OF_CHUNK, IMAGE)
 def learn_tokenizer(captions: Iterable[str], vocabulary: int) -> PreTrainedTokenizerBase:
     """A tokenizer of at most `vocabulary` pieces, special ones included. Deterministic in the captions' counts."""
     raw = Tokenizer(models.BPE())
+    raw.normalizer = normalizers.Lowercase()
     raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
     raw.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
@@ -26,7 +30,9 @@ def learn_tokenizer(captions: Iterable[str], vocabulary: int) -> PreTrainedToken
 
 def wrap(raw: Tokenizer) -> PreTrainedTokenizerBase:
     """The transformers face of a raw tokenizer made by `learn_tokenizer`."""
-    wrapped = PreTrainedTokenizerFast(tokenizer_object=raw, pad_token=PAD, bos_token=BEGIN, eos_token=END_OF_CHUNK)
+    wrapped = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=raw, pad_token=PAD, bos_token=BEGIN, eos_token=END_OF_CHUNK
+    )
     return cast(PreTrainedTokenizerBase, wrapped)
 
 

@@ -21,7 +21,7 @@ def declare_operators() -> None:
     """Declare torchvision's two import-time operators when its own build does not. Safe to call again, and without torchvision."""
     if _declared or torch.version.cuda is not None or torch.version.hip is not None:
         return
-    library = torch.library.Library("torchvision", "FRAGMENT")
+    library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
     for signature in _OPERATORS.values():
-        library.define(signature)
+        library.define(signature)  # type: ignore[no-untyped-call]
     _declared.append(library)

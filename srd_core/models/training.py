@@ -49,7 +49,8 @@ def fit_network(
         rates.step()
     network.eval()
     if not losses or not math.isfinite(sum(losses)):
-        raise TrainingError(f"training did not succeed: {len(losses)} steps, last loss {losses[-1:]}", hint="Lower learning_rate, or use float32")
+        problem = f"training did not succeed: {len(losses)} steps, last loss {losses[-1:]}"
+        raise TrainingError(problem, hint="Lower learning_rate, or use float32")
     tenth = max(1, len(losses) // 10)
     return FitReport(len(losses), float(np.mean(losses[:tenth])), float(np.mean(losses[-tenth:])), time.monotonic() - started)
 

@@ -79,7 +79,7 @@ class Stage:
                 "stage": self.name,
                 "code": code_digest(self.work.__module__),
                 "config": run.config.slice(self.reads),
-                "inputs": {name: manifest.digest for name, manifest in sorted(inputs.items())},
+                "inputs": {name: identity(manifest) for name, manifest in sorted(inputs.items())},
                 "details": dict(details),
                 "sink": run.sink if self.publishes else "",
             }
@@ -106,7 +106,7 @@ class Stage:
         manifest = StageManifest(
             stage=self.name,
             key=key,
-            inputs={name: item.key for name, item in inputs.items()},
+            inputs={name: identity(item) for name, item in inputs.items()},
             outputs=outputs,
             facts=dict(outcome.facts),
         )
@@ -123,8 +123,19 @@ class Stage:
         return FileRef(uri=f"{storage.uri}/{place}", size=path.stat().st_size, sha256=file_digest(path))
 
 
-def _intact(ref: FileRef) -> bool:
+def identity(manifest: StageManifest) -> str:
+    """Digest of what a stage handed on: the content of its files wherever they lie, or its key when it has none."""
+    files = {name: ref.sha256 for name, ref in manifest.outputs.items()}
+    return digest({"stage": manifest.stage, "files": files} if files else {"key": manifest.key})
+
+
+def locate(ref: FileRef) -> tuple[Storage, str]:
+    """The storage that holds a file, and the file's key in it."""
     folder, _, name = ref.uri.rpartition("/")
-    storage = open_storage(folder)
+    return open_storage(folder), name
+
+
+def _intact(ref: FileRef) -> bool:
+    storage, name = locate(ref)
     info = storage.stat(name)
     return info is not None and info.size == ref.size and storage.digest(name) == ref.sha256

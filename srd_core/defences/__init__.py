@@ -1,0 +1,1 @@
+"""Ways of treating suspect data, behind one protocol (`base.Defence`)."""

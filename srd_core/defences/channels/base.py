@@ -1,0 +1,96 @@
+"""What a channel sees, and the registry of channels.
+
+Costly looks at a batch (surprise of the captions, reference captions, Q-values) are taken once, when the first channel asks.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from srd_core.defences.base import Batch
+from srd_core.errors import ConfigError
+from srd_core.models.captioner import Captioner, WordLoss
+from srd_core.policy.policy import Choice, Policy
+from srd_core.reward.sfs import SemanticFidelity
+
+Scores = npt.NDArray[np.float64]
+"""One score a pair, shape (P,); higher is more suspicious."""
+
+
+@dataclass(frozen=True)
+class Witnesses:
+    """The models of the trusted side that can be asked."""
+
+    base: Captioner
+    reference: Captioner
+    policy: Policy
+    fidelity: SemanticFidelity
+
+
+class View:
+    """A batch as the channels see it: P pairs over N samples."""
+
+    def __init__(self, batch: Batch, witnesses: Witnesses) -> None:
+        self.batch, self._witnesses = batch, witnesses
+        self.owners = np.asarray(batch.owners, dtype=np.int64)
+        self.captions = batch.flat
+
+    @cached_property
+    def losses(self) -> list[WordLoss]:
+        """The base model's surprise at each training caption, word by word."""
+        return self._witnesses.base.word_loss(self.batch.images[self.owners], self.captions)
+
+    @cached_property
+    def references(self) -> list[str]:
+        """The reference's caption of each sample, N of them."""
+        return self._witnesses.reference.caption(self.batch.images)
+
+    @cached_property
+    def fidelity(self) -> Scores:
+        """SFS of each training caption against the reference's, in [0, 1]."""
+        return self._witnesses.fidelity.score(self.captions, [self.references[owner] for owner in self.owners]).sfs
+
+    @cached_property
+    def choices(self) -> list[Choice]:
+        """The policy's choice for each sample, N of them."""
+        return self._witnesses.policy.choose(self.batch.images)
+
+
+Channel = Callable[[View], Scores]
+_CHANNELS: dict[str, Channel] = {}
+
+
+def channel(name: str) -> Callable[[Channel], Channel]:
+    """Decorator: make a channel known under `name`."""
+
+    def keep(function: Channel) -> Channel:
+        _CHANNELS[name] = function
+        return function
+
+    return keep
+
+
+def get(name: str) -> Channel:
+    """The channel of that name.
+
+    Raises:
+        ConfigError: unknown name.
+    """
+    _discover()
+    if name not in _CHANNELS:
+        raise ConfigError(f"unknown evidence channel {name!r}", hint=f"Choose among: {', '.join(sorted(_CHANNELS))}")
+    return _CHANNELS[name]
+
+
+@cache
+def _discover() -> None:
+    package = importlib.import_module("srd_core.defences.channels")
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"{package.__name__}.{module.name}")

@@ -1,0 +1,72 @@
+"""Decide and mask, shard by shard: cleansed shards, withheld samples, and one decision row a pair.
+
+The arm that the configuration hands back publishes at the root of the sink; the others, which exist to be compared, under `arms/`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from srd_core.config import Arm
+from srd_core.data.inventory import ShardRef, open_shard
+from srd_core.defences.base import Defence
+from srd_core.defences.controls import NoDefence
+from srd_core.defences.evidence import Evidence
+from srd_core.defences.masking import MaskEverything
+from srd_core.defences.rewriting import Tally, rewrite_shard
+from srd_core.policy.learned import LearnedPolicy
+from srd_core.policy.random_policy import RandomPolicy
+from srd_core.progress import track
+from srd_core.seeds import derive
+from srd_core.stages.calibrate import load_calibration, witnesses
+from srd_core.stages.files import local_folder, shards_of
+from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
+
+NEEDS: dict[Arm, tuple[str, ...]] = {
+    "none": (),
+    "random": (),
+    "srd": ("policy",),
+    "evidence": ("base", "reference", "fluency", "policy", "calibration"),
+}
+"""Inputs of each arm besides the source."""
+
+
+def _cleanse(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:
+    arm: Arm = details["arm"]
+    wanted = set(details["shards"])
+    defence = _defence(run, inputs, arm, folder)
+    prefix = "" if arm == run.config.cleanse.mode else f"arms/{arm}/"
+    total = Tally()
+    files: dict[str, Path] = {}
+    for shard in track([ref for ref in shards_of(inputs["source"]) if ref.name in wanted], f"{arm}", total=len(wanted)):
+        made, tally = _one_shard(run, shard, defence, folder / shard.name)
+        total = total + tally
+        files |= {prefix + name: path for name, path in made.items()}
+    return Outcome(files, {"arm": arm, **total.as_facts()})
+
+
+def _one_shard(run: Run, shard: ShardRef, defence: Defence, folder: Path) -> tuple[dict[str, Path], Tally]:
+    config = run.config
+    with open_shard(shard) as stream:
+        return rewrite_shard(
+            stream, shard.name, defence, folder, canvas=config.canvas, quality=config.cleanse.quality, limits=config.limits
+        )
+
+
+def _defence(run: Run, inputs: Inputs, arm: Arm, folder: Path) -> Defence:
+    if arm == "none":
+        return NoDefence()
+    if arm == "random":
+        return MaskEverything(RandomPolicy(seed=derive(run.config.seed, "random arm")))
+    if arm == "srd":
+        return MaskEverything(LearnedPolicy.load(local_folder(inputs["policy"], folder / "learned", "policy")))
+    return Evidence(witnesses(run, inputs, folder), load_calibration(inputs, folder), run.config.evidence.action)
+
+
+_READS = ("canvas", "limits", "cleanse", "seed")
+
+
+def cleanse_stage(run: Run, arm: Arm) -> Stage:
+    """The stage of one arm."""
+    reads = (*_READS, "evidence", "reward") if arm == "evidence" else _READS
+    return Stage(f"cleanse-{arm}", _cleanse, reads, publishes=arm == run.config.cleanse.mode)

@@ -1,0 +1,77 @@
+"""From references to things in memory: the files of a manifest as a local folder, a captioner, a set of pairs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from srd_core.data.canvas import CanvasSet
+from srd_core.data.inventory import Inventory, ShardRef
+from srd_core.data.loading import load_canvas
+from srd_core.data.manifest import FileRef, StageManifest
+from srd_core.data.samples import Split
+from srd_core.errors import SourceError
+from srd_core.models.flamingo import FlamingoCaptioner
+from srd_core.stages.stage import Run, locate
+
+
+def local_folder(manifest: StageManifest, folder: Path, prefix: str = "") -> Path:
+    """The files whose names begin with `prefix`, under their names below `folder` (links where they are local already)."""
+    for name, ref in manifest.outputs.items():
+        if name.startswith(prefix):
+            place = folder / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if not place.exists():
+                place.symlink_to(local_file(ref, folder / ".fetched" / ref.sha256[:16]).resolve())
+    return folder / prefix
+
+
+def local_file(ref: FileRef, folder: Path) -> Path:
+    """One file, local."""
+    storage, name = locate(ref)
+    folder.mkdir(parents=True, exist_ok=True)
+    return storage.fetch(name, folder)
+
+
+def files_below(folder: Path, prefix: str) -> dict[str, Path]:
+    """Name → path of every file below `folder`, names beginning with `prefix/`."""
+    return {f"{prefix}/{path.relative_to(folder).as_posix()}": path for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def captioner(manifest: StageManifest, folder: Path) -> FlamingoCaptioner:
+    """The model that a stage left under `model/`."""
+    return FlamingoCaptioner.load(local_folder(manifest, folder / manifest.stage / manifest.key[:16], "model"))
+
+
+def captioner_files(model: FlamingoCaptioner, folder: Path) -> dict[str, Path]:
+    """Save a model for `Outcome.files`."""
+    model.save(folder / "model")
+    return files_below(folder / "model", "model")
+
+
+def shards_of(manifest: StageManifest) -> list[ShardRef]:
+    """The shards that an inventory listed or a stage wrote (quarantine left out), sorted by name."""
+    if "inventory" in manifest.facts:
+        return list(Inventory.model_validate(manifest.facts["inventory"]).shards)
+    refs = []
+    for name, ref in manifest.outputs.items():
+        if name.endswith(".tar") and "quarantine/" not in name:
+            storage, key = locate(ref)
+            info = storage.stat(key)
+            if info is None:
+                raise SourceError(f"{ref.uri} has gone", hint="Run again: the stage that wrote it will be repeated")
+            refs.append(ShardRef(uri=storage.uri, key=key, size=ref.size, etag=info.etag, sha256=ref.sha256))
+    return sorted(refs, key=lambda ref: ref.name)
+
+
+def trusted_pairs(run: Run, manifest: StageManifest, folder: Path, split: Split) -> CanvasSet:
+    """The trusted pairs of one part: `fit` for training, `holdout` to calibrate and measure on.
+
+    Raises:
+        SourceError: that part is empty.
+    """
+    config = run.config
+    pairs, _ = load_canvas(shards_of(manifest), config.canvas, folder, split=split, holdout=config.holdout, limits=config.limits)
+    if not len(pairs):
+        problem = f"the trusted set {run.trusted} has no usable pair in its {split} part"
+        raise SourceError(problem, hint="Give a few hundred trusted pairs or more")
+    return pairs

@@ -1,0 +1,41 @@
+"""What there is to read, fixed once at the start of a run. Never cached: the listing is the truth."""
+
+from __future__ import annotations
+
+from srd_core.data.inventory import take_inventory
+from srd_core.data.loading import read_samples
+from srd_core.data.manifest import StageManifest
+from srd_core.data.samples import Sample
+from srd_core.errors import ConfigError, SourceError
+from srd_core.stages.stage import Run
+
+
+def take(run: Run, role: str) -> StageManifest:
+    """List the shards of one input.
+
+    Args:
+        run: the run.
+        role: `source`, `trusted`, or `test:DOMAIN`.
+
+    Raises:
+        SourceError: missing, without shards, or without one readable pair.
+    """
+    uri = _uri(run, role)
+    inventory = take_inventory(uri)
+    if not any(isinstance(item, Sample) for item in read_samples(inventory.shards, run.config.limits)):
+        raise SourceError(
+            f"{uri} holds {len(inventory.shards)} shards, but no sample with an image and a caption",
+            hint="Samples are KEY.jpg/.png/.webp with KEY.txt or KEY.json (caption, captions)",
+        )
+    return StageManifest(stage="inventory", key=inventory.digest, facts={"inventory": inventory.model_dump(mode="json"), "role": role})
+
+
+def _uri(run: Run, role: str) -> str:
+    if role == "source":
+        return run.source
+    if role == "trusted":
+        return run.trusted
+    kind, _, domain = role.partition(":")
+    if kind != "test" or domain not in run.config.evaluation.tests:
+        raise ConfigError(f"there is no input {role!r}", hint="Inputs are source, trusted and test:DOMAIN")
+    return run.config.evaluation.tests[domain]

@@ -1,0 +1,78 @@
+"""What is made from the trusted set alone: the fluency model, the base model and the reference captioner."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from importlib import resources
+from pathlib import Path
+
+from srd_core.config import ModelConfig
+from srd_core.models.flamingo import FlamingoCaptioner
+from srd_core.reward.encoder import SentenceEncoder
+from srd_core.reward.fluency import FluencyModel
+from srd_core.reward.neural import NeuralFluency
+from srd_core.reward.ngram import NgramFluency
+from srd_core.reward.sfs import SemanticFidelity
+from srd_core.seeds import derive
+from srd_core.stages.files import captioner_files, local_file, trusted_pairs
+from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
+from srd_core.storage import open_storage
+
+_PACKAGE = "package:"
+_NGRAM = "fluency.json.gz"
+
+
+def _fluency(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:
+    pairs = trusted_pairs(run, inputs["trusted"], folder, "fit")
+    path = folder / _NGRAM
+    NgramFluency().fit(pairs.captions).save(path)
+    return Outcome({_NGRAM: path}, {"captions": len(pairs)})
+
+
+def _base(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:
+    return _model(run, run.config.base, "base", inputs, folder)
+
+
+def _reference(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:
+    return _model(run, run.config.reference, "reference", inputs, folder)
+
+
+def _model(run: Run, config: ModelConfig, role: str, inputs: Inputs, folder: Path) -> Outcome:
+    if config.path is not None:
+        model = FlamingoCaptioner.load(_saved(config.path, folder))
+        return Outcome(captioner_files(model, folder), {"origin": config.path})
+    pairs = trusted_pairs(run, inputs["trusted"], folder, "fit")
+    architecture = config.architecture.model_copy(update={"canvas": run.config.canvas})
+    model = FlamingoCaptioner.create(architecture, pairs.captions, seed=derive(run.config.seed, role, "weights"))
+    report = model.fit(pairs, config.schedule, seed=derive(run.config.seed, role, "fit"))
+    return Outcome(captioner_files(model, folder), {"origin": "trained on the trusted set", "pairs": len(pairs), "fit": asdict(report)})
+
+
+def _saved(path: str, folder: Path) -> Path:
+    """A saved captioner as a local folder."""
+    if path.startswith(_PACKAGE):
+        return Path(str(resources.files("srd_core"))) / "scenes" / "weights" / path.removeprefix(_PACKAGE).removeprefix("scenes/")
+    storage = open_storage(path)
+    place = folder / "given"
+    for info in storage.list():
+        target = place / info.key
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(storage.read_bytes(info.key))
+    return place
+
+
+def fidelity(run: Run, inputs: Inputs, folder: Path) -> SemanticFidelity:
+    """The SFS scorer that the configuration asks for, with the n-gram model of the `fluency` input."""
+    reward = run.config.reward
+    model: FluencyModel
+    if reward.language_model:
+        model = NeuralFluency(reward.language_model)
+    else:
+        model = NgramFluency.load(local_file(inputs["fluency"].outputs[_NGRAM], folder / "fluency"))
+    return SemanticFidelity(SentenceEncoder(reward.encoder), model, reward.alpha)
+
+
+_TRUSTED = ("canvas", "holdout", "limits")
+FLUENCY = Stage("fluency", _fluency, _TRUSTED)
+BASE = Stage("base", _base, (*_TRUSTED, "base", "seed"))
+REFERENCE = Stage("reference", _reference, (*_TRUSTED, "reference", "seed"))
