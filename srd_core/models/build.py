@@ -59,7 +59,8 @@ def _vision(config: VisionConfig, canvas: int) -> tuple[nn.Module, int]:
         model.visual.output_tokens = True
         return model.visual, int(open_clip.get_model_config(config.name)["vision_cfg"]["width"])
     if canvas % config.patch:
-        raise ConfigError(f"a canvas of {canvas} px is not a whole number of {config.patch}-px patches", hint="Change canvas or vision.patch")
+        problem = f"a canvas of {canvas} px is not a whole number of {config.patch}-px patches"
+        raise ConfigError(problem, hint="Change canvas or vision.patch")
     visual = VisionTransformer(canvas, config.patch, config.width, config.layers, config.heads, mlp_ratio=4.0, output_tokens=True)
     return visual, config.width
 

@@ -1,0 +1,1 @@
+"""Named configurations; each file begins with the command that runs it."""
