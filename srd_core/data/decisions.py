@@ -1,7 +1,7 @@
 """The record of what was done to every pair, and why: one row a pair, in Parquet, the same bytes for the same rows.
 
-Rows go out in row groups, so that memory does not grow with the shard. That every input pair appears exactly once is the pipeline's promise,
-checked where the manifest is written; this file only fixes columns and types.
+Rows go out in row groups, so that memory does not grow with the shard. That every input pair appears exactly once is the pipeline's
+promise, checked where the manifest is written; this file only fixes columns and types.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ ROW_GROUP = 4096
 class Decision:
     """What happened to one pair.
 
-    `mask_x`, `mask_y` (centre) and `mask_size` are fractions of the shorter side; None where there is no mask. `q_value` is the policy's value
-    of the chosen action, `q_gain` its lead over doing nothing. `score_nll_*` are in nats a token, `score_sfs` is the SFS; None where not computed.
-    Captions and image digests are empty where there is none (a reject has no "after").
+    `mask_x`, `mask_y` (centre) and `mask_size` are fractions of the shorter side; None where there is no mask. `q_value` is the
+    policy's value of the chosen action, `q_gain` its lead over doing nothing. `score_nll_*` are in nats a token, `score_sfs` is the
+    SFS; None where not computed. Captions and image digests are empty where there is none (a reject has no "after").
     """
 
     shard: str

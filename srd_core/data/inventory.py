@@ -7,6 +7,7 @@ sub-folders are not searched.
 from __future__ import annotations
 
 import glob
+import itertools
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -20,7 +21,7 @@ _MAGIC = "*?["
 
 
 class ShardRef(BaseModel):
-    """One shard: `uri` of its folder and `key` in it, size in bytes, `etag` as the storage gave it; `sha256` of the content when it is local."""
+    """One shard: `uri` of its folder and `key` in it, bytes, `etag` as the storage gave it, `sha256` of the content if it is local."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -69,7 +70,7 @@ def take_inventory(source: str) -> Inventory:
         SourceError: nothing there, no `.tar` among it, or two shards of one name. StorageError: the storage cannot be read.
     """
     shards = sorted(_remote(source) if is_remote(source) else _local(source), key=lambda shard: (shard.name, shard.uri))
-    twins = {a.name for a, b in zip(shards, shards[1:], strict=False) if a.name == b.name}
+    twins = {a.name for a, b in itertools.pairwise(shards) if a.name == b.name}
     if twins:
         raise SourceError(f"two shards of {source} have the name {min(twins)}", hint="Pair ids need different names; rename one")
     return Inventory(source=source, shards=tuple(shards))

@@ -48,4 +48,4 @@ def test_manifests_refuse_what_does_not_belong() -> None:
     with pytest.raises(ValidationError):
         StageManifest(stage="a", key="b", extra=1)  # type: ignore[call-arg]
     with pytest.raises(ValidationError):
-        FILE.size = 4
+        FILE.size = 4  # type: ignore[misc]
