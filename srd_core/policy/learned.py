@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from srd_core.data.samples import Images
-from srd_core.errors import SourceError
+from srd_core.errors import ConfigError, SourceError
 from srd_core.policy.environment import Planes, render
 from srd_core.policy.masks import ActionSpace
 from srd_core.policy.policy import Choice, Values, greedy
@@ -28,18 +28,19 @@ class _Card(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: str = "dqn"
+    margin: float = 0.0
     sizes: tuple[float, ...]
     network: NetworkShape
     details: dict[str, str | int | float | bool | None] = {}
 
 
 class LearnedPolicy:
-    """Greedy on the Q-map of `network`. "No mask" is worth exactly 0, so a mask is placed where its value is positive."""
+    """Greedy on the Q-map of `network`. "No mask" is worth exactly 0, so a mask worth more than `margin` (reward units) is placed."""
 
-    def __init__(self, network: QNetwork, space: ActionSpace) -> None:
+    def __init__(self, network: QNetwork, space: ActionSpace, *, margin: float = 0.0) -> None:
         if network.shape.grid != space.grid or network.shape.sizes != len(space.sizes):
             raise ValueError(f"network for {network.shape.sizes} sizes on grid {network.shape.grid}, space {space}")
-        self.network, self._space = network, space
+        self.network, self._space, self.margin = network, space, margin
 
     @property
     def space(self) -> ActionSpace:
@@ -62,15 +63,28 @@ class LearnedPolicy:
         return values
 
     def choose(self, images: Images, masks: Sequence[Sequence[int]] | None = None, *, force_mask: bool = False) -> list[Choice]:
-        """The mask of highest value, or none when none is worth more than 0 and `force_mask` is off."""
-        return greedy(self.q_values(images, masks), self._space, force_mask=force_mask)
+        """The mask of highest value, or none when none is worth more than `margin` and `force_mask` is off."""
+        return greedy(self.q_values(images, masks), self._space, force_mask=force_mask, margin=self.margin)
+
+    def calibrated(self, clean: Images, *, false_masks: float = 0.05) -> LearnedPolicy:
+        """The same policy with the smallest margin ≥ 0 at which at most a share `false_masks` of `clean` (trusted images) is masked.
+
+        The best of 400 estimates is biased upwards, and more so where nothing helps. Which images the data set poisons is not looked at.
+        """
+        if not len(clean) or not 0 <= false_masks <= 1:
+            hint = "Give trusted images, and a share in 0 to 1"
+            raise ConfigError(f"cannot calibrate on {len(clean)} images for a share of {false_masks}", hint=hint)
+        gains = np.sort(self.q_values(clean)[:, : self._space.masks].max(axis=1))[::-1]
+        allowed = int(false_masks * len(gains))
+        margin = max(float(gains[allowed]), 0.0) if allowed < len(gains) else 0.0
+        return LearnedPolicy(self.network, self._space, margin=margin)
 
     def save(self, folder: Path, details: dict[str, str | int | float | bool | None] | None = None) -> None:
         """Write both files into `folder` (made when missing); `details` are plain facts to keep with it, such as steps and seed."""
         folder.mkdir(parents=True, exist_ok=True)
         weights = {name: tensor.detach().contiguous() for name, tensor in self.network.state_dict().items()}
         save_file(weights, folder / "policy.safetensors")
-        card = _Card(sizes=self._space.sizes, network=self.network.shape, details=details or {})
+        card = _Card(margin=self.margin, sizes=self._space.sizes, network=self.network.shape, details=details or {})
         (folder / "policy.json").write_text(json.dumps(card.model_dump(), indent=2, sort_keys=True) + "\n")
 
     @classmethod
@@ -80,7 +94,7 @@ class LearnedPolicy:
             card = _Card.model_validate_json((folder / "policy.json").read_text())
             network = QNetwork(card.network)
             network.load_state_dict(load_file(folder / "policy.safetensors"))
-            policy = cls(network, ActionSpace(card.network.grid, card.sizes))
+            policy = cls(network, ActionSpace(card.network.grid, card.sizes), margin=card.margin)
         except (OSError, ValidationError, SafetensorError, RuntimeError, ValueError) as error:
             hint = "Point to a folder that holds policy.safetensors and policy.json of one run"
             raise SourceError(f"no usable policy in {folder}: {error}", hint=hint) from error
