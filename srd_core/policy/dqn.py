@@ -37,7 +37,7 @@ class DqnConfig(BaseModel):
     batch: int = Field(default=64, ge=1, description="States in a gradient step")
     updates_per_step: int = Field(default=2, ge=1, description="Gradient steps after each batch of environment steps")
     learning_starts: int = Field(default=1_000, ge=0, description="Environment steps before the first gradient step, all random")
-    learning_rate: float = Field(default=1e-3, gt=0, description="Adam, falling to a tenth along a cosine")
+    learning_rate: float = Field(default=2e-3, gt=0, description="Adam, falling to a tenth along a cosine")
     gamma: float = Field(default=0.9, ge=0, le=1, description="Discount; without effect when max_masks is 1")
     target_update: int = Field(default=200, ge=1, description="Gradient steps between copies to the target network")
     double: bool = Field(default=True, description="The online network picks the next action, the target network values it")
