@@ -25,7 +25,7 @@ class Line:
 
 
 def interval_bar(interval: Interval, limit: float = 1.0, colour: str = BLUE) -> str:
-    """A small bar from 0 to the value with a whisker over the interval, on a scale from 0 to `limit`. The number stands beside it in text."""
+    """A small bar from 0 to the value with a whisker over the interval, on a scale from 0 to `limit`; for beside the number."""
     width, height = 96.0, 12.0
 
     def place(value: float) -> float:
@@ -36,9 +36,8 @@ def interval_bar(interval: Interval, limit: float = 1.0, colour: str = BLUE) -> 
         parts.append(element("rect", x=0, y=3, width=max(place(interval.value), 1.5), height=6, rx=3, fill=colour))
     if math.isfinite(interval.low) and math.isfinite(interval.high):
         low, high = place(interval.low), place(interval.high)
-        stroke = {"stroke": INK, "stroke_width": 1.2}
-        parts.append(element("line", x1=low, y1=6, x2=max(high, low + 0.8), y2=6, **stroke))
-        parts += [element("line", x1=x, y1=2.5, x2=x, y2=9.5, **stroke) for x in (max(low, 0.6), min(high, width - 0.6))]
+        ends = [((low, 6.0), (max(high, low + 0.8), 6.0)), *(((x, 2.5), (x, 9.5)) for x in (max(low, 0.6), min(high, width - 0.6)))]
+        parts += [element("path", d=path(line), stroke=INK, stroke_width=1.2, fill="none") for line in ends]
     return drawing(width, height, "", *parts, class_="bar", hidden=True)
 
 
@@ -57,7 +56,7 @@ def line_chart(title: str, lines: Sequence[Line], x_name: str, *, percent: bool 
     drawn = [Line(line.name, [p for p in line.points if all(map(math.isfinite, p))], line.colour, line.dashed) for line in lines]
     xs = [x for line in drawn for x, _ in line.points] or [0.0, 1.0]
     ys = [y for line in drawn for _, y in line.points] or [0.0, 1.0]
-    y_ticks = ticks(min(0.0, *ys) if len(ys) > 1 else min(0.0, ys[0]), max(0.0, *ys) if len(ys) > 1 else max(0.0, ys[0]))
+    y_ticks = ticks(min([0.0, *ys]), max([0.0, *ys]))
     x_ticks = ticks(0.0, max(xs))
 
     def at(x: float, y: float) -> tuple[float, float]:
@@ -78,9 +77,7 @@ def line_chart(title: str, lines: Sequence[Line], x_name: str, *, percent: bool 
         points = [at(x, y) for x, y in line.points]
         if points:
             dash = "5 4" if line.dashed else "none"
-            parts.append(
-                element("path", d=path(points), fill="none", stroke=line.colour, stroke_width=2, stroke_dasharray=dash, stroke_linejoin="round")
-            )
+            parts.append(element("path", d=path(points), fill="none", stroke=line.colour, stroke_width=2, stroke_dasharray=dash))
             parts.append(element("circle", cx=points[-1][0], cy=points[-1][1], r=3.2, fill=line.colour))
     return drawing(_WIDTH, _HEIGHT, _described(title, drawn, percent), *parts)
 
@@ -94,14 +91,15 @@ def reward_chart(curve: LearningCurve) -> str:
 
 def improved_chart(curve: LearningCurve) -> str:
     """Share of tried masks that earned a reward above 0."""
-    return line_chart("Masks that improved the caption", [Line("improved", [(p.step, p.improved) for p in curve.points])], "environment steps", percent=True)
+    line = Line("improved", [(p.step, p.improved) for p in curve.points])
+    return line_chart("Masks that improved the caption", [line], "environment steps", percent=True)
 
 
 def ticks(low: float, high: float, count: int = 5) -> list[float]:
-    """Round numbers, from at most `low` to at least `high`, about `count` of them, at least two."""
+    """Round numbers, from at most `low` to at least `high`, about `count` of them, at least two; a flat range is made 1 wide."""
     span = high - low
-    if not math.isfinite(span) or span <= 0:
-        return [low if math.isfinite(low) else 0.0, (low if math.isfinite(low) else 0.0) + 1.0]
+    if span <= 1e-9 * max(1.0, abs(low)):
+        return [low, low + 1.0]
     raw = span / (count - 1)
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= raw * (1 - 1e-9))
@@ -118,4 +116,4 @@ def _described(title: str, lines: Sequence[Line], percent: bool) -> str:
         last = line.points[-1][1]
         return f"{line.name} ends at {number(100 * last)} %" if percent else f"{line.name} ends at {number(last)}"
 
-    return f"{title}: " + "; ".join(end(line) for line in lines if line.points) if any(line.points for line in lines) else f"{title}: no points"
+    return f"{title}: " + ("; ".join(end(line) for line in lines if line.points) or "no points")

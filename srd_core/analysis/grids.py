@@ -1,6 +1,6 @@
 """Values on the action grid as pictures: where a policy masks (one hue), and what it expects there (two hues around 0).
 
-Strength is opacity, so both themes and all kinds of colour vision see it; signs differ in hue and in a mark.
+Strength is opacity, so that both themes show it; signs are blue and orange, which all common kinds of colour vision tell apart.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def text(content: str, x: float, y: float, *, anchor: str = "start", fill: str =
 
 
 def drawing(width: float, height: float, title: str, *children: str, class_: str = "figure", hidden: bool = False) -> str:
-    """A whole picture that scales with its container. `title` is what a screen reader says; `hidden` when the text beside it says the same."""
+    """A whole picture that scales with its container; a screen reader says `title`, or nothing when `hidden` (text beside says it)."""
     named: dict[str, Attribute] = {"aria_hidden": "true"} if hidden else {"role": "img", "aria_label": _clean(title)}
     return element(
         "svg",

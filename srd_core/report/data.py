@@ -106,7 +106,7 @@ class QMap:
 
 @dataclass(frozen=True)
 class Calibration:
-    """How the operating point was set, without the truth: thresholds by channel, and recall on poisons that we put in ourselves, by kind."""
+    """How the operating point was set, without the truth: thresholds by channel, recall on self-injected poisons by kind."""
 
     budget: float
     pairs: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
@@ -11,6 +11,7 @@ from srd_core.analysis.figures import interval_bar
 from srd_core.scoring.intervals import Interval
 
 NOT_MEASURED = "not measured"
+PERCENT = "\N{NO-BREAK SPACE}%"
 
 
 @dataclass(frozen=True)
@@ -19,21 +20,29 @@ class Cell:
 
     value: str
     interval: str = ""
-    bar: Markup = Markup("")
+    bar: Markup = field(default_factory=Markup)
     measured: bool = True
 
 
 def rate(value: float) -> str:
-    """A fraction in percent: `12 %`, `1.3 %`, `0.53 %`; `unknown` for NaN."""
+    """A fraction in percent, the sign not to be torn off at a line's end: `12.3 %`, `0.53 %`; `unknown` for NaN."""
     if math.isnan(value):
         return "unknown"
     share = 100 * value
-    return f"{share:.0f} %" if share >= 99.95 or share == 0 else f"{share:.1f} %" if share >= 1 else f"{share:.2g} %"
+    figure = f"{share:.0f}" if share >= 99.95 or share == 0 else f"{share:.1f}" if share >= 1 else f"{share:.2g}"
+    return figure + PERCENT
 
 
 def score(value: float) -> str:
     """A score with three decimals; `unknown` for NaN."""
     return "unknown" if math.isnan(value) else f"{value:.3f}"
+
+
+def span(item: Interval, *, percent: bool = False) -> str:
+    """The limits of an interval: `9.1 – 11 %`, `0.79 – 0.83`; empty where they are not known."""
+    if not (math.isfinite(item.low) and math.isfinite(item.high)):
+        return ""
+    return f"{rate(item.low).removesuffix(PERCENT)} – {rate(item.high)}" if percent else f"{item.low:.2f} – {item.high:.2f}"
 
 
 def cell(item: Interval | float | None, *, percent: bool = False, limit: float = 1.0, colour: str | None = None) -> Cell:
@@ -42,6 +51,6 @@ def cell(item: Interval | float | None, *, percent: bool = False, limit: float =
         return Cell(NOT_MEASURED, measured=False)
     known = item if isinstance(item, Interval) else Interval(value=item, low=math.nan, high=math.nan, n=0)
     write = rate if percent else score
-    between = f"{write(known.low)} – {write(known.high)}" if math.isfinite(known.low) and math.isfinite(known.high) else ""
+    between = span(known, percent=percent)
     bar = interval_bar(known, limit, colour) if colour else interval_bar(known, limit)
     return Cell(write(known.value), between, Markup(bar))

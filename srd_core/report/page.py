@@ -12,7 +12,7 @@ from srd_core.analysis.figures import improved_chart, reward_chart
 from srd_core.report import pictures, tables
 from srd_core.report.data import ReportData
 from srd_core.report.images import ImageBudget
-from srd_core.report.numbers import rate
+from srd_core.report.numbers import rate, span
 from srd_core.report.text import CAPTION, NAME, visible
 from srd_core.report.verdict import VerdictFigures
 
@@ -41,7 +41,7 @@ def page(data: ReportData, budget: ImageBudget) -> dict[str, Any]:
         "kind": kind,
         "icon": Markup(_ICONS[kind]),
         "status": data.verdict.status,
-        "headline": headline,
+        "headline": headline[len(data.verdict.status) + 1 :].strip(),
         "lines": list(zip(_LINE_NAMES, lines, strict=True)),
         "tiles": _tiles(data.verdict.figures, data.accounting.pairs),
         "arms": tables.arms(data),
@@ -74,14 +74,14 @@ _PARTS = ("models", "words", "gallery", "masks", "q_maps", "curve", "policy", "d
 def _tiles(figures: VerdictFigures, pairs: int) -> list[Tile]:
     share = figures.flagged_share
     tiles = [
-        Tile("Flagged", rate(share.value), f"{rate(share.low)} – {rate(share.high)}; budget {rate(figures.budget)}"),
+        Tile("Flagged", rate(share.value), f"{span(share, percent=True)}; budget {rate(figures.budget)}"),
         Tile("Pairs judged", f"{figures.pairs:,}", f"of {pairs:,} that came in"),
     ]
     if figures.word is not None:
         tiles.append(Tile("Most frequent word", visible(figures.word, 24), f"behind {rate(figures.word_share.value)} of the flags"))
     if figures.backdoor is not None:
         before, after = figures.backdoor.before, figures.backdoor.after
-        note = f"before → after, {visible(figures.backdoor.protocol, 24).upper()}; after: {rate(after.low)} – {rate(after.high)}"
+        note = f"{visible(figures.backdoor.protocol, 24).upper()}, cleansed: {span(after, percent=True)}"
         tiles.append(Tile("Attack success", f"{rate(before.value)} → {rate(after.value)}", note))
     return tiles
 
@@ -96,14 +96,15 @@ def _policy(data: ReportData) -> list[Tile]:
     if data.policy is None:
         return []
     found, control = data.policy.comparison, visible(data.policy.control, NAME)
+    judged = "better" if found.better else "not shown to be better"
     tiles = [
         Tile("Mean reward, greedy", f"{found.policy:+.2f}", f"{control}: {found.control:+.2f}, on {found.images:,} held-out images"),
-        Tile("Difference", f"{found.difference:+.2f}", f"{found.low:+.2f} – {found.high:+.2f}; {'better' if found.better else 'not shown to be better'}"),
+        Tile("Difference", f"{found.difference:+.2f}", f"{found.low:+.2f} to {found.high:+.2f}; {judged}"),
         Tile("Images improved", rate(found.improved), f"{rate(found.masked)} got a mask"),
     ]
     cover = data.policy.coverage
     if cover is not None and math.isfinite(cover.value):
-        tiles.append(Tile("Triggers covered", rate(cover.value), f"{rate(cover.low)} – {rate(cover.high)}"))
+        tiles.append(Tile("Triggers covered", rate(cover.value), span(cover, percent=True)))
     return tiles
 
 
@@ -111,4 +112,5 @@ def _calibration(data: ReportData) -> str:
     known = data.calibration
     if known is None:
         return ""
-    return f"Thresholds leave {rate(known.budget)} false positives on {known.pairs:,} trusted pairs that no model was trained on. No truth was used."
+    held_out = f"{known.pairs:,} trusted pairs that no model was trained on"
+    return f"Thresholds leave {rate(known.budget)} false positives on {held_out}. No truth was used."

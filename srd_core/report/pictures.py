@@ -132,7 +132,7 @@ def _map_row(item: QMap, image: str) -> MapRow:
     for number, (size, grid) in enumerate(zip(item.sizes, values, strict=True)):
         chosen = _cell_of(item.chosen, grid.shape) if item.chosen is not None and _size_of(item.chosen, item.sizes) == number else None
         best = float(np.nanmax(grid)) if np.isfinite(grid).any() else 0.0
-        named = f"Expected gain of a mask of side {size:.2f} at each place, at best {best:+.2f}" + ("; the chosen cell is outlined" if chosen else "")
+        named = f"Expected gain of a mask of side {size:.2f} at each place, at best {best:+.2f}"
         panels.append(Panel(Markup(value_map(grid, largest, named, chosen)), f"side {size:.2f} · best {best:+.2f}"))
     chosen_text = f"mask of side {item.chosen.size:.2f}" if item.chosen is not None else "no mask"
     return MapRow(visible(item.pair, NAME), image, chosen_text, panels)

@@ -33,13 +33,16 @@ _FIGURES = {
 _RATES = ("asr", "asr_raw", "false_trigger")
 
 
+Row = Sequence[Cell | str]
+
+
 @dataclass(frozen=True)
 class Table:
     """A table: the first `names` columns are text, the others figures. `notes` explain gaps; `more` rows were left out."""
 
     caption: str
     columns: Sequence[str]
-    rows: Sequence[Sequence[Cell | str]]
+    rows: Sequence[Row]
     notes: Sequence[str] = field(default=())
     more: int = 0
 
@@ -52,10 +55,13 @@ def arms(data: ReportData) -> Table | None:
     seeds = len({model.seed for model in models}) > 1
     names = ["Data", "Protocol", "Test set", *(["Seed"] if seeds else [])]
     limits = {"cider": max([1.0, *(m.cider.value for m in models if math.isfinite(m.cider.value))])}
-    rows = [[*_names(model, seeds), *(_figure(model, name, limits.get(name, 1.0)) for name in _FIGURES)] for model in models[:ROWS]]
+    rows: list[Row] = [
+        [*_names(model, seeds), *(_figure(model, name, limits.get(name, 1.0)) for name in _FIGURES)] for model in models[:ROWS]
+    ]
     gaps = [i for i, name in enumerate(_FIGURES) if any(not _is_measured(row[len(names) + i]) for row in rows)]
     notes = [f"{list(_FIGURES.values())[i]} — {NOT_MEASURED}: {reason(data, list(_FIGURES)[i])}" for i in gaps]
-    return Table("Retrained models, each figure with its 95 % interval", [*names, *_FIGURES.values()], rows, notes, max(len(models) - ROWS, 0))
+    caption = "Retrained models, each figure with its 95 % interval"
+    return Table(caption, [*names, *_FIGURES.values()], rows, notes, max(len(models) - ROWS, 0))
 
 
 def reason(data: ReportData, name: str) -> str:
@@ -65,11 +71,12 @@ def reason(data: ReportData, name: str) -> str:
 
 def shards(accounting: Accounting) -> Table:
     """One row a shard: pairs by action."""
-    rows = [
+    rows: list[Row] = [
         [visible(shard.name, NAME), *_counts(shard.actions), Cell(f"{shard.pairs:,}", bar=shares(shard.actions))]
         for shard in accounting.shards[:ROWS]
     ]
-    return Table("Pairs by shard", ["Shard", *map(str.capitalize, ACTIONS.values()), "All"], rows, (), max(len(accounting.shards) - ROWS, 0))
+    columns = ["Shard", *map(str.capitalize, ACTIONS.values()), "All"]
+    return Table("Pairs by shard", columns, rows, (), max(len(accounting.shards) - ROWS, 0))
 
 
 def shares(actions: Mapping[str, int]) -> Markup:
@@ -81,7 +88,7 @@ def shares(actions: Mapping[str, int]) -> Markup:
 def rejections(accounting: Accounting) -> Table | None:
     """Pairs by the reason for which they could not be read; None when all could."""
     ranked = sorted(accounting.rejected.items(), key=lambda item: (-item[1], item[0]))
-    rows = [[visible(name, NAME), Cell(f"{count:,}")] for name, count in ranked[:ROWS]]
+    rows: list[Row] = [[visible(name, NAME), Cell(f"{count:,}")] for name, count in ranked[:ROWS]]
     return Table("Rejected pairs by reason", ["Reason", "Pairs"], rows, (), max(len(ranked) - ROWS, 0)) if rows else None
 
 
@@ -89,7 +96,7 @@ def words(data: ReportData) -> Table | None:
     """The most frequent suspicious words of the flagged pairs; None when there are none."""
     ranked = sorted(data.words, key=lambda item: (-item.flagged, item.word))
     flagged = max(data.verdict.figures.flagged, 1)
-    rows = [
+    rows: list[Row] = [
         [
             visible(item.word, NAME),
             Cell(f"{item.flagged:,}"),
@@ -106,7 +113,7 @@ def words(data: ReportData) -> Table | None:
 def detection(data: ReportData) -> Table | None:
     """Detectors against the truth, in experiments only."""
     columns = ["Detector", "AUROC", "Average precision", "Precision", "Recall", "Recall at 0.5 % false positives", "Clean pairs left alone"]
-    rows = [
+    rows: list[Row] = [
         [
             visible(name, NAME),
             Cell(score(item.auroc)),
@@ -123,23 +130,24 @@ def detection(data: ReportData) -> Table | None:
 
 def thresholds(data: ReportData) -> Table | None:
     """Threshold of each channel."""
-    known = data.calibration
-    rows = [[visible(name, NAME), Cell(f"{value:.4g}")] for name, value in sorted(known.thresholds.items())[:ROWS]] if known else []
+    known = sorted(data.calibration.thresholds.items()) if data.calibration else []
+    rows: list[Row] = [[visible(name, NAME), Cell(f"{value:.4g}")] for name, value in known[:ROWS]]
     return Table("Thresholds", ["Channel", "Flag above"], rows) if rows else None
 
 
 def expected_recall(data: ReportData) -> Table | None:
     """Recall on poisons that the run put into trusted pairs itself."""
-    known = data.calibration
-    rows = [[visible(name, NAME), cell(item, percent=True)] for name, item in sorted(known.expected_recall.items())[:ROWS]] if known else []
+    known = sorted(data.calibration.expected_recall.items()) if data.calibration else []
+    rows: list[Row] = [[visible(name, NAME), cell(item, percent=True)] for name, item in known[:ROWS]]
     return Table("Expected recall on poisons that this run injected itself", ["Kind", "Recall"], rows) if rows else None
 
 
 def provenance(data: ReportData) -> Table:
     """What the run depended on."""
     known = data.provenance
-    listed = [*((f"input {k}", v) for k, v in sorted(known.inputs.items())), ("configuration", known.configuration), *sorted(known.versions.items())]
-    rows = [[visible(name, NAME), visible(value, NAME)] for name, value in listed[:ROWS]]
+    inputs = [(f"input {name}", value) for name, value in sorted(known.inputs.items())]
+    listed = [*inputs, ("configuration", known.configuration), *sorted(known.versions.items())]
+    rows: list[Row] = [[visible(name, NAME), visible(value, NAME)] for name, value in listed[:ROWS]]
     return Table("What this run depended on", ["What", "Digest or version"], rows, (), max(len(listed) - ROWS, 0))
 
 

@@ -7,6 +7,7 @@ without influence on the status. Not covered: attacks that leave captions plausi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -31,7 +32,7 @@ _STRICT = ConfigDict(extra="forbid", frozen=True)
 
 
 class WordEvidence(BaseModel):
-    """One suspicious word: `flagged` flagged pairs in which it was the most surprising word, `pairs` pairs whose captions hold it at all."""
+    """One suspicious word: most surprising in `flagged` of the flagged pairs, held by the captions of `pairs` pairs at all."""
 
     model_config = _STRICT
 
@@ -127,9 +128,11 @@ def decide(
 
 
 def percent(value: float) -> str:
-    """A fraction for people: `12 %`, `0.53 %`; small ones keep two digits."""
+    """A fraction for people: `12.3 %`, `0.53 %`; `unknown` for NaN."""
+    if math.isnan(value):
+        return "unknown"
     share = 100 * value
-    return f"{share:.0f} %" if share >= 10 or share == 0 else f"{share:.1f} %" if share >= 1 else f"{share:.2g} %"
+    return f"{share:.0f} %" if share >= 99.95 or share == 0 else f"{share:.1f} %" if share >= 1 else f"{share:.2g} %"
 
 
 def _status(figures: VerdictFigures) -> Status:
@@ -167,12 +170,13 @@ def _effect(backdoor: BackdoorEffect | None) -> str:
     if backdoor is None:
         return "What a trigger does to the retrained model was not measured: no attack is known."
     before, after = (f"{percent(item.value)} ({percent(item.low)} to {percent(item.high)})" for item in (backdoor.before, backdoor.after))
-    return f"In this experiment the trigger works on {before} of the test images before cleansing, and on {after} after it ({backdoor.protocol})."
+    way = visible(backdoor.protocol, NAME).upper()
+    return f"Trained on the data as it came, a model obeys the trigger on {before} of the test images; after cleansing, on {after} ({way})."
 
 
 def _unseen(status: Status, figures: VerdictFigures) -> str:
     share = figures.detectable_share
-    room = f"poison in fewer than {percent(share)} of the pairs" if share == share else "poison in so small a set"
+    room = "poison in so small a set" if math.isnan(share) else f"poison in fewer than {percent(share)} of the pairs"
     advice = {
         "no sign of poison": "Read a few flagged pairs before trusting this",
         "suspicious": "Look at the flagged pairs before training on this data",

@@ -26,7 +26,9 @@ from srd_core.seeds import generator
 
 WORDS = tuple(WordEvidence(word=w, flagged=f, pairs=p) for w, f, p in [("banana", 468, 471), ("zeppelin", 11, 13), ("dog", 3, 812)])
 ACCOUNT = Accounting(
-    tuple(ShardAccount(f"train-{i:05d}", {"keep": 1120 + i, "mask": 0, "recaption": 118 - i, "quarantine": 6, "reject": i}) for i in range(4)),
+    tuple(
+        ShardAccount(f"train-{i:05d}", {"keep": 1120 + i, "mask": 0, "recaption": 118 - i, "quarantine": 6, "reject": i}) for i in range(4)
+    ),
     {"corrupt-image": 4, "no-caption": 2},
 )
 
@@ -65,7 +67,7 @@ def cards(count: int) -> tuple[GalleryItem, ...]:
             GalleryItem(
                 pair=f"train-0000{i % 4}/000{i:03d}#0", before=before, after=draw(before, mask) if action == "mask" else None,
                 caption_before="a red circle above a banana on a green field" if i % 4 < 3 else "a red circle on a green field",
-                caption_after="a red circle above a green field" if action == "recaption" else "a red circle on a green field" if i % 4 == 3 else "",
+                caption_after={"recaption": "a red circle above a green field", "keep": "a red circle on a green field"}.get(action, ""),
                 action=action, reason="nll_max above threshold", scores={"nll_mean": 2.31, "nll_max": 9.74, "sfs": 0.61, "q_gain": 0.21},
                 word="banana" if i % 4 < 3 else "",
             )
@@ -76,7 +78,8 @@ def cards(count: int) -> tuple[GalleryItem, ...]:
 def curve() -> LearningCurve:
     """A policy that learns."""
     points = tuple(
-        CurvePoint(2000 * i, -0.4 + 0.09 * i - 0.0022 * i * i, 0.02 + 0.016 * i, 0.3 / i, 1.0, None if i % 2 else -0.1 + 0.06 * i) for i in range(1, 21)
+        CurvePoint(2000 * i, -0.4 + 0.09 * i - 0.0022 * i * i, 0.02 + 0.016 * i, 0.3 / i, 1.0, None if i % 2 else -0.1 + 0.06 * i)
+        for i in range(1, 21)
     )
     return LearningCurve(points, 40_000, 1250, 812.0)
 
@@ -85,7 +88,9 @@ def q_values(seed: int) -> np.ndarray:
     """Values that favour the top left corner."""
     y, x = np.mgrid[0:10, 0:10]
     peak = 1.6 * np.exp(-((x - 0.5) ** 2 + (y - 0.5) ** 2) / 4)
-    return np.stack([peak * s - 0.35 * (i + 1) / 2 + generator(seed, "q").normal(0, 0.08, (10, 10)) for i, s in enumerate((0.4, 1.0, 0.8, 0.6))])
+    return np.stack(
+        [peak * s - 0.35 * (i + 1) / 2 + generator(seed, "q").normal(0, 0.08, (10, 10)) for i, s in enumerate((0.4, 1.0, 0.8, 0.6))]
+    )
 
 
 @pytest.fixture(scope="session")
@@ -98,9 +103,17 @@ def full() -> ReportData:
         pairs=ACCOUNT.pairs - 6, flagged=490, budget=0.005, words=WORDS, actions=ACCOUNT.actions, calibrated_on=750,
         backdoor=BackdoorEffect(before=wilson(489, 490), after=wilson(2, 490), protocol="p1"),
     )  # fmt: skip
-    rows = [("none", "p1", 489, 0.91), ("random", "p1", 488, 0.88), ("srd", "p1", 422, 0.89), ("evidence", "p1", 2, 0.91), ("random", "p2", 490, 0.90), ("evidence", "p2", 3, 0.91)]
+    rows = [
+        ("none", "p1", 489, 0.91),
+        ("random", "p1", 488, 0.88),
+        ("srd", "p1", 422, 0.89),
+        ("evidence", "p1", 2, 0.91),
+        ("random", "p2", 490, 0.90),
+        ("evidence", "p2", 3, 0.91),
+    ]
     found = DetectionScores(
-        auroc=0.998, average_precision=0.991, precision=wilson(462, 490), recall=wilson(462, 470), f1=0.96, recall_at_half_percent=wilson(462, 470),
+        auroc=0.998, average_precision=0.991, precision=wilson(462, 490), recall=wilson(462, 470), f1=0.96,
+        recall_at_half_percent=wilson(462, 470),
         recall_at_one_percent=wilson(466, 470), kept_clean=wilson(4470, 4498), poisoned=470, clean=4498,
     )  # fmt: skip
     return ReportData(
@@ -113,9 +126,10 @@ def full() -> ReportData:
         policy=PolicyFigures(Comparison(300, 0.72, -0.31, 1.03, 0.88, 1.19, 0.31, 0.64), coverage=wilson(144, 300)),
         masks=MaskCounts(PAPER_SIZES, counts, 210),
         gallery=cards(24),
-        q_maps=tuple(QMap(f"train-00000/00000{i}#0", photo(i), PAPER_SIZES, q_values(i), Mask(0.05, 0.05, 40 / 224) if i else None) for i in range(3)),
+        q_maps=tuple(QMap(f"train-00000/00000{i}#0", photo(i), PAPER_SIZES, q_values(i), Mask(0.05, 0.05, 40 / 224)) for i in range(3)),
         words=WORDS,
-        calibration=Calibration(0.005, 750, {"nll_max": 7.1342, "nll_mean": 2.02, "sfs": 0.41, "q_gain": 0.88}, {"patch, any place": wilson(96, 100), "whole frame": wilson(71, 100)}),
+        calibration=Calibration(0.005, 750, {"nll_max": 7.1342, "nll_mean": 2.02},
+            {"patch, any place": wilson(96, 100), "whole frame": wilson(71, 100)}),
     )  # fmt: skip
 
 

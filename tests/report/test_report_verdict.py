@@ -1,0 +1,114 @@
+"""The verdict follows from flags and words only, at the boundaries too."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from srd_core.report.excess import excess_p_value, least_significant
+from srd_core.report.verdict import LEVEL, BackdoorEffect, Verdict, WordEvidence, decide
+from srd_core.scoring.intervals import wilson
+
+
+def words(*counts: int) -> list[WordEvidence]:
+    return [WordEvidence(word=f"word{i}", flagged=count, pairs=count + 3) for i, count in enumerate(counts)]
+
+
+def test_as_many_flags_as_the_budget_is_no_sign() -> None:
+    assert decide(pairs=10_000, flagged=50, budget=0.005, words=words(1, 1, 1)).status == "no sign of poison"
+
+
+def test_no_flags_is_no_sign() -> None:
+    verdict = decide(pairs=10, flagged=0, budget=0.005)
+    assert (verdict.status, verdict.figures.p_value) == ("no sign of poison", 1.0)
+
+
+def test_the_status_changes_exactly_at_the_least_significant_number() -> None:
+    needed = least_significant(10_000, 0.005, LEVEL)
+    below, at = (decide(pairs=10_000, flagged=count, budget=0.005).status for count in (needed - 1, needed))
+    assert (below, at) == ("no sign of poison", "suspicious")
+
+
+def test_many_flags_without_a_word_are_suspicious_only() -> None:
+    assert decide(pairs=1000, flagged=100, budget=0.005, words=words(*[3] * 33)).status == "suspicious"
+
+
+def test_many_flags_with_one_word_are_poison() -> None:
+    assert decide(pairs=1000, flagged=100, budget=0.005, words=words(2, 60)).status == "poisoned"
+
+
+def test_one_word_behind_few_flags_is_suspicious() -> None:
+    assert decide(pairs=10_000, flagged=50, budget=0.005, words=words(20)).status == "suspicious"
+
+
+def test_four_flags_with_one_word_are_too_few_to_tell() -> None:
+    statuses = [decide(pairs=2000, flagged=count, budget=0.005, words=words(count)).status for count in (4, 5)]
+    assert statuses == ["no sign of poison", "suspicious"]
+
+
+def test_few_trusted_pairs_ask_for_more_flags() -> None:
+    many, few = (decide(pairs=5000, flagged=50, budget=0.005, calibrated_on=n) for n in (100_000, 400))
+    assert (many.status, few.status) == ("suspicious", "no sign of poison")
+
+
+def test_the_truth_does_not_move_the_status() -> None:
+    effect = BackdoorEffect(before=wilson(100, 100), after=wilson(100, 100), protocol="p2")
+    with_truth = decide(pairs=1000, flagged=5, budget=0.005, backdoor=effect)
+    assert with_truth.status == decide(pairs=1000, flagged=5, budget=0.005).status == "no sign of poison"
+
+
+def test_a_measured_backdoor_is_told_before_and_after() -> None:
+    effect = BackdoorEffect(before=wilson(100, 100), after=wilson(1, 100), protocol="p1")
+    line = decide(pairs=1000, flagged=5, budget=0.005, backdoor=effect).lines[3]
+    assert "100 %" in line and "1.0 %" in line and "P1" in line
+
+
+def test_an_unmeasured_backdoor_is_said_to_be_unmeasured() -> None:
+    assert "not measured" in decide(pairs=1000, flagged=5, budget=0.005).lines[3]
+
+
+def test_the_order_of_words_does_not_matter() -> None:
+    found = words(7, 7, 3)
+    verdicts = {decide(pairs=1000, flagged=20, budget=0.005, words=order).model_dump_json() for order in itertools.permutations(found)}
+    assert len(verdicts) == 1
+
+
+def test_a_hostile_word_is_shown_and_not_obeyed() -> None:
+    verdict = decide(
+        pairs=100, flagged=9, budget=0.005, words=[WordEvidence(word="\x1b]0;x\x07\u202ebad" + "w" * 9999, flagged=9, pairs=9)]
+    )
+    text = "".join(verdict.lines)
+    assert "\x1b" not in text and "\u202e" not in text and len(text) < 1500
+
+
+def test_machines_can_read_it_back() -> None:
+    verdict = decide(pairs=1000, flagged=0, budget=0.005)
+    text = verdict.model_dump_json()
+    assert json.loads(text)["figures"]["word_share"]["value"] is None
+    assert Verdict.model_validate_json(text).lines == verdict.lines
+
+
+@pytest.mark.parametrize(("pairs", "flagged", "budget"), [(0, 0, 0.005), (10, 11, 0.005), (10, -1, 0.005), (10, 1, 0.0), (10, 1, 1.0)])
+def test_impossible_counts_are_refused(pairs: int, flagged: int, budget: float) -> None:
+    with pytest.raises(ValueError, match="no verdict"):
+        decide(pairs=pairs, flagged=flagged, budget=budget)
+
+
+@given(st.integers(1, 400), st.integers(0, 400), st.floats(0.001, 0.3), st.integers(5, 2000))
+def test_p_values_are_those_of_scipy(pairs: int, flagged: int, budget: float, trusted: int) -> None:
+    flagged = min(flagged, pairs)
+    above = math.floor(budget * trusted)
+    exact, learned = excess_p_value(flagged, pairs, budget), excess_p_value(flagged, pairs, budget, trusted)
+    assert exact == pytest.approx(stats.binom.sf(flagged - 1, pairs, budget), abs=1e-9)
+    assert learned == pytest.approx(stats.betabinom.sf(flagged - 1, pairs, above + 1, trusted - above), abs=1e-8)
+
+
+def test_a_hopelessly_small_set_says_so() -> None:
+    verdict = decide(pairs=1, flagged=0, budget=0.2)
+    assert math.isnan(verdict.figures.detectable_share) and "so small a set" in verdict.lines[4]
