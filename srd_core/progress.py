@@ -19,13 +19,17 @@ from typing import TypeVar
 FOLDER_VARIABLE = "SRD_PROGRESS"
 _INTERVAL = 0.5
 _stage: ContextVar[str] = ContextVar("srd_stage", default="")
+_about: ContextVar[str] = ContextVar("srd_about", default="")
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Where one piece of work stands. `total` is 0 when unknown; times are seconds since the epoch."""
+    """Where one piece of work stands. `total` is 0 when unknown; times are seconds since the epoch.
+
+    Without a label it is a whole stage: 0 of 1 while it runs, 1 of 1 when it has succeeded.
+    """
 
     stage: str
     label: str
@@ -43,11 +47,27 @@ class State:
 
 
 @contextmanager
-def stage(name: str) -> Iterator[None]:
-    """Everything tracked inside belongs to the stage `name`."""
-    token = _stage.set(name)
+def about(text: str) -> Iterator[None]:
+    """Stages inside are called NAME TEXT, to tell runs of one stage apart."""
+    token = _about.set(text)
     try:
         yield
+    finally:
+        _about.reset(token)
+
+
+@contextmanager
+def stage(name: str) -> Iterator[None]:
+    """Everything tracked inside belongs to the stage `name`; its start and its success are told as well."""
+    full = f"{name} {_about.get()}".strip()
+    token = _stage.set(full)
+    folder, started = os.environ.get(FOLDER_VARIABLE), time.time()
+    try:
+        if folder:
+            _write(Path(folder), State(full, "", 0, 1, started, started))
+        yield
+        if folder:
+            _write(Path(folder), State(full, "", 1, 1, started, time.time()))
     finally:
         _stage.reset(token)
 

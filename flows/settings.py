@@ -1,0 +1,67 @@
+"""How Prefect behaves when nobody has set it up: no telemetry, no chatter, a temporary server of this process's own.
+
+Whoever has a server (PREFECT_API_URL, or a profile that names one) keeps it, and all settings made in the environment win.
+Call `quiet` before Prefect is imported.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_QUIET = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY": "false",
+    "PREFECT_TELEMETRY_ENABLE_RESOURCE_METRICS": "false",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+    "OMP_NUM_THREADS": "1",
+}
+
+
+def quiet(*, verbose: bool = False) -> None:
+    """Set the defaults in the environment, which worker processes and the server inherit. Errors are shown by the command line itself."""
+    level = "INFO" if verbose else "CRITICAL"
+    for name, value in {**_QUIET, "PREFECT_LOGGING_LEVEL": level, "PREFECT_LOGGING_SERVER_LEVEL": level}.items():
+        os.environ.setdefault(name, value)
+
+
+@contextmanager
+def prefect_server() -> Iterator[None]:
+    """Prefect is ready inside: the server that is configured, or a temporary one with its records in memory (8 s to start)."""
+    from prefect.server.api.server import SubprocessASGIServer
+    from prefect.settings import (
+        PREFECT_API_URL,
+        PREFECT_LOCAL_STORAGE_PATH,
+        PREFECT_LOGGING_TO_API_ENABLED,
+        PREFECT_SERVER_DATABASE_CONNECTION_URL,
+        temporary_settings,
+    )
+
+    if PREFECT_API_URL.value():
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="srd-prefect-") as folder:
+        ours = {
+            PREFECT_SERVER_DATABASE_CONNECTION_URL: "sqlite+aiosqlite:///:memory:",
+            PREFECT_LOCAL_STORAGE_PATH: Path(folder),
+            PREFECT_LOGGING_TO_API_ENABLED: False,
+        }
+        with temporary_settings(ours):
+            server = SubprocessASGIServer(port=_free_port())
+            server.start()
+            try:
+                with temporary_settings({PREFECT_API_URL: server.api_url}):
+                    yield
+            finally:
+                server.stop()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

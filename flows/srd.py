@@ -1,0 +1,128 @@
+"""The flow `srd`: from a suspect set to cleansed shards, a retrained model, its scores and a verdict. The paper's Figure 4, as code.
+
+Every submitted task names what it needs; what does not depend on each other runs side by side. What a stage does is in
+`srd_core/stages`, how it is cached and retried in `tasks`.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, cast
+
+from prefect import flow
+
+from flows.artifacts import show_verdict
+from flows.line import Future, Line
+from srd_core.config import Arm, Protocol, load_config
+from srd_core.data.manifest import StageManifest
+from srd_core.stages.cleanse import NEEDS
+from srd_core.stages.files import shards_of
+from srd_core.stages.score import HOLDOUT
+from srd_core.stages.stage import Run
+from tasks import pipeline
+from tasks.workers import workers
+
+Models = dict[tuple[Arm, Protocol], Future]
+
+
+@flow(name="srd", flow_run_name="srd {source}", persist_result=False)
+def srd(
+    source: str,
+    sink: str,
+    trusted: str,
+    profile: str | None = None,
+    config_file: str | None = None,
+    overrides: list[str] | None = None,
+) -> dict[str, Any]:
+    """Cleanse `source` into `sink`, knowing `trusted`; return what `verdict.json` says.
+
+    Args:
+        source: suspect shards: a folder, a `*.tar` glob or `s3://bucket/prefix`.
+        sink: folder or `s3://bucket/prefix` for the results.
+        trusted: shards that the team vouches for.
+        profile: name of a profile.
+        config_file: path of a YAML file instead.
+        overrides: `key=value` settings on top.
+
+    Raises:
+        SrdError: what the user can mend, from whichever stage.
+    """
+    run = Run(source, sink, trusted, load_config(profile, Path(config_file) if config_file else None, overrides or ()))
+    known = pipeline.take_inventory(run, "trusted")
+    suspect = pipeline.take_inventory(run, "source")
+    tests = {domain: pipeline.take_inventory(run, f"test:{domain}") for domain in run.config.evaluation.tests} or {HOLDOUT: known}
+    with workers(run.config.workers) as runner:
+        line = Line(run, runner)
+        witnesses = learn_defence(line, known)
+        cleansed = {arm: cleanse(line, arm, suspect, witnesses) for arm in arms_of(run)}
+        models = retrain(line, witnesses["base"], cleansed)
+        scores = evaluate(line, models, tests, witnesses)
+        line.submit("model", pipeline.model, model=models[run.config.cleanse.mode, "p1"])
+        hand_over = {f"cleansed-{arm}-{i}": part for arm, parts in cleansed.items() for i, part in enumerate(parts)}
+        line.submit("report", pipeline.report, source=suspect, trusted=known, **witnesses, **hand_over, **scores)
+        made = line.finish()
+    pipeline.write_manifest(run, {"source": suspect, "trusted": known, **{f"test:{name}": test for name, test in tests.items()}, **made})
+    verdict = cast(dict[str, Any], json.loads(run.sink_storage.read_bytes("verdict.json")))
+    show_verdict(run.sink, verdict)
+    return verdict
+
+
+def learn_defence(line: Line, trusted: StageManifest) -> dict[str, Future]:
+    """Everything that is learned before the suspect set is looked at: models, synthetic poison, policy, thresholds."""
+    fluency = line.submit("fluency", pipeline.fluency, trusted=trusted)
+    base = line.submit("base", pipeline.base, trusted=trusted)
+    reference = line.submit("reference", pipeline.reference, trusted=trusted)
+    synthetic = line.submit("synthetic", pipeline.synthesize, trusted=trusted)
+    sparring = line.submit("sparring", pipeline.spar, trusted=trusted, synthetic=synthetic, base=base)
+    policy = line.submit("policy", pipeline.learn, synthetic=synthetic, sparring=sparring, reference=reference, fluency=fluency)
+    witnesses = {"base": base, "reference": reference, "fluency": fluency, "policy": policy}
+    calibration = line.submit("calibration", pipeline.calibrate, trusted=trusted, **witnesses)
+    return {**witnesses, "calibration": calibration}
+
+
+def cleanse(line: Line, arm: Arm, suspect: StageManifest, witnesses: dict[str, Future]) -> list[Future]:
+    """Decide on every shard as `arm` does; one task a group of shards."""
+    names = [shard.name for shard in shards_of(suspect)]
+    size = line.run.config.cleanse.shards_per_task
+    groups = [names[start : start + size] for start in range(0, len(names), size)]
+    task, needs = pipeline.cleanse(line.run, arm), {name: witnesses[name] for name in NEEDS[arm]}
+    return [
+        line.submit(f"cleansed-{arm}-{i}", task, {"arm": arm, "shards": group}, source=suspect, **needs) for i, group in enumerate(groups)
+    ]
+
+
+def retrain(line: Line, base: Future, cleansed: dict[Arm, list[Future]]) -> Models:
+    """P1 of every arm starts from base; P2 from the backdoored checkpoint, which is base trained on the data as it came."""
+    models: Models = {}
+    for arm, protocol in models_of(line.run):
+        start = base if protocol == "p1" else models["none", "p1"]
+        parts = {f"cleansed-{i}": part for i, part in enumerate(cleansed[arm])}
+        details = {"arm": arm, "protocol": protocol}
+        models[arm, protocol] = line.submit(f"model-{arm}-{protocol}", pipeline.retrain, details, start=start, **parts)
+    return models
+
+
+def evaluate(line: Line, models: Models, tests: dict[str, StageManifest], witnesses: dict[str, Future]) -> dict[str, Future]:
+    """Score every model on every test domain."""
+    shared = {"reference": witnesses["reference"], "fluency": witnesses["fluency"]}
+    scores: dict[str, Future] = {}
+    for (arm, protocol), model in models.items():
+        for domain, test in tests.items():
+            name, details = f"score-{arm}-{protocol}-{domain}", {"arm": arm, "protocol": protocol, "domain": domain}
+            scores[name] = line.submit(name, pipeline.score, details, model=model, test=test, **shared)
+    return scores
+
+
+def arms_of(run: Run) -> list[Arm]:
+    """The arms to compare and the one to hand back; `none` too when P2 needs its model to start from."""
+    config = run.config
+    start: tuple[Arm, ...] = ("none",) if "p2" in config.retrain.protocols else ()
+    return list(dict.fromkeys((*start, *config.retrain.arms, config.cleanse.mode)))
+
+
+def models_of(run: Run) -> list[tuple[Arm, Protocol]]:
+    """What is trained, in an order in which every start exists: all P1 models, then P2 where asked for."""
+    arms = arms_of(run)
+    second = [arm for arm in arms if arm != "none"] if "p2" in run.config.retrain.protocols else []
+    return [*((arm, "p1") for arm in arms), *((arm, "p2") for arm in second)]

@@ -1,0 +1,61 @@
+"""The tasks of a run, one per stage, in the order of the paper's Figure 4."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from srd_core.config import Arm
+from srd_core.data.manifest import StageManifest
+from srd_core.stages import inventory, seal
+from srd_core.stages.calibrate import CALIBRATE
+from srd_core.stages.cleanse import cleanse_stage
+from srd_core.stages.learn import LEARN
+from srd_core.stages.report import REPORT
+from srd_core.stages.retrain import MODEL, RETRAIN
+from srd_core.stages.score import SCORE
+from srd_core.stages.spar import SPAR
+from srd_core.stages.stage import Run
+from srd_core.stages.synthesize import SYNTHESIZE
+from srd_core.stages.trusted import BASE, FLUENCY, REFERENCE
+from tasks.stage_task import RETRY_DELAYS, StageTask, may_pass, stage_task
+
+fluency = stage_task(FLUENCY)
+base = stage_task(BASE)
+reference = stage_task(REFERENCE)
+synthesize = stage_task(SYNTHESIZE)
+spar = stage_task(SPAR)
+learn = stage_task(LEARN)
+calibrate = stage_task(CALIBRATE)
+retrain = stage_task(RETRAIN)
+score = stage_task(SCORE)
+model = stage_task(MODEL)
+report = stage_task(REPORT)
+
+
+def cleanse(run: Run, arm: Arm) -> StageTask:
+    """The task that treats the suspect set as `arm` says."""
+    return stage_task(cleanse_stage(run, arm))
+
+
+_NEVER_CACHED: dict[str, Any] = {
+    "cache_policy": NO_CACHE,
+    "retries": len(RETRY_DELAYS),
+    "retry_delay_seconds": list(RETRY_DELAYS),
+    "retry_condition_fn": may_pass,
+}
+
+
+@task(name="inventory", **_NEVER_CACHED)
+def take_inventory(run: Run, role: str) -> StageManifest:
+    """See `srd_core.stages.inventory.take`: the listing is the truth."""
+    return inventory.take(run, role)
+
+
+@task(name="seal", **_NEVER_CACHED)
+def write_manifest(run: Run, manifests: Mapping[str, StageManifest]) -> StageManifest:
+    """See `srd_core.stages.seal.seal`: written last, it says that everything is there."""
+    return seal.seal(run, manifests)

@@ -1,0 +1,63 @@
+"""Where tasks run: in processes of their own, one thread of arithmetic each, or in this process when there is to be only one."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, Self
+
+from prefect.futures import PrefectFuture
+from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
+
+from srd_core.data.manifest import StageManifest
+
+Future = PrefectFuture[StageManifest]
+Runner = TaskRunner[Any]
+_WAITING = 256
+
+
+def settle() -> None:
+    """Prepare a worker process: threads as OMP_NUM_THREADS says, one by default, and a silent end on Ctrl-C.
+
+    With two busy cores, two threads a process were measured to be several times slower than one.
+    """
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+
+
+class Processes(ProcessPoolTaskRunner):
+    """Prefect's runner, but a task that waits for its inputs keeps no other from starting: Prefect has one waiting thread a worker."""
+
+    def __enter__(self) -> Self:
+        """Start, with room for all tasks of a run to wait."""
+        super().__enter__()
+        self._resolver_executor = ThreadPoolExecutor(max_workers=_WAITING)
+        return self
+
+
+@contextmanager
+def workers(count: int) -> Iterator[Runner]:
+    """A started runner of `count` workers. When the work inside fails, unfinished tasks are stopped, not waited for."""
+    if count == 1:
+        threads: Runner = ThreadPoolTaskRunner(max_workers=1)
+        with threads:
+            yield threads
+        return
+    others = set(multiprocessing.active_children())
+    with Processes(max_workers=count, initializer=settle) as processes:
+        finished = False
+        try:
+            yield processes
+            finished = True
+        finally:
+            if not finished:
+                for child in set(multiprocessing.active_children()) - others:
+                    child.terminate()
