@@ -111,7 +111,7 @@ class Calibration:
     budget: float
     pairs: int
     thresholds: Mapping[str, float]
-    expected_recall: Mapping[str, Interval] = field(default_factory=dict)
+    expected_recall: Mapping[str, Interval | float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

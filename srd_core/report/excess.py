@@ -2,7 +2,8 @@
 
 The false-positive budget is a quantile of m trusted pairs, so the true rate is itself uncertain: with k of them above the threshold it is
 Beta(k + 1, m - k) distributed, and the number flagged among n clean pairs is beta-binomial. Without m the budget is taken as exact and the
-number is binomial. Not covered: a suspect set whose clean pairs differ from the trusted ones, where every such test says too much.
+number is binomial. Not covered: a suspect set whose clean pairs differ from the trusted ones, where every such test says too much, and
+captions of one image whose scores go together.
 """
 
 from __future__ import annotations

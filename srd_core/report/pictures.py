@@ -22,6 +22,7 @@ _CHANNELS = {
     "nll_mean": "surprise per token",
     "nll_max": "largest surprise",
     "sfs": "SFS",
+    "infidelity": "1 − SFS",
     "q_gain": "Q gain",
     "q_value": "Q value",
 }
