@@ -41,7 +41,7 @@ def page(data: ReportData, budget: ImageBudget) -> dict[str, Any]:
         "kind": kind,
         "icon": Markup(_ICONS[kind]),
         "status": data.verdict.status,
-        "headline": headline[len(data.verdict.status) + 1 :].strip(),
+        "headline": headline.removeprefix(f"{data.verdict.status.capitalize()}: "),
         "lines": list(zip(_LINE_NAMES, lines, strict=True)),
         "tiles": _tiles(data.verdict.figures, data.accounting.pairs),
         "arms": tables.arms(data),

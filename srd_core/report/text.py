@@ -20,22 +20,16 @@ _MARKS_IN_A_ROW = 3
 
 
 def visible(text: str, limit: int = CAPTION) -> str:
-    """`text` of at most `limit` of its characters, with every invisible one written out: `␛` for ESC, `⟨U+202E⟩` for an override."""
+    """`text` of at most `limit` of its characters, with every invisible one written out: `⟨U+001B⟩` for ESC."""
     shown: list[str] = []
     marks = 0
     for character in text[:limit]:
         category = unicodedata.category(character)
         marks = marks + 1 if category in _MARKS else 0
         if category in _HIDDEN or marks > _MARKS_IN_A_ROW:
-            shown.append(_name(ord(character)))
+            shown.append(f"⟨U+{ord(character):04X}⟩")
         else:
             shown.append(character)
     if len(text) > limit:
         shown.append(f"… ({len(text) - limit:,} more characters)")
     return "".join(shown)
-
-
-def _name(code: int) -> str:
-    if code < 0x20:
-        return chr(0x2400 + code)
-    return "␡" if code == 0x7F else f"⟨U+{code:04X}⟩"

@@ -11,7 +11,7 @@ from srd_core.report.text import visible
 
 
 def test_escape_sequences_are_written_out() -> None:
-    assert visible("a\x1b[31mred\x7f") == "a␛[31mred␡"
+    assert visible("a\x1b[31mred\x7f") == "a⟨U+001B⟩[31mred⟨U+007F⟩"
 
 
 def test_direction_overrides_are_written_out() -> None:
@@ -19,7 +19,7 @@ def test_direction_overrides_are_written_out() -> None:
 
 
 def test_newlines_do_not_break_a_line() -> None:
-    assert visible("one\ntwo\u2028three") == "one␊two⟨U+2028⟩three"
+    assert visible("one\ntwo\u2028three") == "one⟨U+000A⟩two⟨U+2028⟩three"
 
 
 def test_long_text_is_cut_and_says_how_much() -> None:
