@@ -39,7 +39,7 @@ def _score(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:
     config = run.config
     attack = get(config.evaluation.attack) if config.evaluation.attack else None
     domain = details["domain"]
-    test = _Test(config, inputs["test"], attack, holdout_only=domain == HOLDOUT)
+    test = TestSet(config, inputs["test"], attack, holdout_only=domain == HOLDOUT)
     model, reference = captioner(inputs["model"], folder), captioner(inputs["reference"], folder)
     clean = model.caption(test.clean)
     triggered = model.caption(test.triggered) if attack else None
@@ -50,7 +50,7 @@ def _score(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:
     return Outcome({_FILE: folder / _FILE, "captions.json": folder / "captions.json"}, scores.model_dump(mode="json"))
 
 
-class _Test:
+class TestSet:
     """Test images at canvas size, clean and triggered, with all their reference captions."""
 
     def __init__(self, config: Config, manifest: StageManifest, attack: Attack | None, *, holdout_only: bool) -> None:
@@ -81,7 +81,7 @@ class _Test:
 def _figures(
     run: Run,
     details: Details,
-    test: _Test,
+    test: TestSet,
     clean: Sequence[str],
     triggered: Sequence[str] | None,
     reference: Sequence[str],
