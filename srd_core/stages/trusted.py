@@ -39,7 +39,7 @@ def _reference(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outc
 
 def _model(run: Run, config: ModelConfig, role: str, inputs: Inputs, folder: Path) -> Outcome:
     if config.path is not None:
-        model = FlamingoCaptioner.load(_saved(config.path, folder))
+        model = FlamingoCaptioner.load(saved_model(config.path, folder))
         return Outcome(captioner_files(model, folder), {"origin": config.path})
     pairs = trusted_pairs(run, inputs["trusted"], folder, "fit")
     architecture = config.architecture.model_copy(update={"canvas": run.config.canvas})
@@ -48,7 +48,7 @@ def _model(run: Run, config: ModelConfig, role: str, inputs: Inputs, folder: Pat
     return Outcome(captioner_files(model, folder), {"origin": "trained on the trusted set", "pairs": len(pairs), "fit": asdict(report)})
 
 
-def _saved(path: str, folder: Path) -> Path:
+def saved_model(path: str, folder: Path) -> Path:
     """A saved captioner as a local folder."""
     if path.startswith(_PACKAGE):
         return Path(str(resources.files("srd_core"))) / "scenes" / "weights" / path.removeprefix(_PACKAGE).removeprefix("scenes/")
