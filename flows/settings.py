@@ -20,6 +20,7 @@ _QUIET = {
     "PREFECT_TELEMETRY_ENABLE_RESOURCE_METRICS": "false",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
     "OMP_NUM_THREADS": "1",
+    "TQDM_DISABLE": "1",
 }
 
 
@@ -33,6 +34,7 @@ def quiet(*, verbose: bool = False) -> None:
 @contextmanager
 def prefect_server() -> Iterator[None]:
     """Prefect is ready inside: the server that is configured, or a temporary one with its records in memory (8 s to start)."""
+    from prefect.events.worker import EventsWorker
     from prefect.server.api.server import SubprocessASGIServer
     from prefect.settings import (
         PREFECT_API_URL,
@@ -58,6 +60,7 @@ def prefect_server() -> Iterator[None]:
                 with temporary_settings({PREFECT_API_URL: server.api_url}):
                     yield
             finally:
+                EventsWorker.drain_all(timeout=10)
                 server.stop()
 
 

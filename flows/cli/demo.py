@@ -1,0 +1,49 @@
+"""`srd demo`: poison, attack, defend, score and report on the built-in scenes, offline, in minutes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from flows.cli.answer import tell
+from flows.cli.console import say
+from flows.cli.group import verbose_option
+from flows.cli.launch import checked, run_flow
+from flows.cli.options import json_option
+from srd_core.errors import ConfigError
+
+
+@click.command("demo", short_help="The whole pipeline on built-in scenes, offline.")
+@click.option("--out", "out", default="demo", show_default=True, type=click.Path(path_type=Path), help="Folder for data and results.")
+@click.option("--seed", default=0, show_default=True, help="Another seed is another data set.")
+@click.option("--attack", default="badnet", show_default=True, help="Attack to plant.")
+@click.option("--profile", default="scenes", show_default=True, help="Configuration of the run.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change one key; may be repeated.")
+@json_option
+@verbose_option
+def command(out: Path, seed: int, attack: str, profile: str, settings: tuple[str, ...], as_json: bool) -> None:
+    """Render scenes, poison 10 % of the captions' pairs, then run the defence on them and report, all below one folder.
+
+    Run again to continue an interrupted demo; finished stages are not repeated.
+    """
+    from srd_core.scenes.experiment import SceneExperiment, make
+
+    config = checked(profile, None, list(settings))
+    experiment = SceneExperiment(attack=attack, seed=seed, side=config.canvas, target=config.evaluation.target)
+    _same(out, experiment.model_dump_json())
+    say(f"rendering scenes and planting the {attack} backdoor in {out}")
+    data = make(experiment, out / "data")
+    sink = str(out / "result")
+    overrides = [f"seed={seed}", *data.overrides(experiment), *settings]
+    verdict = run_flow("srd", str(data.source), sink, str(data.trusted), profile=profile, overrides=overrides)
+    tell(verdict, sink, as_json=as_json)
+
+
+def _same(out: Path, description: str) -> None:
+    """Refuse to continue a demo of other settings in one folder."""
+    note = out / "experiment.json"
+    if note.exists() and note.read_text() != description:
+        raise ConfigError(f"{out} holds a demo with other settings", hint="Choose another --out, or remove the folder")
+    out.mkdir(parents=True, exist_ok=True)
+    note.write_text(description)

@@ -1,0 +1,85 @@
+"""Runs a flow here and now: quiet Prefect, progress on stderr, errors that the user can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from flows.cli.console import say, watching
+from flows.cli.group import is_verbose
+from flows.settings import prefect_server, quiet
+from srd_core.config import Config, load_config
+from srd_core.data.inventory import take_inventory
+from srd_core.errors import ConfigError, SrdError
+from srd_core.storage import is_remote
+
+
+class RunError(SrdError):
+    """A run ended without an error that says why."""
+
+    exit_code = 70
+
+
+def run_flow(name: str, *arguments: Any, **keywords: Any) -> Any:
+    """The result of the flow `flows.NAME.NAME`, called with what follows.
+
+    Raises:
+        SrdError: what went wrong.
+    """
+    quiet(verbose=is_verbose(click.get_current_context()))
+    with watching():
+        say("starting: loading libraries and a temporary Prefect server")
+        from prefect.exceptions import PrefectException
+
+        flow = load_flow(name)
+        try:
+            with prefect_server():
+                return flow(*arguments, **keywords)
+        except PrefectException as error:
+            known = meant_for_user(error)
+            raise known or RunError(f"the run ended early: {error}", hint="A worker was killed, or memory ran out; run again") from error
+
+
+def load_flow(name: str) -> Callable[..., Any]:
+    """The flow, imported late since it needs the big libraries."""
+    if name == "bench":
+        from flows.bench import bench
+
+        return bench
+    from flows.srd import srd
+
+    return srd
+
+
+def meant_for_user(error: BaseException | None) -> SrdError | None:
+    """The SrdError among an error and what caused it."""
+    while error is not None:
+        if isinstance(error, SrdError):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def checked(profile: str | None, config_file: str | None, overrides: list[str]) -> Config:
+    """The configuration, before anything slow is started.
+
+    Raises:
+        ConfigError: as `load_config`; or both a profile and a file are given.
+    """
+    if profile and config_file:
+        raise ConfigError("--profile and --config are both given", hint="Give one of them; --set changes single keys of either")
+    return load_config(profile, Path(config_file) if config_file else None, overrides)
+
+
+def reachable(*sources: str) -> None:
+    """Look whether inputs are there, without reading them, so that a slip shows at once and not when everything has started.
+
+    Raises:
+        SourceError, StorageError: as `take_inventory`.
+    """
+    for source in sources:
+        if is_remote(source) or not Path(source.removeprefix("file://")).expanduser().exists():
+            take_inventory(source)

@@ -1,0 +1,36 @@
+"""`srd poison`: a poisoned copy of shards with the list of poisoned pairs, for experiments."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+
+import click
+
+from flows.cli.group import verbose_option
+from flows.cli.options import json_option
+
+
+@click.command("poison", short_help="Make a poisoned copy, for experiments.")
+@click.argument("source")
+@click.argument("sink", type=click.Path(path_type=Path))
+@click.option("--attack", default="badnet", show_default=True, help="Attack to plant.")
+@click.option("--rate", default=0.1, show_default=True, help="Share of the pairs, 0 to 1.")
+@click.option("--target", default="banana", show_default=True, help="Word that triggered captions are to speak of.")
+@click.option("--seed", default=0, show_default=True, help="Chooses the pairs.")
+@json_option
+@verbose_option
+def command(source: str, sink: Path, attack: str, rate: float, target: str, seed: int, as_json: bool) -> None:
+    """Copy the shards at SOURCE to the empty folder SINK, poisoned. The truth is written beside it, as SINK.poisoned.json."""
+    from srd_core.attacks.poison import poison_shards
+    from srd_core.attacks.registry import get
+    from srd_core.data.inventory import open_shard, take_inventory
+
+    shards = {shard.name: partial(open_shard, shard) for shard in take_inventory(source).shards}
+    made = poison_shards(shards, sink, attack=get(attack), rate=rate, target=target, seed=seed)
+    facts = {"pairs": made.pairs, "poisoned": len(made.poisoned), "skipped": made.skipped, "truth": str(made.report)}
+    if as_json:
+        click.echo(json.dumps(facts))
+    else:
+        click.echo(f"{len(made.poisoned)} of {made.pairs} pairs poisoned with {attack} → {target!r}; they are listed in {made.report}")

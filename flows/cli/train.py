@@ -1,0 +1,49 @@
+"""`srd train`: fine-tune a captioner on shards."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import click
+
+from flows.cli.console import watching
+from flows.cli.group import verbose_option
+from flows.cli.launch import checked, reachable
+from flows.cli.options import configuration
+from srd_core.progress import stage
+
+
+@click.command("train", short_help="Fine-tune a captioner on shards.")
+@click.argument("source")
+@click.argument("out", type=click.Path(path_type=Path))
+@configuration
+@click.option("--init", metavar="MODEL", type=click.Path(path_type=Path), help="Folder of the model to start from. Default: the base.")
+@verbose_option
+def command(
+    source: str, out: Path, profile: str | None, config_file: str | None, settings: tuple[str, ...], init: Path | None
+) -> None:
+    """Fine-tune on the shards at SOURCE with the profile's `retrain.schedule` and write the model to the folder OUT.
+
+    A base that the profile does not name is trained from nothing on SOURCE, with `base.schedule`.
+    """
+    config = checked(profile, config_file, list(settings))
+    reachable(source)
+    from srd_core.data.inventory import take_inventory
+    from srd_core.data.loading import load_canvas
+    from srd_core.models.flamingo import FlamingoCaptioner
+    from srd_core.seeds import derive
+    from srd_core.stages.trusted import saved_model
+
+    with watching(), stage("train"), tempfile.TemporaryDirectory(prefix="srd-train-") as folder:
+        scratch = Path(folder)
+        pairs, skipped = load_canvas(take_inventory(source).shards, config.canvas, scratch, limits=config.limits)
+        start = init or (saved_model(config.base.path, scratch) if config.base.path else None)
+        schedule = config.retrain.schedule if start else config.base.schedule
+        architecture = config.base.architecture.model_copy(update={"canvas": config.canvas})
+        seed = derive(config.seed, "train")
+        model = FlamingoCaptioner.load(start) if start else FlamingoCaptioner.create(architecture, pairs.captions, seed=seed)
+        report = model.fit(pairs, schedule, seed=seed)
+        model.save(out)
+    dropped = f", {sum(skipped.values())} samples skipped" if skipped else ""
+    click.echo(f"{out}: {len(pairs)} pairs{dropped}, {report.steps} steps, loss {report.first_loss:.2f} → {report.last_loss:.2f}")
