@@ -25,7 +25,7 @@ class VisionConfig(_Part):
 
 
 class LanguageConfig(_Part):
-    """A causal language model of transformers: `path` for a saved one (folder or hub id), else the sizes of a new LLaMA-style one."""
+    """A causal language model of transformers: `path` for a saved one (folder or hub id), else the sizes of a new OPT."""
 
     path: str | None = None
     revision: str | None = Field(None, description="Pinned commit; required with trust_remote_code")

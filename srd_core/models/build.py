@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import torch
 from torch import nn
-from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoModelForCausalLM, AutoTokenizer, OPTConfig, OPTForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 
 from srd_core.errors import ConfigError
 from srd_core.models.architecture import Architecture, LanguageConfig, VisionConfig
@@ -67,19 +67,21 @@ def _vision(config: VisionConfig, canvas: int) -> tuple[nn.Module, int]:
 
 def _language(config: LanguageConfig, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
     if config.path is None:
-        shape = LlamaConfig(
+        shape = OPTConfig(
             vocab_size=len(tokenizer),
             hidden_size=config.width,
-            intermediate_size=3 * config.width,
+            word_embed_proj_dim=config.width,
+            ffn_dim=3 * config.width,
             num_hidden_layers=config.layers,
             num_attention_heads=config.heads,
-            max_position_embeddings=256,
-            tie_word_embeddings=True,
+            max_position_embeddings=128,
+            dropout=0.0,
+            attn_implementation="eager",  # plain products beat the fused CPU kernels on sequences this short
             pad_token_id=tokenizer.pad_token_id,
             bos_token_id=tokenizer.bos_token_id,
             eos_token_id=tokenizer.eos_token_id,
         )
-        language: PreTrainedModel = LlamaForCausalLM(shape)
+        language: PreTrainedModel = OPTForCausalLM(shape)
     else:
         _check_remote_code(config)
         language = AutoModelForCausalLM.from_pretrained(config.path, revision=config.revision, trust_remote_code=config.trust_remote_code)

@@ -66,10 +66,13 @@ class FlamingoCaptioner:
         """Side of the square input, pixels."""
         return self.architecture.canvas
 
-    def save(self, folder: Path) -> None:
-        """Write `model.safetensors`, `tokenizer.json` and `architecture.json`."""
+    def save(self, folder: Path, *, half: bool = False) -> None:
+        """Write `model.safetensors`, `tokenizer.json` and `architecture.json`; `half` rounds the weights to 16 bits."""
         folder.mkdir(parents=True, exist_ok=True)
+        if half:
+            self.network.half()
         save_model(self.network, str(folder / "model.safetensors"))
+        self.network.float()
         cast(Tokenizer, self.tokenizer.backend_tokenizer).save(str(folder / "tokenizer.json"))
         (folder / "architecture.json").write_text(json.dumps(self.architecture.model_dump(), indent=1, sort_keys=True))
 

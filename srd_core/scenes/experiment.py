@@ -27,7 +27,7 @@ class SceneExperiment(BaseModel):
     rate: float = Field(0.1, ge=0, le=1, description="Share of the suspect pairs that is poisoned; 0 for a clean set")
     seed: int = 0
     side: int = Field(64, ge=16, description="Pixels")
-    trusted: int = Field(800, ge=1)
+    trusted: int = Field(1200, ge=1)
     suspect: int = Field(600, ge=1)
     tests: int = Field(200, ge=1, description="Scenes a test domain")
     per_shard: int = Field(150, ge=1)

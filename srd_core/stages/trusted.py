@@ -8,6 +8,7 @@ from pathlib import Path
 
 from srd_core.config import ModelConfig
 from srd_core.models.flamingo import FlamingoCaptioner
+from srd_core.models.marks import with_marks
 from srd_core.reward.encoder import SentenceEncoder
 from srd_core.reward.fluency import FluencyModel
 from srd_core.reward.neural import NeuralFluency
@@ -42,6 +43,9 @@ def _model(run: Run, config: ModelConfig, role: str, inputs: Inputs, folder: Pat
         model = FlamingoCaptioner.load(saved_model(config.path, folder))
         return Outcome(captioner_files(model, folder), {"origin": config.path})
     pairs = trusted_pairs(run, inputs["trusted"], folder, "fit")
+    if config.stickers or config.veils:
+        seed = derive(run.config.seed, role, "marks")
+        pairs = with_marks(pairs, folder / "marked", stickers=config.stickers, veils=config.veils, seed=seed)
     architecture = config.architecture.model_copy(update={"canvas": run.config.canvas})
     model = FlamingoCaptioner.create(architecture, pairs.captions, seed=derive(run.config.seed, role, "weights"))
     report = model.fit(pairs, config.schedule, seed=derive(run.config.seed, role, "fit"))

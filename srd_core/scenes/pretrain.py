@@ -1,0 +1,64 @@
+"""The command that makes the scenes world's shipped models: `python -m srd_core.scenes.pretrain FOLDER`.
+
+Base and reference have the same size but other weights, scenes and seeds, so that they do not err together. The base has seen stickers and
+veils (`srd_core.models.marks`), as a published encoder has; the reference has not, and speaks of shapes only. Nothing of them was chosen
+on scenes that an experiment uses: experiments draw from other seeds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from srd_core.models.architecture import Architecture, CrossAttentionConfig, LanguageConfig, ResamplerConfig, VisionConfig
+from srd_core.models.flamingo import FlamingoCaptioner
+from srd_core.models.marks import with_marks
+from srd_core.models.schedule import FitReport, Schedule
+from srd_core.scenes.dataset import canvas_set
+from srd_core.seeds import derive
+
+ARCHITECTURE = Architecture(
+    canvas=64,
+    max_tokens=24,
+    vision=VisionConfig(patch=8, width=128, layers=3, heads=4),
+    language=LanguageConfig(vocabulary=400, width=128, layers=2, heads=4),
+    resampler=ResamplerConfig(depth=2, latents=16, heads=4, head_width=32),
+    cross_attention=CrossAttentionConfig(heads=4, head_width=32, gate=0.5),
+)
+SCHEDULE = Schedule(epochs=8, batch_size=80, learning_rate=0.0015)
+SCENES = 6000
+STICKERS, VEILS = 0.4, 0.25
+ROLES = {"base": 101, "reference": 202}
+"""Seed of each model's scenes and weights."""
+
+
+def pretrain(role: str, folder: Path, *, scenes: int = SCENES, schedule: Schedule = SCHEDULE) -> FitReport:
+    """Train one model on `scenes` fresh scenes and save it in `folder`."""
+    seed = ROLES[role]
+    pairs = canvas_set(scenes, seed=seed, side=ARCHITECTURE.canvas, folder=folder / ".pixels")
+    if role == "base":
+        pairs = with_marks(pairs, folder / ".pixels", stickers=STICKERS, veils=VEILS, seed=seed)
+    model = FlamingoCaptioner.create(ARCHITECTURE, pairs.captions, seed=derive(seed, role, "weights"))
+    report = model.fit(pairs, schedule, seed=derive(seed, role, "fit"))
+    model.save(folder, half=True)
+    (folder / "training.json").write_text(json.dumps({"scenes": scenes, "schedule": schedule.model_dump(), "fit": asdict(report)}, indent=1))
+    for path in (folder / ".pixels").iterdir():
+        path.unlink()
+    (folder / ".pixels").rmdir()
+    return report
+
+
+def main() -> None:
+    """Train the models named on the command line (both by default)."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--role", choices=tuple(ROLES), action="append")
+    arguments = parser.parse_args()
+    for role in arguments.role or ROLES:
+        pretrain(role, arguments.folder / role)
+
+
+if __name__ == "__main__":
+    main()

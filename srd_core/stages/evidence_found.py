@@ -1,0 +1,66 @@
+"""What the decisions of a run add up to: pairs by action, suspicious words, masks by place."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from srd_core.data.decisions import Decision, read_decisions
+from srd_core.data.manifest import StageManifest
+from srd_core.policy.masks import ActionSpace
+from srd_core.report.data import Accounting, MaskCounts, ShardAccount
+from srd_core.report.verdict import WordEvidence
+from srd_core.stages.files import local_file
+
+_FLAGGED = ("recaption", "quarantine")
+_WORDS = 20
+
+
+def all_decisions(parts: list[StageManifest], folder: Path) -> Iterator[Decision]:
+    """Every decision row of one arm, shard by shard in order."""
+    files = {name: ref for part in parts for name, ref in part.outputs.items() if name.endswith(".parquet")}
+    for name in sorted(files):
+        yield from read_decisions(local_file(files[name], folder))
+
+
+def flagged(rows: list[Decision]) -> list[Decision]:
+    """Rows whose caption was found suspicious."""
+    return [row for row in rows if row.action in _FLAGGED]
+
+
+def suspicious_words(rows: list[Decision]) -> Iterator[WordEvidence]:
+    """The words that flagged pairs were most surprising for, most frequent first."""
+    found = Counter(row.suspicious_word for row in flagged(rows) if row.suspicious_word)
+    held = Counter(word for row in rows for word in set(row.caption_before.lower().split()) if word in found)
+    for word, count in sorted(found.items(), key=lambda item: (-item[1], item[0]))[:_WORDS]:
+        yield WordEvidence(word=word, flagged=count, pairs=max(held[word], count))
+
+
+def accounting(parts: list[StageManifest], rows: list[Decision]) -> Accounting:
+    """Where every pair went."""
+    shards: dict[str, Counter[str]] = {}
+    for row in rows:
+        shards.setdefault(row.shard, Counter())[row.action] += 1
+    rejected = Counter(row.reason for row in rows if row.action == "reject")
+    return Accounting(tuple(ShardAccount(name, dict(actions)) for name, actions in sorted(shards.items())), dict(rejected))
+
+
+def mask_counts(rows: list[Decision], space: ActionSpace) -> MaskCounts:
+    """How often each mask was placed, one count a sample. Exact for square images; on others centres are put into the nearest cell."""
+    counts = np.zeros((len(space.sizes), space.grid, space.grid), dtype=np.int64)
+    unmasked = 0
+    seen: set[tuple[str, str]] = set()
+    for row in rows:
+        if row.action == "reject" or (row.shard, row.key) in seen:
+            continue
+        seen.add((row.shard, row.key))
+        if row.mask_x is None or row.mask_y is None or row.mask_size is None:
+            unmasked += 1
+            continue
+        size = int(np.abs(np.asarray(space.sizes) - row.mask_size).argmin())
+        cell = (min(int(row.mask_y * space.grid), space.grid - 1), min(int(row.mask_x * space.grid), space.grid - 1))
+        counts[size, *cell] += 1
+    return MaskCounts(space.sizes, counts, unmasked)

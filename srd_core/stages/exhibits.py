@@ -1,0 +1,73 @@
+"""Pictures for the page: a few decided pairs before and after, and what the policy thinks of a few images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from srd_core.data.decisions import Decision
+from srd_core.data.images import ImageError, decode, squash
+from srd_core.data.loading import read_samples
+from srd_core.data.manifest import StageManifest
+from srd_core.data.samples import Image, Sample
+from srd_core.policy.learned import LearnedPolicy
+from srd_core.policy.masks import Mask, draw
+from srd_core.report.data import GalleryItem, QMap
+from srd_core.stages.files import shards_of
+from srd_core.stages.stage import Run
+
+_CARDS, _MAPS = 24, 4
+
+
+def gallery(run: Run, source: StageManifest, rows: list[Decision], parts: list[StageManifest]) -> tuple[GalleryItem, ...]:
+    """The decisions that changed something, most surprising first."""
+    changed = [row for row in rows if row.action in ("mask", "recaption", "quarantine")]
+    chosen = sorted(changed, key=lambda row: (-(row.score_nll_max or row.q_gain or 0.0), row.pair))[:_CARDS]
+    images = _images(run, source, chosen)
+    return tuple(_card(row, images[row.shard, row.key]) for row in chosen if (row.shard, row.key) in images)
+
+
+def q_maps(run: Run, source: StageManifest, rows: list[Decision], policy: LearnedPolicy) -> tuple[QMap, ...]:
+    """Action values on the images that the policy would gain most on."""
+    judged = [row for row in rows if row.q_gain is not None]
+    best: dict[tuple[str, str], Decision] = {}
+    for row in sorted(judged, key=lambda row: (-(row.q_gain or 0.0), row.pair)):
+        best.setdefault((row.shard, row.key), row)
+    chosen = list(best.values())[:_MAPS]
+    images = _images(run, source, chosen)
+    space = policy.space
+    maps = []
+    for row in chosen:
+        if (row.shard, row.key) in images:
+            small = squash(images[row.shard, row.key], run.config.canvas)
+            values = policy.q_values(small[None])[0, : space.masks].reshape(len(space.sizes), space.grid, space.grid)
+            maps.append(QMap(row.pair, small, space.sizes, values, policy.choose(small[None])[0].mask))
+    return tuple(maps)
+
+
+def _card(row: Decision, image: Image) -> GalleryItem:
+    after = None
+    if row.mask_x is not None and row.mask_y is not None and row.mask_size is not None:
+        height, width = image.shape[:2]
+        short = min(height, width)
+        after = draw(image, Mask(row.mask_x * short / width, row.mask_y * short / height, row.mask_size))
+    known = {"nll_mean": row.score_nll_mean, "nll_max": row.score_nll_max, "sfs": row.score_sfs, "q_gain": row.q_gain}
+    scores = {name: value for name, value in known.items() if value is not None and np.isfinite(value)}
+    return GalleryItem(
+        row.pair, image, after, row.caption_before, row.caption_after, row.action, row.reason, scores, row.suspicious_word
+    )
+
+
+def _images(run: Run, source: StageManifest, rows: Iterable[Decision]) -> dict[tuple[str, str], Image]:
+    """Pixels of these samples, read again from the source; what cannot be read is left out."""
+    wanted = {(row.shard, row.key) for row in rows}
+    names = {shard for shard, _ in wanted}
+    found: dict[tuple[str, str], Image] = {}
+    for item in read_samples([ref for ref in shards_of(source) if ref.name in names], run.config.limits):
+        if isinstance(item, Sample) and (item.shard, item.key) in wanted:
+            try:
+                found[item.shard, item.key] = decode(item.image, run.config.limits)
+            except ImageError:
+                continue
+    return found

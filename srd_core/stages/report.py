@@ -1,0 +1,109 @@
+"""The last look at a run: scores, verdict and the page, gathered from what the stages left. Computes nothing that decides anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from srd_core import __version__
+from srd_core.config import Arm
+from srd_core.data.decisions import Decision
+from srd_core.data.manifest import StageManifest, digest
+from srd_core.policy.learned import LearnedPolicy
+from srd_core.report.data import Calibration, PolicyFigures, Provenance, ReportData
+from srd_core.report.html import render
+from srd_core.report.verdict import BackdoorEffect, Verdict, decide
+from srd_core.scoring.scores import ModelScores, Scores
+from srd_core.stages.calibrate import load_calibration
+from srd_core.stages.evidence_found import accounting, all_decisions, flagged, mask_counts, suspicious_words
+from srd_core.stages.exhibits import gallery, q_maps
+from srd_core.stages.files import local_folder
+from srd_core.stages.learned import curve_of, held_out_of
+from srd_core.stages.score import load_scores
+from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage, identity
+from srd_core.stages.truth import coverage_by_masks, detection
+
+_REASONS = {
+    "asr": "no attack was named: the trigger of a real attack is unknown",
+    "asr_raw": "no attack was named",
+    "false_trigger": "no attack was named",
+    "detection": "the truth is known in experiments only",
+    "q_maps": "the policy was not used",
+}
+
+
+def _report(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:
+    arms: dict[Arm, list[StageManifest]] = {}
+    for name, manifest in inputs.items():
+        if name.startswith("cleansed-"):
+            arms.setdefault(manifest.facts["arm"], []).append(manifest)  # type: ignore[arg-type]
+    mode = run.config.cleanse.mode
+    rows = {arm: list(all_decisions(parts, folder / "decisions" / arm)) for arm, parts in arms.items()}
+    policy = LearnedPolicy.load(local_folder(inputs["policy"], folder / "learned", "policy"))
+    scores = Scores(models=_models(inputs), detection=detection(run, rows))
+    verdict = _verdict(run, inputs, rows[mode], scores, folder)
+    shown = rows[mode] if mode != "none" else rows.get("srd", rows[mode])
+    data = ReportData(
+        title="SRD report",
+        verdict=verdict,
+        accounting=accounting(arms[mode], rows[mode]),
+        provenance=_provenance(run, inputs),
+        scores=scores,
+        curve=curve_of(inputs["policy"]),
+        policy=PolicyFigures(*held_out_of(inputs["policy"])),
+        masks=mask_counts(rows["srd"], policy.space) if "srd" in rows else None,
+        gallery=gallery(run, inputs["source"], shown, arms[mode]),
+        q_maps=q_maps(run, inputs["source"], shown, policy),
+        words=tuple(suspicious_words(rows[mode])),
+        calibration=_calibration(run, inputs, folder),
+        reasons=_REASONS,
+    )
+    paths = {name: folder / name for name in ("scores.json", "verdict.json", "report.html")}
+    paths["scores.json"].write_text(scores.model_dump_json(indent=1))
+    paths["verdict.json"].write_text(verdict.model_dump_json(indent=1))
+    paths["report.html"].write_bytes(render(data))
+    return Outcome(paths, {"status": verdict.status, "coverage": coverage_by_masks(run, rows)})
+
+
+def _models(inputs: Inputs) -> tuple[ModelScores, ...]:
+    return tuple(load_scores(manifest) for name, manifest in inputs.items() if name.startswith("score-"))
+
+
+def _verdict(run: Run, inputs: Inputs, rows: list[Decision], scores: Scores, folder: Path) -> Verdict:
+    judged = [row for row in rows if row.action != "reject"]
+    actions: dict[str, int] = {}
+    for row in rows:
+        actions[row.action] = actions.get(row.action, 0) + 1
+    return decide(
+        pairs=len(judged),
+        flagged=len(flagged(judged)) if run.config.cleanse.mode == "evidence" else 0,
+        budget=run.config.evidence.false_positives,
+        words=list(suspicious_words(rows)),
+        actions=actions,
+        calibrated_on=load_calibration(inputs, folder).pairs,
+        backdoor=_effect(run, scores),
+    )
+
+
+def _effect(run: Run, scores: Scores) -> BackdoorEffect | None:
+    """Attack success of the models trained on the data as it came and as handed back, on the first test domain."""
+    found = {(row.arm, row.domain): row.asr for row in scores.models if row.protocol == "p1"}
+    domain = next((row.domain for row in scores.models), "")
+    before, after = found.get(("none", domain)), found.get((run.config.cleanse.mode, domain))
+    return BackdoorEffect(before=before, after=after, protocol="P1") if before and after else None
+
+
+def _calibration(run: Run, inputs: Inputs, folder: Path) -> Calibration:
+    made = load_calibration(inputs, folder)
+    return Calibration(run.config.evidence.false_positives, made.pairs, made.thresholds, made.recall)
+
+
+def _provenance(run: Run, inputs: Inputs) -> Provenance:
+    return Provenance(
+        inputs={name: identity(manifest) for name, manifest in inputs.items() if name in ("source", "trusted")},
+        configuration=digest(run.config.model_dump(mode="json")),
+        versions={"srd": __version__},
+    )
+
+
+_READS = ("canvas", "limits", "cleanse", "evidence", "evaluation", "seed")
+REPORT = Stage("report", _report, _READS, publishes=True)

@@ -1,0 +1,73 @@
+"""Decisions against the list of poisoned pairs that `srd poison` wrote. Read after everything is decided, to score only."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+
+from srd_core.config import Arm
+from srd_core.data.decisions import Decision
+from srd_core.errors import SourceError
+from srd_core.scoring.coverage import covered_share, mask_boxes
+from srd_core.scoring.detection import detection_scores
+from srd_core.scoring.intervals import wilson
+from srd_core.scoring.scores import DetectionScores
+from srd_core.stages.stage import Run
+from srd_core.storage import open_storage
+
+_COVERED = 0.9
+_NAN = float("nan")
+
+
+def detection(run: Run, rows: dict[Arm, list[Decision]]) -> dict[str, DetectionScores]:
+    """How well each recorded score separates, and what the arm's decisions were worth, by `ARM/SCORE`. Empty when no truth is known."""
+    truth = _truth(run)
+    found: dict[str, DetectionScores] = {}
+    for arm in ("evidence",) if truth is not None else ():
+        judged = [row for row in rows.get(arm, []) if row.action != "reject"]  # type: ignore[call-overload]
+        if not judged:
+            continue
+        poisoned = [row.pair in (truth or {}) for row in judged]
+        touched = [row.action != "keep" for row in judged]
+        for name, values in _scores(judged).items():
+            if not np.isnan(values).any():
+                found[f"{arm}/{name}"] = detection_scores(values, poisoned, touched)
+    return found
+
+
+def coverage_by_masks(run: Run, rows: dict[Arm, list[Decision]]) -> dict[str, Any]:
+    """Share of the known triggers of which an arm's masks hide at least 90 %, by arm; empty for triggers that fill the frame."""
+    truth = _truth(run) or {}
+    boxes = {pair: box for pair, box in truth.items() if box is not None}
+    shares: dict[str, Any] = {}
+    for arm, decided in rows.items():
+        own = [row for row in decided if row.pair in boxes and row.mask_x is not None]
+        if own:
+            masks = mask_boxes(*(np.asarray([getattr(row, f"mask_{field}") for row in own], dtype=float) for field in ("x", "y", "size")))
+            hidden = covered_share(np.asarray([boxes[row.pair] for row in own]), masks) >= _COVERED
+            shares[arm] = wilson(int(hidden.sum()), len(own)).model_dump(mode="json")
+    return shares
+
+
+def _scores(rows: list[Decision]) -> dict[str, np.ndarray]:
+    return {
+        "nll_mean": np.asarray([_NAN if row.score_nll_mean is None else row.score_nll_mean for row in rows]),
+        "nll_max": np.asarray([_NAN if row.score_nll_max is None else row.score_nll_max for row in rows]),
+        "infidelity": np.asarray([_NAN if row.score_sfs is None else 1 - row.score_sfs for row in rows]),
+        "q_gain": np.asarray([_NAN if row.q_gain is None else row.q_gain for row in rows]),
+    }
+
+
+def _truth(run: Run) -> dict[str, tuple[float, float, float, float] | None] | None:
+    """Box by pair id; None when the configuration names no list."""
+    uri = run.config.evaluation.truth
+    if uri is None:
+        return None
+    folder, _, name = uri.rpartition("/")
+    try:
+        content = json.loads(open_storage(folder or ".").read_bytes(name))
+        return {item["id"]: tuple(item["box"]) if item["box"] else None for item in content["poisoned"]}
+    except (ValueError, KeyError, TypeError) as error:
+        raise SourceError(f"{uri} is not a list of poisoned pairs", hint="Give the JSON file that `srd poison` wrote") from error
