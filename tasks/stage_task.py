@@ -35,15 +35,15 @@ def stage_task(stage: Stage) -> StageTask:
         retry_condition_fn=may_pass,
     )
     def perform(run: Run, inputs: Inputs, details: Details) -> StageManifest:
-        with about(describe(details)):
+        with about(describe(stage.name, details)):
             return stage.execute(run, inputs, details)
 
     return perform
 
 
-def describe(details: Details) -> str:
-    """The plain words among the details, such as `evidence p1`: what tells one run of the stage from another."""
-    return " ".join(value for value in details.values() if isinstance(value, str))
+def describe(name: str, details: Details) -> str:
+    """The plain words among the details that the stage's name does not hold, such as `evidence p1`: what tells its runs apart."""
+    return " ".join(value for value in details.values() if isinstance(value, str) and value not in name.split("-"))
 
 
 def may_pass(task: Task[Any, Any], task_run: TaskRun, state: State[Any]) -> bool:

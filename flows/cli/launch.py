@@ -81,5 +81,6 @@ def reachable(*sources: str) -> None:
         SourceError, StorageError: as `take_inventory`.
     """
     for source in sources:
-        if is_remote(source) or not Path(source.removeprefix("file://")).expanduser().exists():
+        path = Path(source.removeprefix("file://")).expanduser()
+        if is_remote(source) or not (path.is_file() or any(path.glob("*.tar"))):
             take_inventory(source)

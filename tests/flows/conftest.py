@@ -1,0 +1,41 @@
+"""One Prefect server for the tests of this folder, and data small enough for a whole run in seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, PREFECT_LOGGING_LEVEL, temporary_settings
+from prefect.testing.utilities import prefect_test_harness
+
+from srd_core.scenes.dataset import write_shards
+
+SMALL = ["workers=1"]
+"""One worker: in this process, with no start-up."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """URIs of a small suspect set of two shards and a trusted set."""
+
+    source: str
+    trusted: str
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    results = tmp_path_factory.mktemp("prefect-results")
+    with (
+        prefect_test_harness(server_startup_timeout=180),
+        temporary_settings({PREFECT_LOCAL_STORAGE_PATH: results, PREFECT_LOGGING_LEVEL: "CRITICAL"}),
+    ):
+        yield
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
+    folder = tmp_path_factory.mktemp("data")
+    write_shards(folder / "suspect", 20, seed=2, side=32, per_shard=10)
+    write_shards(folder / "trusted", 40, seed=1, side=32)
+    return Data(str(folder / "suspect"), str(folder / "trusted"))
