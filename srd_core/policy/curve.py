@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 
 
@@ -30,5 +31,6 @@ class LearningCurve:
     seconds: float
 
     def as_dict(self) -> dict[str, object]:
-        """Plain values for JSON."""
-        return asdict(self)
+        """Plain values for JSON; a loss that is not a number is null."""
+        points = [{**asdict(point), "loss": None if math.isnan(point.loss) else point.loss} for point in self.points]
+        return {"points": points, "steps": self.steps, "gradient_steps": self.gradient_steps, "seconds": self.seconds}

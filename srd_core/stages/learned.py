@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import nan
 from typing import Any, cast
 
 from srd_core.data.manifest import StageManifest
@@ -13,7 +14,7 @@ from srd_core.scoring.intervals import Interval
 def curve_of(policy: StageManifest) -> LearningCurve:
     """The learning curve."""
     facts = dict(cast(dict[str, Any], policy.facts["curve"]))
-    points = tuple(CurvePoint(**point) for point in facts.pop("points"))
+    points = tuple(CurvePoint(**{**point, "loss": nan if point["loss"] is None else point["loss"]}) for point in facts.pop("points"))
     return LearningCurve(points, **facts)
 
 
