@@ -1,0 +1,135 @@
+"""A whole run, small: what it leaves, that it continues where it was, and that workers make no difference."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+
+from flows.cli import cli
+from flows.srd import arms_of, models_of, srd
+from srd_core.config import load_config
+from srd_core.errors import SourceError
+from srd_core.stages.seal import check
+from srd_core.stages.stage import Run
+
+PATTERNS = ("shards/*", "quarantine/*", "decisions/*", "model/*")
+
+
+@pytest.fixture(scope="session")
+def finished(data: Any, prefect_server: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """The sink of a finished run, and what the flow returned."""
+    sink = tmp_path_factory.mktemp("run") / "sink"
+    return sink, srd(data.source, str(sink), data.trusted, profile="test", overrides=["workers=1"])
+
+
+def contents(sink: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(sink)): path.read_bytes() for pattern in PATTERNS for path in sorted(sink.glob(pattern))}
+
+
+def test_a_run_returns_its_verdict(finished: tuple[Path, dict[str, Any]]) -> None:
+    sink, verdict = finished
+    assert verdict == json.loads((sink / "verdict.json").read_text())
+    assert len(verdict["lines"]) == 5
+
+
+def test_a_run_leaves_what_is_promised(finished: tuple[Path, dict[str, Any]]) -> None:
+    sink, _ = finished
+    names = {path.name for path in sink.iterdir()}
+    assert {"shards", "decisions", "model", "scores.json", "verdict.json", "report.html", "MANIFEST.json"} <= names
+    assert [path.name for path in sorted((sink / "shards").iterdir())] == ["scenes-00000.tar", "scenes-00001.tar"]
+
+
+def test_every_pair_is_decided_on_once(finished: tuple[Path, dict[str, Any]]) -> None:
+    sink, verdict = finished
+    pairs = [pair for path in sorted((sink / "decisions").iterdir()) for pair in pq.read_table(path)["pair"].to_pylist()]
+    assert len(pairs) == len(set(pairs)) == 100 == verdict["figures"]["pairs"]
+
+
+def test_the_manifest_covers_all_outputs(finished: tuple[Path, dict[str, Any]]) -> None:
+    sink, _ = finished
+    named = set(json.loads((sink / "MANIFEST.json").read_text())["outputs"])
+    assert set(contents(sink)) <= named
+    assert check(str(sink)) == []
+
+
+def test_verify_names_what_was_altered(data: Any, finished: tuple[Path, dict[str, Any]]) -> None:
+    sink, _ = finished
+    runner = CliRunner()
+    assert runner.invoke(cli, ["verify", str(sink)]).exit_code == 0
+    shard = sink / "shards" / "scenes-00001.tar"
+    before = shard.read_bytes()
+    shard.write_bytes(before[:-1] + b"x")
+    try:
+        result = runner.invoke(cli, ["verify", str(sink)])
+    finally:
+        shard.write_bytes(before)
+    assert (result.exit_code, "shards/scenes-00001.tar" in result.stdout) == (1, True)
+
+
+def test_a_second_run_repeats_nothing(data: Any, finished: tuple[Path, dict[str, Any]]) -> None:
+    sink, verdict = finished
+    records = {path: path.stat().st_mtime_ns for path in sink.glob("stages/*/*.json")}
+    assert srd(data.source, str(sink), data.trusted, profile="test", overrides=["workers=1"]) == verdict
+    assert {path: path.stat().st_mtime_ns for path in sink.glob("stages/*/*.json")} == records
+
+
+def test_a_deleted_shard_is_written_again(data: Any, finished: tuple[Path, dict[str, Any]]) -> None:
+    sink, _ = finished
+    before = contents(sink)
+    (sink / "shards" / "scenes-00000.tar").unlink()
+    srd(data.source, str(sink), data.trusted, profile="test", overrides=["workers=1"])
+    assert contents(sink) == before
+
+
+def test_a_source_without_shards_is_told_as_such(data: Any, prefect_server: None, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="does not exist"):
+        srd(str(tmp_path / "none"), str(tmp_path / "sink"), data.trusted, profile="test")
+
+
+def test_an_error_in_a_stage_comes_out_as_itself(data: Any, prefect_server: None, tmp_path: Path) -> None:
+    overrides = ["workers=1", f"base.path={tmp_path}"]
+    with pytest.raises(Exception, match="holds no captioner"):
+        srd(data.source, str(tmp_path / "sink"), data.trusted, profile="test", overrides=overrides)
+    assert not (tmp_path / "sink" / "MANIFEST.json").exists()
+
+
+@pytest.mark.slow
+def test_processes_make_the_same_bytes(data: Any, finished: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    sink, _ = finished
+    srd(data.source, str(tmp_path / "sink"), data.trusted, profile="test", overrides=["workers=2"])
+    assert contents(tmp_path / "sink") == contents(sink)
+
+
+@pytest.mark.slow
+def test_a_failure_in_a_process_is_told_at_once_and_as_itself(data: Any, prefect_server: None, tmp_path: Path) -> None:
+    overrides = ["workers=2", f"base.path={tmp_path}"]
+    started = time.monotonic()
+    with pytest.raises(Exception, match="holds no captioner"):
+        srd(data.source, str(tmp_path / "sink"), data.trusted, profile="test", overrides=overrides)
+    assert time.monotonic() - started < 60
+
+
+def run_of(*settings: str) -> Run:
+    return Run("s", "o", "t", load_config("test", None, settings))
+
+
+def test_p2_starts_from_the_model_of_the_data_as_it_came() -> None:
+    run = run_of("retrain.arms=[srd]", "retrain.protocols=[p1, p2]", "cleanse.mode=srd")
+    assert models_of(run) == [("none", "p1"), ("srd", "p1"), ("srd", "p2")]
+
+
+def test_the_arm_that_is_handed_back_is_always_trained() -> None:
+    run = run_of("retrain.arms=[none]", "retrain.protocols=[p1]", "cleanse.mode=evidence")
+    assert arms_of(run) == ["none", "evidence"]
+    assert ("evidence", "p1") in models_of(run)
+
+
+def test_no_arm_is_done_twice() -> None:
+    run = run_of("retrain.arms=[evidence, none, random]", "retrain.protocols=[p1, p2]", "cleanse.mode=evidence")
+    assert sorted(arms_of(run)) == ["evidence", "none", "random"]
