@@ -1,0 +1,100 @@
+"""The flow as it is operated: a server, a work pool, a worker, `prefect deploy`, `prefect deployment run`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from srd_core.scenes.dataset import write_shards
+from srd_core.stages.seal import check
+
+ROOT = Path(__file__).parents[2]
+PREFECT = shutil.which("prefect", path=str(Path(sys.executable).parent)) or "prefect"
+
+
+def test_every_deployment_names_a_flow_that_exists() -> None:
+    for deployment in yaml.safe_load((ROOT / "deployments" / "prefect.yaml").read_text())["deployments"]:
+        file, _, name = deployment["entrypoint"].partition(":")
+        assert f"\ndef {name}(" in (ROOT / file).read_text()
+
+
+def test_the_automation_waits_for_the_event_that_is_sent() -> None:
+    from flows.watch import EVENT
+
+    automation = yaml.safe_load((ROOT / "deployments" / "automations.yaml").read_text())["automations"][0]
+    assert automation["trigger"]["expect"] == [EVENT]
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """A Prefect server and a process worker of the test's own; what a client needs to find them."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    settings = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")},
+        "PATH": f"{Path(PREFECT).parent}:{os.environ['PATH']}",
+        "PREFECT_HOME": str(tmp_path / "prefect"),
+        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+        "OMP_NUM_THREADS": "1",
+        "SRD_HOME": str(ROOT),
+    }
+    started = [start(["server", "start", "--host", "127.0.0.1", "--port", str(port), "--no-ui"], settings, tmp_path)]
+    try:
+        wait_for(f"http://127.0.0.1:{port}/api/health")
+        prefect(settings, "work-pool", "create", "srd", "--type", "process")
+        started.append(start(["worker", "start", "--pool", "srd"], settings, tmp_path))
+        yield settings
+    finally:
+        for process in reversed(started):
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(timeout=60)
+
+
+def start(arguments: list[str], settings: dict[str, str], folder: Path) -> subprocess.Popen[bytes]:
+    with (folder / f"{arguments[0]}.log").open("wb") as log:
+        return subprocess.Popen([PREFECT, *arguments], env=settings, stdout=log, stderr=log, cwd=ROOT, start_new_session=True)
+
+
+def prefect(settings: dict[str, str], *arguments: str) -> str:
+    command = [PREFECT, "--no-prompt", *arguments]
+    result = subprocess.run(command, env=settings, cwd=ROOT, capture_output=True, text=True, timeout=400, stdin=subprocess.DEVNULL)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+def wait_for(url: str) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.5)
+    pytest.fail(f"nothing answers at {url}")
+
+
+@pytest.mark.slow
+def test_deploy_and_run(environment: dict[str, str], tmp_path: Path) -> None:
+    write_shards(tmp_path / "suspect", 20, seed=2, side=32, per_shard=10)
+    write_shards(tmp_path / "trusted", 40, seed=1, side=32)
+    prefect(environment, "deploy", "--prefect-file", "deployments/prefect.yaml", "--all")
+    given = {"source": tmp_path / "suspect", "sink": tmp_path / "sink", "trusted": tmp_path / "trusted", "profile": "test"}
+    parameters = [part for name, value in given.items() for part in ("-p", f"{name}={value}")]
+    said = prefect(environment, "deployment", "run", "srd/cleanse", *parameters, "--watch")
+    assert "finished in state Completed" in said.replace("\n", " ")
+    assert check(str(tmp_path / "sink")) == []
