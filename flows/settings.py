@@ -7,6 +7,7 @@ Call `quiet` before Prefect is imported.
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -27,7 +28,8 @@ _QUIET = {
 def quiet(*, verbose: bool = False) -> None:
     """Set the defaults in the environment, which worker processes and the server inherit. Errors are shown by the command line itself."""
     level = "INFO" if verbose else "CRITICAL"
-    for name, value in {**_QUIET, "PREFECT_LOGGING_LEVEL": level, "PREFECT_LOGGING_SERVER_LEVEL": level}.items():
+    levels = dict.fromkeys(("PREFECT_LOGGING_LEVEL", "PREFECT_LOGGING_SERVER_LEVEL", "PREFECT_LOGGING_INTERNAL_LEVEL"), level)
+    for name, value in (_QUIET | levels).items():
         os.environ.setdefault(name, value)
 
 
@@ -55,13 +57,24 @@ def prefect_server() -> Iterator[None]:
         }
         with temporary_settings(ours):
             server = SubprocessASGIServer(port=_free_port())
-            server.start()
+            with _deaf_to_interrupts():
+                server.start()
             try:
                 with temporary_settings({PREFECT_API_URL: server.api_url}):
                     yield
             finally:
                 EventsWorker.drain_all(timeout=10)
                 server.stop()
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Processes started inside never see Ctrl-C: the server must outlive the work that reports to it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _free_port() -> int:

@@ -35,7 +35,7 @@ class Commands(click.Group):
         """Run the command; errors become exit codes."""
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt as error:
+        except (KeyboardInterrupt, click.Abort) as error:
             raise click.exceptions.Exit(INTERRUPTED) from error
         except SrdError as error:
             if is_verbose(ctx):
