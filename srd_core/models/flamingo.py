@@ -10,7 +10,7 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors.torch import load_model, save_model
+from safetensors.torch import load_model, save_file
 from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
@@ -71,7 +71,7 @@ class FlamingoCaptioner:
         folder.mkdir(parents=True, exist_ok=True)
         if half:
             self.network.half()
-        save_model(self.network, str(folder / "model.safetensors"))
+        save_file(_stored_once(self.network), folder / "model.safetensors", metadata={"format": "pt"})
         self.network.float()
         cast(Tokenizer, self.tokenizer.backend_tokenizer).save(str(folder / "tokenizer.json"))
         (folder / "architecture.json").write_text(json.dumps(self.architecture.model_dump(), indent=1, sort_keys=True))
@@ -131,3 +131,11 @@ class FlamingoCaptioner:
 def pixels(images: Images) -> Tensor:
     """(N, S, S, 3) uint8 array → (N, 3, S, S) uint8 tensor."""
     return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
+
+
+def _stored_once(network: FlamingoNetwork) -> dict[str, Tensor]:
+    """The weights, each under the first of its names. `save_model` notes the others in an order that differs by process."""
+    named: dict[tuple[int, torch.Size], tuple[str, Tensor]] = {}
+    for name, tensor in sorted(network.state_dict().items()):
+        named.setdefault((tensor.data_ptr(), tensor.shape), (name, tensor.contiguous()))
+    return dict(named.values())
