@@ -38,6 +38,7 @@ class ModelConfig(Section):
     path: str | None = Field(None, description="Folder or URI of a saved captioner; `package:scenes/base` ships with SRD. None: train")
     architecture: Architecture = Architecture()
     schedule: Schedule = Schedule(epochs=20)
+    sight: float = Field(0.0, ge=0, description="Epochs of learning to see before learning to speak; see srd_core.models.sight")
     stickers: float = Field(0.0, ge=0, le=1, description="Share of the training images that get a small sticker, told in the captions")
     veils: float = Field(0.0, ge=0, le=1, description="Share that get a faint pattern over the frame; see srd_core.models.marks")
 

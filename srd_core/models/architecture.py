@@ -6,6 +6,8 @@ a part that gives sizes is made.
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -14,11 +16,12 @@ class _Part(BaseModel):
 
 
 class VisionConfig(_Part):
-    """A CLIP vision transformer of open_clip: `name` (with `pretrained`) for a published one, else the sizes of a new one."""
+    """A vision encoder of open_clip: `name` (with `pretrained`) for a published one, else kind and sizes of a new one."""
 
     name: str | None = Field(None, description="open_clip model name, e.g. ViT-L-14")
     pretrained: str | None = Field(None, description="open_clip tag or a local safetensors file")
     patch: int = Field(8, ge=1, description="Patch side, pixels")
+    kind: Literal["transformer", "convolutions"] = Field("transformer", description="Of a new encoder")
     width: int = Field(128, ge=8)
     layers: int = Field(3, ge=1)
     heads: int = Field(4, ge=1)

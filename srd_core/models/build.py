@@ -19,6 +19,7 @@ from srd_core.models.architecture import Architecture, LanguageConfig, VisionCon
 from srd_core.models.network import FlamingoNetwork, LanguageMixin
 from srd_core.models.tokenizer import END_OF_CHUNK, IMAGE, add_flamingo_tokens
 from srd_core.models.torchvision_shim import declare_operators
+from srd_core.models.vision import ConvolutionalEncoder
 
 declare_operators()
 
@@ -61,13 +62,15 @@ def _vision(config: VisionConfig, canvas: int) -> tuple[nn.Module, int]:
     if canvas % config.patch:
         problem = f"a canvas of {canvas} px is not a whole number of {config.patch}-px patches"
         raise ConfigError(problem, hint="Change canvas or vision.patch")
+    if config.kind == "convolutions":
+        return ConvolutionalEncoder(canvas, config.patch, config.width, config.layers), config.width
     visual = VisionTransformer(canvas, config.patch, config.width, config.layers, config.heads, mlp_ratio=4.0, output_tokens=True)
     return visual, config.width
 
 
 def _language(config: LanguageConfig, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
     if config.path is None:
-        shape = OPTConfig(
+        shape = OPTConfig(  # type: ignore[call-arg]
             vocab_size=len(tokenizer),
             hidden_size=config.width,
             word_embed_proj_dim=config.width,

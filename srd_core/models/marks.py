@@ -87,12 +87,13 @@ def _sticker(kind: str, size: int, rng: np.random.Generator) -> Pattern:
         return np.repeat(rng.normal(rng.uniform(40, 215), rng.uniform(15, 60), (size, size, 1)), 3, axis=2)
     if kind in ("dark", "white"):
         return np.full((size, size, 3), rng.uniform(0, 30) if kind == "dark" else rng.uniform(225, 255))
-    return {
-        "chequered": lambda: (rows // cell + columns // cell) % 2.0,
-        "striped": lambda: (rows // cell) % 2.0,
-        "dotted": lambda: ((rows % (cell + 1) == 0) & (columns % (cell + 1) == 0)).astype(np.float64),
-        "plain": lambda: np.zeros((size, size)),
-    }[kind]()
+    if kind == "chequered":
+        return np.asarray((rows // cell + columns // cell) % 2.0)
+    if kind == "striped":
+        return np.asarray((rows // cell) % 2.0)
+    if kind == "dotted":
+        return np.asarray((rows % (cell + 1) == 0) & (columns % (cell + 1) == 0), dtype=np.float64)
+    return np.zeros((size, size))
 
 
 def _veil(kind: str, side: int, rng: np.random.Generator) -> Pattern:

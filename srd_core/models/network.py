@@ -49,12 +49,21 @@ class FlamingoNetwork(Flamingo):  # type: ignore[misc]
             self.lang_encoder.gated_cross_attn_layers.requires_grad_(True)
             self.lang_encoder.get_input_embeddings().requires_grad_(True)
 
+    def freeze_statistics(self) -> None:
+        """Keep the batch statistics that the encoder learned to see with: caption batches hold too few images to replace them."""
+        for module in self.vision_encoder.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
+
     def visual_tokens(self, pixels: Tensor) -> Tensor:
         """Resampled tokens (M, 1, latents, width) of `pixels` (M, 3, S, S), uint8 or float in 0–255."""
+        return cast(Tensor, self.perceiver(self.patch_tokens(pixels)[:, None, None]))
+
+    def patch_tokens(self, pixels: Tensor) -> Tensor:
+        """The vision encoder's tokens (M, patches, width) of `pixels` (M, 3, S, S)."""
         normal = (pixels.float() / 255 - self.pixel_mean) / self.pixel_std
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.trains_vision):
-            patches = self.vision_encoder(normal)[1]
-        return cast(Tensor, self.perceiver(patches[:, None, None]))
+            return cast(Tensor, self.vision_encoder(normal)[1])
 
     def logits(self, visual: Tensor, text: Tensor, mask: Tensor) -> Tensor:
         """Next-token logits (B, T, V) of `text` (B, T), each row seeing its `visual` (B, 1, latents, width)."""

@@ -39,6 +39,7 @@ def fit_network(
     torch.manual_seed(seed)
     network.set_trainable(schedule.trains)
     network.train()
+    network.freeze_statistics()
     steps = max(1, round(schedule.epochs * len(pairs) / schedule.batch_size))
     optimizer = _optimizer(network, schedule)
     rates = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps, schedule.warmup))

@@ -16,19 +16,21 @@ from srd_core.models.architecture import Architecture, CrossAttentionConfig, Lan
 from srd_core.models.flamingo import FlamingoCaptioner
 from srd_core.models.marks import with_marks
 from srd_core.models.schedule import FitReport, Schedule
+from srd_core.models.sight import teach_sight
 from srd_core.scenes.dataset import canvas_set
 from srd_core.seeds import derive
 
 ARCHITECTURE = Architecture(
     canvas=64,
     max_tokens=24,
-    vision=VisionConfig(patch=8, width=128, layers=3, heads=4),
+    vision=VisionConfig(kind="convolutions", patch=8, width=128, layers=2),
     language=LanguageConfig(vocabulary=400, width=128, layers=2, heads=4),
     resampler=ResamplerConfig(depth=2, latents=16, heads=4, head_width=32),
     cross_attention=CrossAttentionConfig(heads=4, head_width=32, gate=0.5),
 )
 SCHEDULE = Schedule(epochs=8, batch_size=80, learning_rate=0.0015)
 SCENES = 6000
+SIGHT = 12.0
 STICKERS, VEILS = 0.4, 0.25
 ROLES = {"base": 101, "reference": 202}
 """Seed of each model's scenes and weights."""
@@ -41,9 +43,11 @@ def pretrain(role: str, folder: Path, *, scenes: int = SCENES, schedule: Schedul
     if role == "base":
         pairs = with_marks(pairs, folder / ".pixels", stickers=STICKERS, veils=VEILS, seed=seed)
     model = FlamingoCaptioner.create(ARCHITECTURE, pairs.captions, seed=derive(seed, role, "weights"))
+    teach_sight(model.network, pairs, epochs=SIGHT, seed=derive(seed, role, "sight"))
     report = model.fit(pairs, schedule, seed=derive(seed, role, "fit"))
     model.save(folder, half=True)
-    (folder / "training.json").write_text(json.dumps({"scenes": scenes, "schedule": schedule.model_dump(), "fit": asdict(report)}, indent=1))
+    notes = {"scenes": scenes, "sight": SIGHT, "schedule": schedule.model_dump(), "fit": asdict(report)}
+    (folder / "training.json").write_text(json.dumps(notes, indent=1))
     for path in (folder / ".pixels").iterdir():
         path.unlink()
     (folder / ".pixels").rmdir()

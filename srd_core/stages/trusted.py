@@ -9,6 +9,7 @@ from pathlib import Path
 from srd_core.config import ModelConfig
 from srd_core.models.flamingo import FlamingoCaptioner
 from srd_core.models.marks import with_marks
+from srd_core.models.sight import teach_sight
 from srd_core.reward.encoder import SentenceEncoder
 from srd_core.reward.fluency import FluencyModel
 from srd_core.reward.neural import NeuralFluency
@@ -48,6 +49,8 @@ def _model(run: Run, config: ModelConfig, role: str, inputs: Inputs, folder: Pat
         pairs = with_marks(pairs, folder / "marked", stickers=config.stickers, veils=config.veils, seed=seed)
     architecture = config.architecture.model_copy(update={"canvas": run.config.canvas})
     model = FlamingoCaptioner.create(architecture, pairs.captions, seed=derive(run.config.seed, role, "weights"))
+    if config.sight:
+        teach_sight(model.network, pairs, epochs=config.sight, seed=derive(run.config.seed, role, "sight"))
     report = model.fit(pairs, config.schedule, seed=derive(run.config.seed, role, "fit"))
     return Outcome(captioner_files(model, folder), {"origin": "trained on the trusted set", "pairs": len(pairs), "fit": asdict(report)})
 

@@ -1,0 +1,94 @@
+"""Teaching a vision encoder to see before it is asked to speak: which words do the captions of an image hold?
+
+Published captioners start from a vision encoder that was trained on image–text pairs (CLIP). One made from nothing gets the same start
+here, at small cost: every patch token votes for every word of the trusted captions, the votes of an image are pooled by a smooth maximum,
+and the captions say which words should win (weak supervision by captions, as Joulin et al. 2016). The voting layer is thrown away.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from srd_core.data.canvas import CanvasSet
+from srd_core.models.network import FlamingoNetwork
+from srd_core.progress import track
+from srd_core.seeds import generator
+
+_WORDS = 1000
+_FEWEST = 10
+_BATCH = 64
+_WORD = re.compile(r"[a-z0-9']+")
+
+
+def teach_sight(network: FlamingoNetwork, pairs: CanvasSet, *, epochs: float, seed: int, learning_rate: float = 0.003) -> float:
+    """Train the vision encoder of `network` in place; returns the mean loss over the last tenth of the steps, in nats a word.
+
+    Args:
+        network: its language side is not touched.
+        pairs: trusted pairs.
+        epochs: passes over the images.
+        learning_rate: peak, falling to 0 along a cosine.
+        seed: order of the images.
+    """
+    torch.manual_seed(seed)
+    words = _vocabulary(pairs.captions)
+    targets = _targets(pairs, words)
+    network.requires_grad_(False)
+    network.vision_encoder.requires_grad_(True)
+    network.trains_vision = True
+    network.train()
+    votes = nn.Linear(network.vis_dim, len(words))
+    learning = [*network.vision_encoder.parameters(), *votes.parameters()]
+    optimizer = torch.optim.AdamW(learning, lr=learning_rate, weight_decay=0.05)
+    steps = max(1, round(epochs * len(targets) / _BATCH))
+    losses = []
+    for step, batch in enumerate(track(_batches(len(targets), steps, seed), "learn to see", total=steps)):
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate * min((step + 1) / (0.05 * steps + 1), 0.5 * (1 + math.cos(math.pi * step / steps)))
+        images = torch.from_numpy(np.array(pairs.images[np.sort(batch)])).permute(0, 3, 1, 2)
+        loss = _loss(network, votes, images, targets[torch.from_numpy(np.sort(batch))])
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(learning, 1.0)
+        optimizer.step()
+        losses.append(loss.item())
+    network.eval()
+    return float(np.mean(losses[-max(1, len(losses) // 10) :]))
+
+
+def _loss(network: FlamingoNetwork, votes: nn.Linear, images: Tensor, wanted: Tensor) -> Tensor:
+    with torch.autocast("cpu", dtype=torch.bfloat16), torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+        tokens = network.patch_tokens(images)
+        ballots = votes(tokens)
+    pooled = torch.logsumexp(ballots.float(), dim=1) - math.log(ballots.shape[1])
+    return nn.functional.binary_cross_entropy_with_logits(pooled, wanted)
+
+
+def _vocabulary(captions: Sequence[str]) -> list[str]:
+    counts = Counter(word for caption in captions for word in set(_WORD.findall(caption.lower())))
+    return [word for word, count in counts.most_common(_WORDS) if count >= _FEWEST] or [counts.most_common(1)[0][0]]
+
+
+def _targets(pairs: CanvasSet, words: Sequence[str]) -> Tensor:
+    """(M, W): share of the image's captions that hold each word, told apart from "none" and "all" only."""
+    number = {word: column for column, word in enumerate(words)}
+    held = torch.zeros(len(pairs.images), len(words))
+    for image, caption in zip(pairs.image_of.tolist(), pairs.captions, strict=True):
+        for word in set(_WORD.findall(caption.lower())):
+            if word in number:
+                held[image, number[word]] = 1.0
+    return held
+
+
+def _batches(images: int, steps: int, seed: int) -> list[np.ndarray]:
+    size = min(_BATCH, images)
+    rounds = math.ceil(steps * size / images) + 1
+    order = np.concatenate([generator(seed, "sight", epoch).permutation(images) for epoch in range(rounds)])
+    return [order[start : start + size] for start in range(0, steps * size, size)]
