@@ -98,7 +98,9 @@ def packaged_model() -> str:
 def _load(name: str, revision: str | None, device: str) -> SentenceTransformer:
     declare_operators()
     from sentence_transformers import SentenceTransformer
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     try:
         model = SentenceTransformer(name, revision=revision, device=device, model_kwargs={"use_safetensors": True})
     except (OSError, ValueError) as error:
