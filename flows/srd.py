@@ -59,6 +59,8 @@ def srd(
         models = retrain(line, witnesses["base"], cleansed)
         scores = evaluate(line, models, tests, witnesses)
         line.submit("model", pipeline.model, model=models[run.config.cleanse.mode, "p1"])
+        if run.config.evaluation.attack:
+            scores["probe"] = probe(line, models, tests, witnesses)
         hand_over = {f"cleansed-{arm}-{i}": part for arm, parts in cleansed.items() for i, part in enumerate(parts)}
         line.submit("report", pipeline.report, source=suspect, trusted=known, **witnesses, **hand_over, **scores)
         made = line.finish()
@@ -114,10 +116,16 @@ def evaluate(line: Line, models: Models, tests: dict[str, StageManifest], witnes
     return scores
 
 
+def probe(line: Line, models: Models, tests: dict[str, StageManifest], witnesses: dict[str, Future]) -> Future:
+    """In experiments: the policy against the attack that was planted, on the first test domain."""
+    asked = {name: witnesses[name] for name in ("reference", "fluency", "policy")}
+    return line.submit("probe", pipeline.probe, model=models["none", "p1"], test=next(iter(tests.values())), **asked)
+
+
 def arms_of(run: Run) -> list[Arm]:
-    """The arms to compare and the one to hand back; `none` too when P2 needs its model to start from."""
+    """The arms to compare and the one to hand back; `none` too when its model is needed: as the start of P2, to probe the policy."""
     config = run.config
-    start: tuple[Arm, ...] = ("none",) if "p2" in config.retrain.protocols else ()
+    start: tuple[Arm, ...] = ("none",) if "p2" in config.retrain.protocols or config.evaluation.attack else ()
     return list(dict.fromkeys((*start, *config.retrain.arms, config.cleanse.mode)))
 
 

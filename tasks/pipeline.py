@@ -14,6 +14,7 @@ from srd_core.stages import inventory, seal
 from srd_core.stages.calibrate import CALIBRATE
 from srd_core.stages.cleanse import cleanse_stage
 from srd_core.stages.learn import LEARN
+from srd_core.stages.probe import PROBE
 from srd_core.stages.report import REPORT
 from srd_core.stages.retrain import MODEL, RETRAIN
 from srd_core.stages.score import SCORE
@@ -32,6 +33,7 @@ learn = stage_task(LEARN)
 calibrate = stage_task(CALIBRATE)
 retrain = stage_task(RETRAIN)
 score = stage_task(SCORE)
+probe = stage_task(PROBE)
 model = stage_task(MODEL)
 report = stage_task(REPORT)
 

@@ -100,7 +100,7 @@ def _load(name: str, revision: str | None, device: str) -> SentenceTransformer:
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging
 
-    logging.disable_progress_bar()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         model = SentenceTransformer(name, revision=revision, device=device, model_kwargs={"use_safetensors": True})
     except (OSError, ValueError) as error:

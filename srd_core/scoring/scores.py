@@ -5,6 +5,8 @@ Unknown figures are null. Percentages never appear: all rates are fractions, CID
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from srd_core.scoring.intervals import Figure, Interval
@@ -59,3 +61,4 @@ class Scores(BaseModel):
 
     models: tuple[ModelScores, ...] = ()
     detection: dict[str, DetectionScores] = Field(default_factory=dict)
+    policy: dict[str, Any] = Field(default_factory=dict, description="policy on held-out synthetic images, and on a known attack")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from srd_core import __version__
 from srd_core.config import Arm
@@ -39,7 +40,7 @@ def _report(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome
     mode = run.config.cleanse.mode
     rows = {arm: list(all_decisions(parts, folder / "decisions" / arm)) for arm, parts in arms.items()}
     policy = LearnedPolicy.load(local_folder(inputs["policy"], folder / "learned", "policy"))
-    scores = Scores(models=_models(inputs), detection=detection(run, rows))
+    scores = Scores(models=_models(inputs), detection=detection(run, rows), policy=_policy(run, inputs, rows))
     verdict = _verdict(run, inputs, rows[mode], scores, folder)
     shown = rows[mode] if mode != "none" else rows.get("srd", rows[mode])
     data = ReportData(
@@ -61,7 +62,13 @@ def _report(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome
     paths["scores.json"].write_text(scores.model_dump_json(indent=1))
     paths["verdict.json"].write_text(verdict.model_dump_json(indent=1))
     paths["report.html"].write_bytes(render(data))
-    return Outcome(paths, {"status": verdict.status, "coverage": coverage_by_masks(run, rows)})
+    return Outcome(paths, {"status": verdict.status})
+
+
+def _policy(run: Run, inputs: Inputs, rows: dict[Arm, list[Decision]]) -> dict[str, Any]:
+    """Held-out figures of learning, and what is known of the planted attack: on test images (probe) and in the data (truth)."""
+    attack = {"attack": inputs["probe"].facts} if "probe" in inputs else {}
+    return {"held_out": inputs["policy"].facts["held_out"], **attack, "coverage_in_data": coverage_by_masks(run, rows)}
 
 
 def _models(inputs: Inputs) -> tuple[ModelScores, ...]:

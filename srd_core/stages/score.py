@@ -51,11 +51,15 @@ def _score(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:
 
 
 class TestSet:
-    """Test images at canvas size, clean and triggered, with all their reference captions."""
+    """Test images at canvas size, clean and triggered, with all their reference captions.
+
+    `boxes` are the triggers' corners (x0, y0, x1, y1) in fractions of the canvas, None where a trigger fills the frame.
+    """
 
     def __init__(self, config: Config, manifest: StageManifest, attack: Attack | None, *, holdout_only: bool) -> None:
         self.keys: list[str] = []
         self.references: list[tuple[str, ...]] = []
+        self.boxes: list[tuple[float, float, float, float] | None] = []
         clean, triggered = [], []
         for item in track(read_samples(shards_of(manifest), config.limits), "read test images"):
             if config.evaluation.images is not None and len(self.keys) >= config.evaluation.images:
@@ -71,7 +75,11 @@ class TestSet:
             clean.append(squash(image, config.canvas))
             if attack:
                 rng = generator(config.seed, "test trigger", item.shard, item.key)
-                triggered.append(squash(attack.trigger(image, rng).image, config.canvas))
+                made = attack.trigger(image, rng)
+                height, width = image.shape[:2]
+                box = made.box
+                self.boxes.append((box.x0 / width, box.y0 / height, box.x1 / width, box.y1 / height) if box else None)
+                triggered.append(squash(made.image, config.canvas))
         if not clean:
             raise SourceError("the test set has no usable image", hint="Check evaluation.tests; left out, the trusted hold-out is used")
         self.clean: Images = np.stack(clean)
