@@ -16,12 +16,13 @@ from flows.plan import Cell, load_plan
 from flows.srd import srd
 from srd_core.data.manifest import digest
 from srd_core.progress import track
+from srd_core.report.grid import markdown
 from srd_core.scenes.experiment import make
 
 
 @flow(name="srd-bench", flow_run_name="bench {plan}", persist_result=False)
 def bench(plan: str, out: str) -> list[dict[str, Any]]:
-    """Run every cell of `plan` below the folder `out`; one summary a cell, also in `out/cells.json`.
+    """Run every cell of `plan` below the folder `out`; one summary a cell, also in `out/PLAN.json`, and all as a page in `out/PLAN.md`.
 
     Raises:
         ConfigError: as `load_plan`.
@@ -31,7 +32,9 @@ def bench(plan: str, out: str) -> list[dict[str, Any]]:
     cells = load_plan(plan).cells()
     for cell in track(cells, f"cells of {plan}", total=len(cells)):
         summaries.append(run_cell(cell, folder))
-        (folder / "cells.json").write_text(json.dumps(summaries, indent=1))
+        name = Path(plan).stem
+        (folder / f"{name}.json").write_text(json.dumps(summaries, indent=1))
+        (folder / f"{name}.md").write_text(markdown(f"Results: {name}", f"srd bench {name}", summaries))
     return summaries
 
 

@@ -65,7 +65,7 @@ class EvidenceConfig(Section):
 
     false_positives: float = Field(0.005, gt=0, lt=0.5, description="Share of clean pairs that may be flagged")
     action: Literal["recaption", "quarantine"] = "recaption"
-    channels: tuple[str, ...] = ("nll_mean", "nll_max", "infidelity", "q_gain")
+    channels: tuple[str, ...] = Field(("nll_mean", "nll_max", "infidelity", "q_gain"), min_length=1)
 
 
 class CleanseConfig(Section):
@@ -137,7 +137,7 @@ def load_config(profile: str | None = None, file: Path | None = None, overrides:
         key, equals, value = override.partition("=")
         if not equals or not key:
             raise ConfigError(f"--set {override!r} is not key=value", hint="For example --set retrain.schedule.epochs=2")
-        _assign(tree, key.strip(), yaml.safe_load(value))
+        _assign(tree, key.strip(), _parse(value, f"--set {override!r}"))
     try:
         return Config.model_validate(tree)
     except ValidationError as error:
@@ -153,21 +153,37 @@ def _read(profile: str | None, file: Path | None) -> dict[str, Any]:
         if not file.is_file():
             hint = "Give a YAML file, or --profile with one of " + ", ".join(profiles())
             raise ConfigError(f"there is no configuration file {file}", hint=hint)
-        text = file.read_text()
+        try:
+            text = file.read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{file} cannot be read: {error}", hint="Give a text file in YAML") from error
     elif profile is not None:
         if profile not in profiles():
             raise ConfigError(f"unknown profile {profile!r}", hint="Choose one of: " + ", ".join(profiles()))
         text = resources.files("srd_core.profiles").joinpath(f"{profile}.yaml").read_text()
     else:
         return {}
-    try:
-        tree = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        problem = str(error).splitlines()[0]
-        raise ConfigError(f"{file or profile} is not YAML: {problem}", hint="Check the indentation near the place named") from error
+    tree = _parse(text, str(file or profile))
     if not isinstance(tree, dict):
         raise ConfigError(f"{file or profile} is not a mapping of keys", hint="Start from a profile: `srd config --profile scenes`")
-    return cast(dict[str, Any], tree)
+    return cast(dict[str, Any], _separate(tree))
+
+
+def _parse(text: str, origin: str) -> object:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        place = getattr(error, "problem_mark", None)
+        where = f", line {place.line + 1}" if place else ""
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise ConfigError(f"{origin} is not YAML: {problem}{where}", hint="Check the indentation near the place named") from error
+
+
+def _separate(node: Any) -> Any:
+    """A copy in which YAML aliases are trees of their own, so that an override changes the one place that it names."""
+    if isinstance(node, dict):
+        return {key: _separate(value) for key, value in node.items()}
+    return [_separate(value) for value in node] if isinstance(node, list) else node
 
 
 def _assign(tree: dict[str, Any], key: str, value: object) -> None:

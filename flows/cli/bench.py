@@ -22,3 +22,4 @@ def command(plan: str, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     for cell in run_flow("bench", plan, str(out)):
         click.echo(f"{cell['cell']}: {cell['verdict']['status']}")
+    click.echo(f"Tables: {out / Path(plan).stem}.md")

@@ -56,7 +56,8 @@ class FlamingoCaptioner:
         if not settings.is_file():
             raise ConfigError(f"{folder} holds no captioner (architecture.json is missing)", hint="Give a folder that `srd train` wrote")
         architecture = Architecture.model_validate_json(settings.read_text())
-        tokenizer = wrap(Tokenizer.from_file(str(folder / "tokenizer.json")))
+        published = architecture.language.path is not None
+        tokenizer = load_tokenizer(architecture.language) if published else wrap(Tokenizer.from_file(str(folder / "tokenizer.json")))
         captioner = cls(build_network(architecture, tokenizer), tokenizer, architecture)
         load_model(captioner.network, folder / "model.safetensors")
         return captioner

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from srd_core.data.canvas import CanvasSet
+from srd_core.errors import SourceError
 from srd_core.models.network import FlamingoNetwork
 from srd_core.progress import track
 from srd_core.seeds import generator
@@ -24,7 +25,7 @@ from srd_core.seeds import generator
 _WORDS = 1000
 _FEWEST = 10
 _BATCH = 64
-_WORD = re.compile(r"[a-z0-9']+")
+_WORD = re.compile(r"[\w']+")
 
 
 def teach_sight(network: FlamingoNetwork, pairs: CanvasSet, *, epochs: float, seed: int, learning_rate: float = 0.003) -> float:
@@ -36,6 +37,9 @@ def teach_sight(network: FlamingoNetwork, pairs: CanvasSet, *, epochs: float, se
         epochs: passes over the images.
         learning_rate: peak, falling to 0 along a cosine.
         seed: order of the images.
+
+    Raises:
+        SourceError: the captions hold no word.
     """
     torch.manual_seed(seed)
     words = _vocabulary(pairs.captions)
@@ -73,11 +77,13 @@ def _loss(network: FlamingoNetwork, votes: nn.Linear, images: Tensor, wanted: Te
 
 def _vocabulary(captions: Sequence[str]) -> list[str]:
     counts = Counter(word for caption in captions for word in set(_WORD.findall(caption.lower())))
+    if not counts:
+        raise SourceError("no trusted caption holds a word", hint="Check the trusted set's captions")
     return [word for word, count in counts.most_common(_WORDS) if count >= _FEWEST] or [counts.most_common(1)[0][0]]
 
 
 def _targets(pairs: CanvasSet, words: Sequence[str]) -> Tensor:
-    """(M, W): share of the image's captions that hold each word, told apart from "none" and "all" only."""
+    """(M, W): 1 where any caption of the image holds the word, else 0."""
     number = {word: column for column, word in enumerate(words)}
     held = torch.zeros(len(pairs.images), len(words))
     for image, caption in zip(pairs.image_of.tolist(), pairs.captions, strict=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import cast
 
 import numpy as np
@@ -67,13 +68,20 @@ def _words(tokenizer: PreTrainedTokenizerBase, ids: list[int], losses: list[floa
     words: list[str] = []
     nll: list[float] = []
     for token, loss in zip(ids, losses, strict=True):
-        piece = cast(str, tokenizer.decode([token]))
-        if piece[:1].isspace() or not words:
+        piece = _piece(tokenizer, token)
+        if not words or (piece[:1].isspace() and words[-1]):
             words.append("")
             nll.append(0.0)
         words[-1] += piece.strip()
         nll[-1] += loss
     return WordLoss(tuple(words), np.asarray(nll, np.float32), len(ids))
+
+
+@lru_cache(maxsize=2**16)
+def _piece(tokenizer: PreTrainedTokenizerBase, token: int) -> str:
+    """Text of a token inside a sentence. Some decoders (LLaMA's) drop a space at the start, which is the mark of a new word."""
+    alone, twice = (cast(str, tokenizer.decode([token] * count, clean_up_tokenization_spaces=False)) for count in (1, 2))
+    return twice[len(alone) :]
 
 
 def _batch_ids(tokenizer: PreTrainedTokenizerBase, captions: Sequence[str]) -> list[list[int]]:

@@ -6,6 +6,7 @@ Attention runs as plain matrix products: on short sequences the fused CPU kernel
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Iterator
@@ -81,7 +82,7 @@ def _step(
 def _batches(pairs: CanvasSet, size: int, steps: int, seed: int) -> Iterator[np.ndarray]:
     """`steps` batches of pair numbers; images in random order each epoch, the pairs of one image next to each other."""
     made = 0
-    for epoch in range(steps * size // len(pairs) + 2):
+    for epoch in itertools.count():
         rng = generator(seed, "batches", epoch)
         rank = rng.permutation(len(pairs.images))
         order = np.lexsort((rng.random(len(pairs)), rank[pairs.image_of]))

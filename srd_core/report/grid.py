@@ -26,9 +26,9 @@ def markdown(title: str, command: str, cells: Sequence[Cell]) -> str:
         "## Retrained models",
         _table(("attack", "rate", "variant", "arm", "protocol", "test set", "n", *_FIGURES), _model_rows(cells)),
         "## Detection (pairs, against the truth)",
-        _table(("attack", "rate", "score", "AUROC", "recall at the operating point", "precision", "clean pairs kept"), _detection_rows(cells)),
+        _table(("attack", "rate", "score", "AUROC", "recall as decided", "precision", "clean pairs kept"), _detection_rows(cells)),
         "## Policy",
-        _table(("attack", "variant", "on", "reward, greedy", "reward, random", "difference [low, high]", "trigger covered"), _policy_rows(cells)),
+        _table(("attack", "variant", "on", "reward, greedy", "random", "difference [low, high]", "trigger covered"), _policy_rows(cells)),
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -1,17 +1,20 @@
 """The part of a stage's key that stands for its code: a digest of every `srd_core` module that it can reach by imports.
 
-An edit to the report does not repeat a training; an edit to the training loop does. Imports inside functions count too.
+An edit to the report does not repeat a training; an edit to the training loop does. Imports inside functions count too. So does every
+module, and all of a package, that a text names in full: registries find their files by that name, and child processes run by it.
 """
 
 from __future__ import annotations
 
 import ast
 import hashlib
+import re
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
 _PACKAGE = "srd_core"
+_PACKAGE_NAME = re.compile(rf"{_PACKAGE}(\.\w+)+")
 
 
 @cache
@@ -44,7 +47,16 @@ def _imports(module: str) -> tuple[str, ...]:
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
             found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _PACKAGE_NAME.fullmatch(node.value):
+            found += _members(node.value)
     return tuple(name for name in found if name.split(".")[0] == _PACKAGE and _path(name) is not None)
+
+
+def _members(name: str) -> list[str]:
+    """The module of that name; of a package, those in it too."""
+    path = _path(name)
+    below = sorted(path.parent.glob("*.py")) if path and path.name == "__init__.py" else []
+    return [name, *(f"{name}.{entry.stem}" for entry in below if entry.stem != "__init__")]
 
 
 def _source(module: str) -> bytes:

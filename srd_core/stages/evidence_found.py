@@ -33,8 +33,8 @@ def flagged(rows: list[Decision]) -> list[Decision]:
 
 def suspicious_words(rows: list[Decision]) -> Iterator[WordEvidence]:
     """The words that flagged pairs were most surprising for, most frequent first."""
-    found = Counter(row.suspicious_word for row in flagged(rows) if row.suspicious_word)
-    held = Counter(word for row in rows for word in set(row.caption_before.lower().split()) if word in found)
+    found = Counter(row.suspicious_word.lower() for row in flagged(rows) if row.suspicious_word)
+    held = Counter(word for row in rows for word in set(row.caption_before.lower().rstrip(" .").split()) if word in found)
     for word, count in sorted(found.items(), key=lambda item: (-item[1], item[0]))[:_WORDS]:
         yield WordEvidence(word=word, flagged=count, pairs=max(held[word], count))
 

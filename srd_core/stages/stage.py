@@ -14,6 +14,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from srd_core.config import Config
 from srd_core.data.manifest import FileRef, StageManifest, canonical_json, digest
 from srd_core.progress import stage as progress_stage
@@ -90,7 +92,10 @@ class Stage:
         place = self._record(key)
         if run.work_storage.stat(place) is None:
             return None
-        manifest = StageManifest.model_validate_json(run.work_storage.read_bytes(place))
+        try:
+            manifest = StageManifest.model_validate_json(run.work_storage.read_bytes(place))
+        except ValidationError:  # altered or from another version: made again
+            return None
         intact = all(_intact(ref) for ref in manifest.outputs.values())
         return manifest if intact else None
 

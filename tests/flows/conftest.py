@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pytest
 from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, PREFECT_LOGGING_LEVEL, temporary_settings
@@ -39,3 +43,17 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
     write_shards(folder / "suspect", 20, seed=2, side=32, per_shard=10)
     write_shards(folder / "trusted", 40, seed=1, side=32)
     return Data(str(folder / "suspect"), str(folder / "trusted"))
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A running S3 server (SeaweedFS), from `tests/servers.py`, which is loaded by path because test folders are no packages."""
+    spec = importlib.util.spec_from_file_location("srd_flow_servers", Path(__file__).parents[1] / "servers.py")
+    assert spec is not None
+    assert spec.loader is not None
+    servers = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = servers
+    spec.loader.exec_module(servers)
+    with servers.seaweed(tmp_path_factory.mktemp("s3")) as server:
+        server.make_bucket("runs")
+        yield server

@@ -36,7 +36,7 @@ def test_the_plans_that_come_along_can_run(name: str) -> None:
 @pytest.mark.slow
 def test_a_grid_runs_and_keeps_what_is_finished(prefect_server: None, tmp_path: Path) -> None:
     first = bench("smoke", str(tmp_path))
-    assert json.loads((tmp_path / "cells.json").read_text()) == first
+    assert json.loads((tmp_path / "smoke.json").read_text()) == first
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("stages/**/*.json")}
     (tmp_path / "cells" / first[0]["cell"] / "cell.json").unlink()
     assert [cell["verdict"] for cell in bench("smoke", str(tmp_path))] == [cell["verdict"] for cell in first]
