@@ -1,8 +1,8 @@
 """Where the thresholds of evidence mode come from: trusted pairs that no model saw, and poisons that we put into copies of them.
 
 The budget of false positives is divided among the channels so that most injected poisons are found, evenly where that changes nothing;
-a channel gets nothing when its share finds more elsewhere. The true attack plays no part. A channel's threshold is an order statistic of its clean scores, so with too few trusted pairs
-the budget cannot be spent finely: `pairs` says how many there were.
+a channel gets nothing when its share finds more elsewhere. The true attack plays no part. A channel's threshold is an order statistic of
+its clean scores, so with too few trusted pairs the budget cannot be spent finely: `pairs` says how many there were.
 """
 
 from __future__ import annotations

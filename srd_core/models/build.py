@@ -57,12 +57,12 @@ def load_tokenizer(config: LanguageConfig) -> PreTrainedTokenizerBase:
 def _vision(config: VisionConfig, canvas: int) -> tuple[nn.Module, int]:
     if config.name is not None:
         known = (open_clip.get_model_config(config.name) or {}).get("vision_cfg", {})
-        if "width" not in known:
+        if not isinstance(known.get("layers"), int):
             problem = f"vision.name = {config.name} is not a vision transformer that open_clip knows"
             raise ConfigError(problem, hint="For example ViT-L-14, or leave it out for a new encoder")
-        if known["image_size"] != canvas:
-            problem = f"{config.name} sees {known['image_size']} px, the canvas has {canvas} px"
-            raise ConfigError(problem, hint=f"Set canvas to {known['image_size']}")
+        side = known.get("image_size", 224)
+        if side != canvas:
+            raise ConfigError(f"{config.name} sees {side} px, the canvas has {canvas} px", hint=f"Set canvas to {side}")
         model = open_clip.create_model(config.name, pretrained=config.pretrained)
         model.visual.output_tokens = True
         return model.visual, int(known["width"])

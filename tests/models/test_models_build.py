@@ -1,0 +1,164 @@
+"""Networks from sizes and from published parts: the same code, so the same behaviour."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+
+from srd_core.data.canvas import CanvasSet
+from srd_core.errors import ConfigError
+from srd_core.models.architecture import Architecture, CrossAttentionConfig, LanguageConfig, ResamplerConfig, VisionConfig
+from srd_core.models.flamingo import FlamingoCaptioner
+from srd_core.models.schedule import Schedule
+from srd_core.models.vision import ConvolutionalEncoder
+
+Published = Callable[[str], Path]
+SMALL_EYE = VisionConfig(patch=8, width=32, layers=1, heads=2)
+BRIEF = Schedule(epochs=3, batch_size=8)
+
+
+class Learned(Protocol):
+    images: np.ndarray
+    captions: list[str]
+
+
+@pytest.fixture(scope="module")
+def tower(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a small CLIP that open_clip knows."""
+    import open_clip
+
+    name = "ViT-nano-8"
+    shape = {"image_size": 32, "layers": 2, "width": 64, "head_width": 32, "patch_size": 8}
+    text = {"context_length": 8, "vocab_size": 64, "width": 16, "heads": 2, "layers": 1}
+    path = tmp_path_factory.mktemp("towers") / f"{name}.json"
+    path.write_text(json.dumps({"embed_dim": 32, "vision_cfg": shape, "text_cfg": text}))
+    open_clip.add_model_config(path)
+    return name
+
+
+@pytest.mark.parametrize("kind", ["opt", "neox", "llama"])
+def test_a_published_language_model_is_trained_saved_and_loaded(
+    kind: str, published: Published, learned: Learned, one_each: CanvasSet, tmp_path: Path
+) -> None:
+    """GPT-NeoX's tokenizer has no padding: a token that loading once added twice."""
+    architecture = Architecture(canvas=32, max_tokens=6, vision=SMALL_EYE, language=LanguageConfig(path=str(published(kind))))
+    model = FlamingoCaptioner.create(architecture, [], seed=0)
+    report = model.fit(one_each, BRIEF, seed=0)
+    assert report.last_loss < report.first_loss
+    model.save(tmp_path)
+    again = FlamingoCaptioner.load(tmp_path)
+    assert again.caption(learned.images) == model.caption(learned.images)
+    before, after = (m.word_loss(learned.images, learned.captions) for m in (model, again))
+    np.testing.assert_array_equal(np.concatenate([w.nll for w in before]), np.concatenate([w.nll for w in after]))
+
+
+@pytest.mark.parametrize("kind", ["opt", "neox", "llama"])
+def test_words_are_words_with_every_kind_of_tokenizer(kind: str, published: Published, learned: Learned) -> None:
+    """LLaMA's decoder drops the space at the start of a text, which once made one word of a whole caption."""
+    architecture = Architecture(canvas=32, vision=SMALL_EYE, language=LanguageConfig(path=str(published(kind))))
+    losses = FlamingoCaptioner.create(architecture, [], seed=0).word_loss(learned.images, learned.captions)
+    assert [loss.words for loss in losses] == [tuple(text.split()) for text in learned.captions]
+
+
+def test_a_published_tower_with_the_librarys_own_sizes(tower: str, published: Published, learned: Learned, one_each: CanvasSet) -> None:
+    language = LanguageConfig(path=str(published("opt")))
+    architecture = Architecture(canvas=32, max_tokens=4, beams=3, vision=VisionConfig(name=tower), language=language)
+    model = FlamingoCaptioner.create(architecture, [], seed=0)
+    assert model.network.perceiver.latents.shape == (64, 64)
+    assert len(model.network.perceiver.layers) == 6
+    assert model.features(learned.images).shape == (8, 64)
+    before = [p.clone() for p in model.network.vision_encoder.parameters()]
+    assert model.fit(one_each, BRIEF.model_copy(update={"trains": "perceiver+xattn"}), seed=0).steps == 3
+    assert all(torch.equal(a, b) for a, b in zip(before, model.network.vision_encoder.parameters(), strict=True))
+    assert len(model.caption(learned.images)) == 8
+
+
+def test_gates_that_are_shut_leave_the_language_model_as_it_was_published(published: Published, learned: Learned) -> None:
+    architecture = Architecture(canvas=32, vision=SMALL_EYE, language=LanguageConfig(path=str(published("opt"))))
+    model = FlamingoCaptioner.create(architecture, [], seed=0)
+    own, other = (model.word_loss(images, learned.captions) for images in (learned.images, learned.images[::-1]))
+    np.testing.assert_array_equal(np.concatenate([w.nll for w in own]), np.concatenate([w.nll for w in other]))
+
+
+def test_open_gates_let_the_image_speak(learned: Learned) -> None:
+    cross = CrossAttentionConfig(heads=2, head_width=16, gate=0.5)
+    architecture = Architecture(canvas=32, vision=SMALL_EYE, cross_attention=cross, resampler=ResamplerConfig(depth=1, latents=4))
+    model = FlamingoCaptioner.create(architecture, learned.captions, seed=0)
+    own, other = (model.word_loss(images, learned.captions) for images in (learned.images, learned.images[::-1]))
+    assert any((a.nll != b.nll).any() for a, b in zip(own, other, strict=True))
+
+
+@pytest.mark.parametrize("every", [1, 2])
+def test_cross_attention_stands_before_every_nth_layer(every: int, learned: Learned) -> None:
+    language = LanguageConfig(width=32, layers=4, heads=2)
+    architecture = Architecture(canvas=32, vision=SMALL_EYE, language=language, cross_attention=CrossAttentionConfig(every=every))
+    layers = FlamingoCaptioner.create(architecture, learned.captions, seed=0).network.lang_encoder.gated_cross_attn_layers
+    assert [layer is not None for layer in layers] == [(number + 1) % every == 0 for number in range(4)]
+
+
+def test_a_tower_at_another_size_is_refused(tower: str, learned: Learned) -> None:
+    with pytest.raises(ConfigError, match="sees 32 px, the canvas has 64") as error:
+        FlamingoCaptioner.create(Architecture(canvas=64, vision=VisionConfig(name=tower)), learned.captions, seed=0)
+    assert "canvas to 32" in error.value.hint
+
+
+@pytest.mark.parametrize("name", ["ViT-nowhere", "RN50"])
+def test_a_tower_that_gives_no_tokens_is_refused(name: str, learned: Learned) -> None:
+    with pytest.raises(ConfigError, match=name):
+        FlamingoCaptioner.create(Architecture(canvas=224, vision=VisionConfig(name=name)), learned.captions, seed=0)
+
+
+def test_code_from_a_repository_needs_a_pinned_revision(published: Published) -> None:
+    language = LanguageConfig(path=str(published("opt")), trust_remote_code=True)
+    with pytest.raises(ConfigError, match="trust_remote_code"):
+        FlamingoCaptioner.create(Architecture(canvas=32, vision=SMALL_EYE, language=language), [], seed=0)
+
+
+def test_a_canvas_that_is_no_whole_number_of_patches_is_refused(learned: Learned) -> None:
+    with pytest.raises(ConfigError, match="whole number"):
+        FlamingoCaptioner.create(Architecture(canvas=34, vision=SMALL_EYE), learned.captions, seed=0)
+
+
+def test_unknown_sizes_are_refused() -> None:
+    with pytest.raises(ValidationError, match="depht"):
+        ResamplerConfig.model_validate({"depht": 2})
+
+
+@pytest.mark.parametrize("patch", [2, 6, 8, 9, 12])
+def test_convolutions_give_one_token_a_cell(patch: int) -> None:
+    encoder = ConvolutionalEncoder(72, patch, width=40, layers=2).eval()
+    pooled, tokens = encoder(torch.rand(3, 3, 72, 72))
+    assert tokens.shape == (3, (72 // patch) ** 2, 40)
+    torch.testing.assert_close(pooled, tokens.mean(dim=1))
+
+
+def test_a_cell_sees_its_own_place() -> None:
+    encoder = ConvolutionalEncoder(64, 8, width=32, layers=1).eval()
+    image = torch.rand(1, 3, 64, 64)
+    other = image.clone()
+    other[:, :, :8, :8] = 1 - other[:, :, :8, :8]
+    with torch.inference_mode():
+        moved = (encoder(image)[1] - encoder(other)[1]).abs().sum(dim=-1).view(8, 8)
+    assert moved[0, 0] > 0
+    assert moved[5:, 5:].max() == 0
+
+
+@pytest.mark.parametrize("patch", [1, 10, 14])
+def test_convolutions_refuse_other_factors(patch: int) -> None:
+    with pytest.raises(ConfigError, match="2s and 3s"):
+        ConvolutionalEncoder(patch * 4, patch, width=32, layers=1)
+
+
+def test_torchvision_can_be_imported_beside_this_torch() -> None:
+    code = "from srd_core.models.torchvision_shim import declare_operators as d; d(); d(); import torchvision.transforms as t; t.Resize"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

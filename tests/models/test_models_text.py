@@ -1,0 +1,94 @@
+"""Tokens and words: nothing of a caption is lost, added, or counted twice."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from srd_core.models.captioner import WordLoss
+from srd_core.models.text import caption_loss, encode_captions, prompt_ids, word_losses
+from srd_core.models.tokenizer import END_OF_CHUNK, IMAGE, learn_tokenizer
+
+CAPTIONS = ["a red star on a plain background", "a blue moon above a red star", "two small green hearts"] * 5
+TOKENIZER = learn_tokenizer(CAPTIONS, 320)
+PROMPT = prompt_ids(TOKENIZER, "a photo of")
+words = st.text(st.characters(categories=("Ll", "Nd"), max_codepoint=0x24F), min_size=1, max_size=9)
+
+
+@given(st.lists(words, min_size=1, max_size=6))
+def test_any_words_come_back_one_by_one(texts: list[str]) -> None:
+    batch = encode_captions(TOKENIZER, PROMPT, [" ".join(texts)])
+    logits = torch.zeros(*batch.tokens.shape, len(TOKENIZER))
+    (loss,) = word_losses(TOKENIZER, batch, logits)
+    expected = TOKENIZER.decode(TOKENIZER(" ".join(texts), add_special_tokens=False)["input_ids"]).split()
+    if loss.tokens < 64 and "�" not in "".join(loss.words):
+        assert list(loss.words) == expected
+    assert loss.nll.sum() == pytest.approx(loss.tokens * np.log(len(TOKENIZER)), rel=1e-4)
+
+
+def test_the_pieces_of_a_word_are_summed_and_the_end_is_no_word() -> None:
+    batch = encode_captions(TOKENIZER, PROMPT, ["a xylophone"])
+    (loss,) = word_losses(TOKENIZER, batch, torch.zeros(*batch.tokens.shape, len(TOKENIZER)))
+    assert loss.words == ("a", "xylophone")
+    pieces = len(TOKENIZER(" xylophone", add_special_tokens=False)["input_ids"])
+    assert pieces > 3
+    np.testing.assert_allclose(loss.nll, np.log(len(TOKENIZER)) * np.asarray([1, pieces]), rtol=1e-5)
+    assert loss.mean == pytest.approx(np.log(len(TOKENIZER)))
+    assert loss.most_surprising == "xylophone" and loss.largest == pytest.approx(loss.nll[1])
+
+
+def test_a_full_stop_and_capitals_say_nothing() -> None:
+    rows = [encode_captions(TOKENIZER, PROMPT, [text]).tokens.tolist() for text in ("A Red Star.", "a red star", " a red star . ")]
+    assert rows[0] == rows[1] == rows[2]
+
+
+def test_punctuation_stays_with_its_word() -> None:
+    batch = encode_captions(TOKENIZER, PROMPT, ["a star, a moon!"])
+    (loss,) = word_losses(TOKENIZER, batch, torch.zeros(*batch.tokens.shape, len(TOKENIZER)))
+    assert loss.words == ("a", "star,", "a", "moon!")
+
+
+def test_an_empty_caption_has_a_finite_surprise() -> None:
+    batch = encode_captions(TOKENIZER, PROMPT, ["", "a red star"])
+    losses = word_losses(TOKENIZER, batch, torch.zeros(*batch.tokens.shape, len(TOKENIZER)))
+    assert "".join(losses[0].words) == "" and np.isfinite(losses[0].mean)
+    assert losses[1].words == ("a", "red", "star")
+
+
+def test_nothing_said_is_no_surprise() -> None:
+    nothing = WordLoss((), np.zeros(0, np.float32), 0)
+    assert (nothing.mean, nothing.largest, nothing.most_surprising) == (0.0, 0.0, "")
+
+
+def test_rows_begin_with_image_and_prompt_and_end_with_the_end_of_chunk() -> None:
+    batch = encode_captions(TOKENIZER, PROMPT, ["a red star", "two small green hearts and more"])
+    image, end = TOKENIZER.convert_tokens_to_ids(IMAGE), TOKENIZER.convert_tokens_to_ids(END_OF_CHUNK)
+    assert (batch.tokens[:, 0] == image).all()
+    for tokens, mask, labels in zip(batch.tokens, batch.mask, batch.labels, strict=True):
+        assert tokens[mask.bool()][-1] == end
+        assert (tokens[~mask.bool()] == TOKENIZER.pad_token_id).all()
+        assert (labels[: PROMPT.shape[1]] == -100).all() and (labels[~mask.bool()] == -100).all()
+
+
+def test_a_very_long_caption_is_cut() -> None:
+    batch = encode_captions(TOKENIZER, PROMPT, ["star " * 500], longest=10)
+    assert batch.tokens.shape[1] == PROMPT.shape[1] + 11
+
+
+def test_only_caption_tokens_count_in_the_loss() -> None:
+    batch = encode_captions(TOKENIZER, PROMPT, ["a red star", "a blue moon above a red star"])
+    logits = torch.randn(*batch.tokens.shape, len(TOKENIZER), generator=torch.Generator().manual_seed(0))
+    loss = caption_loss(logits, batch.labels)
+    logits[:, : PROMPT.shape[1] - 1] += 5 * torch.randn(len(TOKENIZER))
+    logits[0, int(batch.mask[0].sum()) :] = 99 * torch.randn(len(TOKENIZER))
+    assert caption_loss(logits, batch.labels) == pytest.approx(loss)
+
+
+def test_the_tokenizer_depends_on_the_captions_only() -> None:
+    again = learn_tokenizer(CAPTIONS, 320)
+    assert again.get_vocab() == TOKENIZER.get_vocab()
+    assert len(TOKENIZER) <= 320
+    assert TOKENIZER("a red star", add_special_tokens=False)["input_ids"] == again("a RED star", add_special_tokens=False)["input_ids"]
