@@ -1,0 +1,80 @@
+"""Thresholds: the budget holds on clean pairs, and goes where it finds most."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from srd_core.defences.calibration import Calibration, calibrate
+from srd_core.errors import SourceError
+
+RNG = np.random.default_rng(0)
+scores = st.integers(1, 3).flatmap(
+    lambda channels: arrays.arrays(
+        np.float64, st.tuples(st.just(channels), st.integers(20, 120)), elements=st.floats(-9, 9, width=16) | st.sampled_from([0.0, 1.0])
+    )
+)
+
+
+@given(scores, st.sampled_from([0.05, 0.1, 0.25]))
+def test_no_more_clean_pairs_are_flagged_than_the_budget_allows(table: np.ndarray, budget: float) -> None:
+    clean = {f"c{row}": values for row, values in enumerate(table)}
+    injected = {"any": {name: values + 1 for name, values in clean.items()}}
+    made = calibrate(clean, injected, budget)
+    assert made.flags(clean).sum() <= np.floor(budget * table.shape[1] + 1e-9)
+    assert made.clean_flagged == made.flags(clean).mean()
+    assert sum(made.budget.values()) == pytest.approx(budget)
+
+
+def test_without_ties_one_channel_spends_all_of_its_budget() -> None:
+    clean = {"one": RNG.permutation(1000).astype(float)}
+    assert calibrate(clean, {}, 0.013).flags(clean).sum() == 13
+
+
+def test_what_lies_far_apart_is_all_found() -> None:
+    clean = {"good": RNG.normal(size=400), "useless": RNG.normal(size=400)}
+    injected = {"poison": {"good": RNG.normal(size=50) + 1e6, "useless": RNG.normal(size=50)}}
+    assert calibrate(clean, injected, 0.02).recall == {"poison": 1.0}
+
+
+def test_a_channel_that_does_not_help_gives_its_share_to_one_that_does() -> None:
+    clean = {"useless": RNG.normal(size=2000), "good": RNG.normal(size=2000)}
+    injected = {"poison": {"useless": RNG.normal(size=2000) - 9, "good": RNG.normal(size=2000) + 1.5}}
+    made = calibrate(clean, injected, 0.1)
+    assert made.budget == {"useless": 0.0, "good": pytest.approx(0.1)}
+    assert set(made.thresholds) == {"good"}
+
+
+def test_two_poisons_that_show_in_two_channels_share_the_budget() -> None:
+    clean = {"a": RNG.normal(size=2000), "b": RNG.normal(size=2000)}
+    low, high = (lambda: RNG.normal(size=500)), (lambda: RNG.normal(size=500) + 2)
+    injected = {"first": {"a": high(), "b": low()}, "second": {"a": low(), "b": high()}}
+    made = calibrate(clean, injected, 0.05)
+    assert min(made.budget.values()) > 0
+    assert min(made.recall.values()) > 0.4
+
+
+def test_excess_is_measured_in_deviations_of_clean_scores() -> None:
+    values = np.arange(101, dtype=float)
+    made = calibrate({"c": values}, {}, 0.05)
+    assert made.thresholds["c"] == 95
+    assert made.excess({"c": np.asarray([95.0, 95 + 25 * 1.4826, 0.0])})["c"] == pytest.approx([0, 1, -95 / 25 / 1.4826])
+
+
+def test_a_channel_that_never_varies_divides_by_nothing() -> None:
+    made = calibrate({"c": np.zeros(100)}, {"poison": {"c": np.ones(5)}}, 0.05)
+    assert made.recall == {"poison": 1.0} and made.clean_flagged == 0
+
+
+def test_too_few_pairs_say_how_many_are_needed() -> None:
+    with pytest.raises(SourceError, match="99 trusted hold-out pairs") as error:
+        calibrate({"c": np.zeros(99)}, {}, 0.01)
+    assert "at least 100" in error.value.hint
+
+
+def test_a_calibration_survives_json() -> None:
+    made = calibrate({"c": RNG.normal(size=100)}, {"poison": {"c": RNG.normal(size=9)}}, 0.05)
+    assert Calibration.model_validate_json(made.model_dump_json()) == made
