@@ -22,7 +22,7 @@ from srd_core.seeds import derive
 
 ARCHITECTURE = Architecture(
     canvas=64,
-    max_tokens=24,
+    max_tokens=40,
     vision=VisionConfig(kind="convolutions", patch=8, width=128, layers=2),
     language=LanguageConfig(vocabulary=400, width=128, layers=2, heads=4),
     resampler=ResamplerConfig(depth=2, latents=16, heads=4, head_width=32),
