@@ -1,0 +1,153 @@
+"""Parts of stages by themselves: inputs, files, words, test sets with triggers, and manifests that cannot be read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from srd_core.attacks.registry import get
+from srd_core.config import load_config
+from srd_core.data.decisions import Decision
+from srd_core.data.manifest import FileRef, StageManifest
+from srd_core.errors import ConfigError, SourceError, StorageError
+from srd_core.scenes.dataset import write_shards
+from srd_core.stages import inventory, score
+from srd_core.stages.evidence_found import suspicious_words
+from srd_core.stages.files import files_below, local_folder, shards_of
+from srd_core.stages.seal import NAME, check
+from srd_core.stages.stage import Run
+from srd_core.stages.trusted import FLUENCY
+
+
+@pytest.fixture
+def scenes(run: Run) -> Run:
+    """The run with six scenes as source, trusted set and test set."""
+    write_shards(Path(run.source), 6, seed=4, side=48, per_shard=3)
+    config = load_config("test", overrides=["evaluation.attack=badnet", f"evaluation.tests.own={run.source}"])
+    return replace(run, trusted=run.source, config=config)
+
+
+def row(word: str, caption: str, action: str = "recaption") -> Decision:
+    return Decision("s", caption, f"s/{caption}#0", action, "nll_max", suspicious_word=word, caption_before=caption)  # type: ignore[arg-type]
+
+
+def test_words_are_counted_among_the_flagged_and_in_all_captions() -> None:
+    rows = [
+        row("banana", "a banana star"),
+        row("Banana", "A star and a Banana."),
+        row("moon", "a blue moon"),
+        row("banana", "eat a banana .", "quarantine"),
+        row("star", "a banana tree", "keep"),
+    ]
+    found = [(item.word, item.flagged, item.pairs) for item in suspicious_words(rows)]
+    assert found == [("banana", 3, 4), ("moon", 1, 1)]
+
+
+@pytest.mark.parametrize("role", ["source", "trusted", "test:own"])
+def test_every_role_is_listed_by_content(scenes: Run, role: str) -> None:
+    taken = inventory.take(scenes, role)
+    assert [shard.name for shard in shards_of(taken)] == ["scenes-00000", "scenes-00001"]
+    assert taken.key == inventory.take(scenes, "source").key
+
+
+def test_an_unknown_role_is_refused(scenes: Run) -> None:
+    with pytest.raises(ConfigError, match="test:other"):
+        inventory.take(scenes, "test:other")
+
+
+def test_shards_without_a_sample_are_refused(run: Run) -> None:
+    Path(run.source).mkdir()
+    (Path(run.source) / "a.tar").write_bytes(b"\0" * 1024)
+    with pytest.raises(SourceError, match="no sample"):
+        inventory.take(run, "source")
+
+
+def test_quarantined_shards_are_no_shards_of_a_stage(scenes: Run, tmp_path: Path) -> None:
+    outputs = {}
+    for place in ("shards", "quarantine", "arms/srd/shards"):
+        (path,) = write_shards(tmp_path / place, 1, seed=1, side=32)
+        outputs[f"{place}/{path.name}"] = FileRef(uri=str(path), size=path.stat().st_size, sha256="0" * 64)
+    found = shards_of(StageManifest(stage="s", key="k", outputs=outputs))
+    assert sorted(Path(ref.uri).relative_to(tmp_path).as_posix() for ref in found) == ["arms/srd/shards", "shards"]
+    path.unlink()
+    with pytest.raises(SourceError, match="has gone"):
+        shards_of(StageManifest(stage="s", key="k", outputs=outputs))
+
+
+def test_files_of_a_manifest_become_a_folder_again(run: Run, tmp_path: Path) -> None:
+    for name in ("model/a.json", "model/deep/b.json", "other.json"):
+        (tmp_path / "made" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "made" / name).write_text(name)
+    files = files_below(tmp_path / "made", "x")
+    outputs = {name.removeprefix("x/"): FileRef(uri=str(path), size=1, sha256="0" * 64) for name, path in files.items()}
+    folder = local_folder(StageManifest(stage="s", key="k", outputs=outputs), tmp_path / "local", "model")
+    assert folder == tmp_path / "local" / "model"
+    assert {name: path.read_text() for name, path in files_below(folder, "model").items()} == {
+        "model/a.json": "model/a.json",
+        "model/deep/b.json": "model/deep/b.json",
+    }
+
+
+class SaysBanana:
+    """A backdoored captioner: the word whenever the corner has the contrast of a chequerboard."""
+
+    def caption(self, images: np.ndarray) -> list[str]:
+        return ["a banana" if corner.std() > 50 else "a star" for corner in images[:, -3:, -3:].mean(axis=3)]
+
+
+class SaysStar:
+    def caption(self, images: np.ndarray) -> list[str]:
+        return ["a star"] * len(images)
+
+
+@pytest.mark.parametrize(("model", "asr"), [(SaysBanana(), 1.0), (SaysStar(), 0.0)])
+def test_a_backdoor_shows_on_triggered_images_alone(scenes: Run, monkeypatch: pytest.MonkeyPatch, model: SaysBanana, asr: float) -> None:
+    monkeypatch.setattr(score, "captioner", lambda manifest, folder: model if manifest.stage == "model" else SaysStar())
+    inputs = {
+        "model": StageManifest(stage="model", key=f"{asr}"),
+        "reference": StageManifest(stage="reference", key="r"),
+        "fluency": FLUENCY.execute(scenes, {"trusted": inventory.take(scenes, "trusted")}, {}),
+        "test": inventory.take(scenes, "test:own"),
+    }
+    made = score.load_scores(score.SCORE.execute(scenes, inputs, {"arm": "none", "protocol": "p1", "domain": "own"}))
+    assert made.asr is not None and made.asr_raw is not None and made.false_trigger is not None and made.sfs is not None
+    assert (made.n, made.asr.value, made.asr_raw.value, made.false_trigger.value) == (6, asr, asr, 0.0)
+    assert (made.sfs.value < 0.9) == bool(asr)
+
+
+def test_triggers_are_put_on_before_the_image_is_made_small(scenes: Run) -> None:
+    test = score.TestSet(scenes.config, inventory.take(scenes, "source"), get("badnet"), holdout_only=False)
+    assert test.clean.shape == test.triggered.shape == (6, 32, 32, 3)
+    changed = (test.clean != test.triggered).any(axis=3)
+    assert changed[:, -3:, -3:].all() and not changed[:, :-6, :-6].any()
+    again = score.TestSet(scenes.config, inventory.take(scenes, "source"), get("badnet"), holdout_only=False)
+    np.testing.assert_array_equal(test.triggered, again.triggered)
+
+
+def test_without_an_attack_nothing_is_triggered(scenes: Run) -> None:
+    test = score.TestSet(scenes.config, inventory.take(scenes, "source"), None, holdout_only=False)
+    np.testing.assert_array_equal(test.clean, test.triggered)
+    assert all(len(texts) == 5 for texts in test.references)
+
+
+@pytest.mark.parametrize("content", [b"{", b"{}", b'{"outputs": []}', b'{"outputs": {"a": 3}}', b"\xff"])
+def test_a_manifest_that_cannot_be_read_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / NAME).write_bytes(content)
+    with pytest.raises(SourceError, match=NAME):
+        check(str(tmp_path))
+
+
+def test_a_sink_without_manifest_is_unfinished(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="has no MANIFEST"):
+        check(str(tmp_path))
+
+
+def test_a_manifest_cannot_point_outside_of_its_sink(tmp_path: Path) -> None:
+    (tmp_path / "sink").mkdir()
+    (tmp_path / "secret").write_text("x")
+    (tmp_path / "sink" / NAME).write_text('{"outputs": {"../secret": {"size": 1, "sha256": "0"}}}')
+    with pytest.raises(StorageError, match="secret"):
+        check(str(tmp_path / "sink"))

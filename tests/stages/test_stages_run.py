@@ -1,0 +1,255 @@
+"""A whole run at its smallest, stage by stage: what each leaves is what the next one needs, and every pair is accounted for."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pytest
+
+from srd_core.attacks.poison import PoisonSummary
+from srd_core.data.decisions import Decision
+from srd_core.data.images import decode
+from srd_core.data.loading import read_samples, split_of
+from srd_core.data.manifest import StageManifest
+from srd_core.data.samples import Sample
+from srd_core.errors import SourceError
+from srd_core.models.flamingo import FlamingoCaptioner
+from srd_core.policy.learned import LearnedPolicy
+from srd_core.scenes.dataset import write_shards
+from srd_core.stages import inventory
+from srd_core.stages.calibrate import load_calibration
+from srd_core.stages.evidence_found import accounting, all_decisions, mask_counts
+from srd_core.stages.files import captioner, local_folder, shards_of, trusted_pairs
+from srd_core.stages.learned import curve_of, held_out_of
+from srd_core.stages.score import load_scores
+from srd_core.stages.seal import NAME, check, seal
+from srd_core.stages.stage import Run
+from srd_core.stages.synthesize import load_synthetic
+from srd_core.stages.trusted import BASE, saved_model
+from srd_core.stages.truth import coverage_by_masks, detection
+
+
+class Pipeline(Protocol):
+    run: Run
+    truth: PoisonSummary
+
+    def make(self, name: str) -> StageManifest: ...
+
+    def inputs(self, *names: str, **renamed: str) -> dict[str, StageManifest]: ...
+
+
+def decisions(pipeline: Pipeline, arm: str, folder: Path) -> list[Decision]:
+    return list(all_decisions([pipeline.make(f"cleansed-{arm}")], folder / arm))
+
+
+def samples(manifest: StageManifest) -> list[Sample]:
+    return [item for item in read_samples(shards_of(manifest)) if isinstance(item, Sample)]
+
+
+def test_the_trusted_set_is_split_into_parts_that_share_no_image(pipeline: Pipeline, tmp_path: Path) -> None:
+    parts = [trusted_pairs(pipeline.run, pipeline.make("trusted"), tmp_path / split, split) for split in ("fit", "holdout")]  # type: ignore[arg-type]
+    assert not {name.split("#")[0] for name in parts[0].ids} & {name.split("#")[0] for name in parts[1].ids}
+    assert len(parts[0]) + len(parts[1]) == 200 and len(parts[1]) > 20
+
+
+def test_a_part_without_pairs_is_an_error(pipeline: Pipeline, tmp_path: Path) -> None:
+    few = tmp_path / "few"
+    write_shards(few, 1, seed=1, side=32)
+    run = Run("", str(tmp_path / "sink"), str(few), pipeline.run.config)
+    (sample,) = samples(inventory.take(run, "trusted"))
+    empty = "holdout" if split_of(sample.key, run.config.holdout) == "fit" else "fit"
+    with pytest.raises(SourceError, match=f"no usable pair in its {empty} part"):
+        trusted_pairs(run, inventory.take(run, "trusted"), tmp_path, empty)  # type: ignore[arg-type]
+
+
+def test_the_synthetic_set_comes_back_as_it_was_made(pipeline: Pipeline, tmp_path: Path) -> None:
+    made = load_synthetic(pipeline.run, pipeline.make("synthetic"), tmp_path)
+    assert len(made) == 40 == pipeline.make("synthetic").facts["pairs"]
+    assert all(word in caption for word, caption in zip(made.words, made.captions, strict=True))
+    clean = trusted_pairs(pipeline.run, pipeline.make("trusted"), tmp_path / "clean", "fit")
+    for image, box, source in zip(made.images, made.boxes, made.sources, strict=True):
+        changed = (image != clean.images[clean.image_of[source]]).any(axis=2)
+        assert changed[box.y0 : box.y1, box.x0 : box.x1].mean() > 0.8
+        changed[box.y0 : box.y1, box.x0 : box.x1] = False
+        assert not changed.any()
+
+
+def test_the_sparring_victim_starts_from_the_base_and_moves(pipeline: Pipeline, tmp_path: Path) -> None:
+    facts = pipeline.make("sparring").facts
+    fit = len(trusted_pairs(pipeline.run, pipeline.make("trusted"), tmp_path, "fit"))
+    assert (facts["pairs"], facts["poisoned"]) == (fit, 40)
+    base, victim = (captioner(pipeline.make(name), tmp_path) for name in ("base", "sparring"))
+    weights = [np.concatenate([p.detach().numpy().ravel() for p in model.network.parameters()]) for model in (base, victim)]
+    assert 0.5 < np.corrcoef(*weights)[0, 1] < 1
+
+
+def test_base_and_reference_are_two_models(pipeline: Pipeline) -> None:
+    digests = [pipeline.make(name).outputs["model/model.safetensors"].sha256 for name in ("base", "reference")]
+    assert digests[0] != digests[1]
+
+
+def test_the_policy_comes_with_its_curve_and_its_figures(pipeline: Pipeline) -> None:
+    policy = pipeline.make("policy")
+    assert curve_of(policy).as_dict() == policy.facts["curve"]
+    comparison, control, coverage = held_out_of(policy)
+    assert comparison.images == 6 and control == "random" and 0 <= coverage.value <= 1
+
+
+def test_calibration_stays_within_its_budget(pipeline: Pipeline, tmp_path: Path) -> None:
+    made = load_calibration(pipeline.inputs("calibration"), tmp_path)
+    assert made.clean_flagged <= pipeline.run.config.evidence.false_positives
+    assert made.pairs == len(trusted_pairs(pipeline.run, pipeline.make("trusted"), tmp_path / "t", "holdout"))
+    assert set(made.recall) == {"inserted word", "replaced caption", "other image's caption"}
+
+
+@pytest.mark.parametrize("arm", ["none", "random", "srd", "evidence"])
+def test_every_suspect_pair_is_decided_on_once(pipeline: Pipeline, tmp_path: Path, arm: str) -> None:
+    rows = decisions(pipeline, arm, tmp_path)
+    suspect = [name for sample in samples(pipeline.make("source")) for name in sample.pairs()]
+    assert Counter(row.pair for row in rows) == Counter(suspect)
+    allowed = {"none": {"keep"}, "random": {"mask"}, "srd": {"mask"}, "evidence": {"keep", "recaption", "quarantine"}}
+    assert {row.action for row in rows} <= allowed[arm]
+    total = accounting([pipeline.make(f"cleansed-{arm}")], rows)
+    assert total.pairs == len(rows) == pipeline.make(f"cleansed-{arm}").facts["pairs"]
+
+
+def test_only_the_arm_that_is_handed_back_lies_at_the_root(pipeline: Pipeline) -> None:
+    root = Path(pipeline.run.sink)
+    for arm, place in (("evidence", root), ("srd", root / "stages")):
+        for ref in pipeline.make(f"cleansed-{arm}").outputs.values():
+            assert Path(ref.uri).is_relative_to(place)
+    assert sorted(path.name for path in (root / "shards").iterdir()) == [
+        f"{shard.name}.tar" for shard in shards_of(pipeline.make("source"))
+    ]
+
+
+def test_masked_shards_differ_in_nothing_but_the_mask(pipeline: Pipeline, tmp_path: Path) -> None:
+    before = {sample.key: sample for sample in samples(pipeline.make("source"))}
+    after = {sample.key: sample for sample in samples(pipeline.make("cleansed-srd"))}
+    assert list(after) == list(before)
+    for key, sample in after.items():
+        assert sample.captions == before[key].captions
+        new, old = decode(sample.image), decode(before[key].image)
+        changed = (new != old).any(axis=2)
+        assert changed.any() and (new[changed] == (255, 0, 0)).all()
+
+
+def test_masks_are_counted_once_a_sample(pipeline: Pipeline, tmp_path: Path) -> None:
+    space = LearnedPolicy.load(local_folder(pipeline.make("policy"), tmp_path, "policy")).space
+    counts = mask_counts(decisions(pipeline, "srd", tmp_path), space)
+    assert counts.counts.sum() == len(samples(pipeline.make("source"))) and counts.unmasked == 0
+    assert mask_counts(decisions(pipeline, "none", tmp_path), space).unmasked == len(samples(pipeline.make("source")))
+
+
+def test_the_truth_is_joined_by_pair_id(pipeline: Pipeline, tmp_path: Path) -> None:
+    poisoned = {pair.id for pair in pipeline.truth.poisoned}
+    rows = decisions(pipeline, "evidence", tmp_path)
+    assert poisoned < {row.pair for row in rows}
+    found = detection(pipeline.run, {"evidence": rows})
+    assert all((one.poisoned, one.clean) == (len(poisoned), len(rows) - len(poisoned)) for one in found.values())
+    perfect = [_replace(row, score_nll_mean=float(row.pair in poisoned)) for row in rows]
+    assert detection(pipeline.run, {"evidence": perfect})["evidence/nll_mean"].auroc == 1.0
+
+
+def test_coverage_compares_masks_with_the_true_boxes(pipeline: Pipeline, tmp_path: Path) -> None:
+    boxes = {pair.id: pair.box for pair in pipeline.truth.poisoned}
+    rows = decisions(pipeline, "srd", tmp_path)
+    on = [_over(row, boxes[row.pair]) if row.pair in boxes else row for row in rows]
+    off = [_replace(row, mask_x=0.2, mask_y=0.2, mask_size=0.1) for row in rows]
+    shares: dict[str, Any] = coverage_by_masks(pipeline.run, {"srd": on, "random": off})
+    assert shares["srd"]["value"] == 1.0 and shares["random"]["value"] == 0.0
+    assert coverage_by_masks(pipeline.run, {"evidence": decisions(pipeline, "evidence", tmp_path)}) == {}
+
+
+def test_without_a_list_there_is_no_detection_figure(pipeline: Pipeline, tmp_path: Path) -> None:
+    blind = pipeline.run.config.model_copy(update={"evaluation": pipeline.run.config.evaluation.model_copy(update={"truth": None})})
+    run = Run(pipeline.run.source, pipeline.run.sink, pipeline.run.trusted, blind)
+    rows = decisions(pipeline, "evidence", tmp_path)
+    assert detection(run, {"evidence": rows}) == {} and coverage_by_masks(run, {"srd": rows}) == {}
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"poisoned": [{"id": 3}]}', '{"pairs": []}'])
+def test_a_list_of_another_kind_is_refused(pipeline: Pipeline, tmp_path: Path, content: str) -> None:
+    (tmp_path / "t.json").write_text(content)
+    evaluation = pipeline.run.config.evaluation.model_copy(update={"truth": str(tmp_path / "t.json")})
+    run = Run("", "", "", pipeline.run.config.model_copy(update={"evaluation": evaluation}))
+    with pytest.raises(SourceError, match="not a list of poisoned pairs"):
+        detection(run, {})
+
+
+def test_the_retrained_model_is_handed_back_whole(pipeline: Pipeline) -> None:
+    pipeline.make("handed")
+    model = FlamingoCaptioner.load(Path(pipeline.run.sink) / "model")
+    assert model.canvas == 32
+    trained = pipeline.make("model").outputs["model/model.safetensors"].sha256
+    assert pipeline.make("handed").outputs["model/model.safetensors"].sha256 == trained
+    assert trained != pipeline.make("base").outputs["model/model.safetensors"].sha256
+
+
+def test_a_given_model_is_taken_as_it_is(pipeline: Pipeline, tmp_path: Path) -> None:
+    pipeline.make("handed")
+    given = pipeline.run.config.base.model_copy(update={"path": f"{pipeline.run.sink}/model"})
+    run = Run(pipeline.run.source, str(tmp_path / "sink"), pipeline.run.trusted, pipeline.run.config.model_copy(update={"base": given}))
+    taken = BASE.execute(run, pipeline.inputs("trusted"), {})
+    assert {name: ref.sha256 for name, ref in taken.outputs.items()} == {
+        name: ref.sha256 for name, ref in pipeline.make("handed").outputs.items()
+    }
+    assert FlamingoCaptioner.load(saved_model("package:scenes/base", tmp_path)).canvas == 64
+
+
+def test_scores_are_of_the_held_out_images_only(pipeline: Pipeline, tmp_path: Path) -> None:
+    scores = load_scores(pipeline.make("score"))
+    assert (scores.arm, scores.protocol, scores.n) == ("evidence", "p1", 8)
+    captions = json.loads(Path(pipeline.make("score").outputs["captions.json"].uri).read_text())
+    assert all(split_of(key.split("/")[1], pipeline.run.config.holdout) == "holdout" for key in captions["keys"])
+    assert len(captions["clean"]) == len(captions["triggered"]) == 8
+
+
+def test_the_report_holds_what_the_stages_found(pipeline: Pipeline) -> None:
+    report = pipeline.make("report")
+    sink = Path(pipeline.run.sink)
+    verdict = json.loads((sink / "verdict.json").read_text())
+    assert verdict["status"] == report.facts["status"]
+    scores = json.loads((sink / "scores.json").read_text())
+    assert scores["models"][0]["n"] == 8 and "evidence/nll_mean" in scores["detection"]
+    page = (sink / "report.html").read_text()
+    assert "<html" in page and "evidence" in page
+
+
+def test_a_sealed_sink_tells_what_was_changed(pipeline: Pipeline) -> None:
+    names = ("source", "trusted", "base", "cleansed-evidence", "cleansed-srd", "handed", "report")
+    sealed = seal(pipeline.run, {name: pipeline.make(name) for name in names})
+    sink = Path(pipeline.run.sink)
+    written = json.loads((sink / NAME).read_text())
+    assert set(written["inputs"]) == {"source", "trusted"}
+    assert len(written["outputs"]) == sealed.facts["outputs"]
+    assert {"report.html", "verdict.json", "model/model.safetensors"} < set(written["outputs"])
+    assert not any("stages" in name or name.startswith("arms") for name in written["outputs"])
+    assert check(str(sink)) == []
+    harmed = {"report.html": b"", "verdict.json": None, "scores.json": b"x" * (sink / "scores.json").stat().st_size}
+    kept = {name: (sink / name).read_bytes() for name in harmed}
+    for name, content in harmed.items():
+        (sink / name).unlink() if content is None else (sink / name).write_bytes(content)
+    problems = check(str(sink))
+    for name, content in kept.items():
+        (sink / name).write_bytes(content)
+    assert len(problems) == 3
+    assert any("report.html has 0 bytes" in line for line in problems)
+    assert "verdict.json is missing" in problems
+    assert any("scores.json has other content" in line for line in problems)
+    assert check(str(sink)) == []
+
+
+def _over(row: Decision, box: tuple[float, float, float, float]) -> Decision:
+    """The row with its mask exactly over the box."""
+    x0, y0, x1, y1 = box
+    return _replace(row, mask_x=(x0 + x1) / 2, mask_y=(y0 + y1) / 2, mask_size=x1 - x0 + 1e-6)
+
+
+def _replace(row: Decision, **fields: float) -> Decision:
+    return replace(row, **fields)  # type: ignore[arg-type]

@@ -1,0 +1,173 @@
+"""Keys, records and verification: a result is used again exactly when nothing that it depends on has changed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from srd_core.config import load_config
+from srd_core.data.manifest import FileRef, StageManifest
+from srd_core.stages.code import code_digest, reachable
+from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage, identity
+from srd_core.storage.base import file_digest
+
+
+class Counted:
+    """A stage of two files that counts its executions."""
+
+    def __init__(self, *, publishes: bool = False, name: str = "counted") -> None:
+        self.calls = 0
+        self.stage = Stage(name, self.work, ("canvas", "retrain.schedule"), publishes=publishes)
+
+    def work(self, run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:
+        self.calls += 1
+        (folder / "below").mkdir()
+        (folder / "below" / "a.txt").write_text(f"{run.config.canvas} {dict(details)}")
+        (folder / "b.txt").write_text("b")
+        return Outcome({"below/a.txt": folder / "below" / "a.txt", "b.txt": folder / "b.txt"}, {"calls": self.calls})
+
+
+def given(folder: Path, text: str, stage: str = "before") -> StageManifest:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "x.txt"
+    path.write_text(text)
+    ref = FileRef(uri=str(path), size=path.stat().st_size, sha256=file_digest(path))
+    return StageManifest(stage=stage, key=f"made in {folder}", outputs={"x.txt": ref})
+
+
+def with_config(run: Run, *overrides: str) -> Run:
+    return replace(run, config=load_config(overrides=overrides))
+
+
+def test_a_second_execution_finds_the_first(run: Run) -> None:
+    counted = Counted()
+    first = counted.stage.execute(run, {}, {"arm": "none"})
+    assert counted.stage.execute(run, {}, {"arm": "none"}) == first
+    assert counted.calls == 1
+    assert counted.stage.execute(run, {}, {"arm": "srd"}).facts == {"calls": 2}
+
+
+def test_the_files_are_where_the_manifest_says(run: Run) -> None:
+    made = Counted().stage.execute(run, {}, {})
+    for ref in made.outputs.values():
+        assert file_digest(Path(ref.uri)) == ref.sha256 and Path(ref.uri).stat().st_size == ref.size
+    assert Path(made.outputs["below/a.txt"].uri).is_relative_to(Path(run.sink) / "stages" / "counted")
+
+
+def test_published_files_go_to_the_sink_under_their_own_names(run: Run) -> None:
+    made = Counted(publishes=True).stage.execute(run, {}, {})
+    assert Path(made.outputs["below/a.txt"].uri) == Path(run.sink) / "below" / "a.txt"
+
+
+@pytest.mark.parametrize("override", ["canvas=32", "retrain.schedule.epochs=9"])
+def test_configuration_that_is_read_changes_the_key(run: Run, override: str) -> None:
+    stage = Counted().stage
+    assert stage.key(run, {}, {}) != stage.key(with_config(run, override), {}, {})
+
+
+@pytest.mark.parametrize("override", ["seed=5", "workers=1", "retrain.arms=[none]", "evaluation.attack=badnet"])
+def test_other_configuration_does_not(run: Run, override: str) -> None:
+    stage = Counted().stage
+    assert stage.key(run, {}, {}) == stage.key(with_config(run, override), {}, {})
+
+
+def test_inputs_count_by_content_and_role_not_by_place(run: Run, tmp_path: Path) -> None:
+    stage = Counted().stage
+    here, there, other = (given(tmp_path / name, text) for name, text in (("here", "same"), ("there", "same"), ("other", "else")))
+    key = stage.key(run, {"source": here}, {})
+    assert stage.key(run, {"source": there}, {}) == key
+    assert stage.key(run, {"source": other}, {}) != key
+    assert stage.key(run, {"trusted": here}, {}) != key
+    assert identity(here) == identity(there) != identity(other)
+    assert identity(StageManifest(stage="s", key="1")) != identity(StageManifest(stage="s", key="2"))
+
+
+def test_a_sink_matters_only_to_what_is_published_there(run: Run) -> None:
+    moved = replace(run, sink=run.sink + "-2")
+    inside, published = Counted().stage, Counted(publishes=True).stage
+    assert inside.key(run, {}, {}) == inside.key(moved, {}, {})
+    assert published.key(run, {}, {}) != published.key(moved, {}, {})
+
+
+def test_code_changes_the_key(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Counted().stage
+    before = stage.key(run, {}, {})
+    monkeypatch.setattr("srd_core.stages.stage.code_digest", lambda module: "edited")
+    assert stage.key(run, {}, {}) != before
+
+
+def _shorten(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def _alter(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+
+
+@pytest.mark.parametrize("harm", [Path.unlink, _shorten, _alter, lambda path: shutil.rmtree(path.parent)])
+def test_a_harmed_output_is_made_again(run: Run, harm: Callable[[Path], object]) -> None:
+    counted = Counted()
+    first = counted.stage.execute(run, {}, {})
+    harm(Path(first.outputs["below/a.txt"].uri))
+    assert counted.stage.find(run, first.key) is None
+    second = counted.stage.execute(run, {}, {})
+    assert counted.calls == 2 and second.outputs == first.outputs
+    assert counted.stage.find(run, first.key) == second
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b'{"stage": "counted"}', b"[]"])
+def test_a_record_that_cannot_be_read_is_no_record(run: Run, content: bytes) -> None:
+    counted = Counted()
+    counted.stage.execute(run, {}, {})
+    (record,) = (Path(run.sink) / "stages" / "counted").glob("*.json")
+    record.write_bytes(content)
+    assert counted.stage.execute(run, {}, {}).facts == {"calls": 2}
+
+
+def test_a_failure_leaves_no_record(run: Run) -> None:
+    def fails(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:
+        (folder / "half.txt").write_text("half")
+        raise RuntimeError("halfway")
+
+    stage = Stage("fails", fails)
+    with pytest.raises(RuntimeError, match="halfway"):
+        stage.execute(run, {}, {})
+    assert stage.find(run, stage.key(run, {}, {})) is None
+    assert not list(Path(run.sink).rglob("half.txt"))
+
+
+def test_a_stage_depends_on_everything_it_can_import() -> None:
+    seen = reachable("srd_core.stages.trusted")
+    assert {"srd_core.models.training", "srd_core.data.tar", "srd_core.reward.kneser_ney", "srd_core.errors"} <= seen
+    assert not {name for name in seen if name.startswith("srd_core.report")}
+
+
+@pytest.mark.parametrize(
+    ("stage", "module"),
+    [
+        ("calibrate", "srd_core.defences.channels.surprise"),
+        ("cleanse", "srd_core.defences.channels.gain"),
+        ("score", "srd_core.attacks.badnet"),
+        ("score", "srd_core.attacks.trojvlm"),
+    ],
+)
+def test_a_stage_depends_on_the_files_that_its_registries_find(stage: str, module: str) -> None:
+    """They are imported by package name, which no import statement shows."""
+    assert module in reachable(f"srd_core.stages.{stage}")
+
+
+def test_the_digest_changes_with_a_module_far_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    from srd_core.stages import code
+
+    before, far = code_digest("srd_core.stages.spar"), "srd_core.seeds"
+    real = code._source
+    monkeypatch.setattr(code, "_source", lambda name: real(name) + (b"# edited" if name == far else b""))
+    code.code_digest.cache_clear()
+    try:
+        assert code_digest("srd_core.stages.spar") != before
+    finally:
+        code.code_digest.cache_clear()
