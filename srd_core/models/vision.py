@@ -1,7 +1,7 @@
 """A small convolutional vision encoder for models made from nothing, in the place of CLIP's transformer.
 
-From a few thousand images a vision transformer of the same cost had learned almost nothing (`bench/vision_encoders.py`): published ones
-have seen hundreds of millions. Same interface as open_clip's towers: pooled features and tokens.
+In the seconds in which this one came from 0.44 to 0.29 nats a word on 500 scenes, a transformer came to 0.41 (`bench/vision_encoders.py`):
+published ones have seen hundreds of millions of images. Same interface as open_clip's towers: pooled features and tokens.
 """
 
 from __future__ import annotations
