@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
@@ -89,6 +89,21 @@ def track(items: Iterable[T], label: str, *, total: int = 0) -> Iterator[T]:
             last = now
             _write(Path(folder), State(_stage.get(), label, done, total, started, now))
     _write(Path(folder), State(_stage.get(), label, done, max(total, done), started, time.time()))
+
+
+@contextmanager
+def ticker(label: str, *, total: int) -> Iterator[Callable[[int], None]]:
+    """For work that is not a loop of one's own: call what is yielded with the number done so far."""
+    folder = os.environ.get(FOLDER_VARIABLE)
+    started = time.time()
+
+    def tell(done: int) -> None:
+        if folder:
+            _write(Path(folder), State(_stage.get(), label, done, total, started, time.time()))
+
+    tell(0)
+    yield tell
+    tell(total)
 
 
 def read_states(folder: Path) -> list[State]:

@@ -17,6 +17,7 @@ from srd_core.policy.evaluation import compare, coverage, play
 from srd_core.policy.learned import LearnedPolicy
 from srd_core.policy.random_policy import RandomPolicy
 from srd_core.policy.reward_source import CaptionReward
+from srd_core.progress import ticker
 from srd_core.scoring.asr import contains_word
 from srd_core.scoring.intervals import wilson
 from srd_core.seeds import derive, generator
@@ -30,7 +31,7 @@ def _learn(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:
     config = run.config.policy
     synthetic = load_synthetic(run, inputs["synthetic"], folder)
     victim, reference = captioner(inputs["sparring"], folder), captioner(inputs["reference"], folder)
-    scorer = fidelity(run, inputs, folder)
+    scorer = fidelity(run, inputs, folder, precision="bfloat16")
     order = generator(run.config.seed, "learn", "split").permutation(len(synthetic))
     held = min(config.held_out, len(order) // 4)
     measured, learned = order[:held], order[held : held + config.images]
@@ -42,7 +43,8 @@ def _learn(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:
 
     seed = derive(run.config.seed, "learn")
     held_out = environment(measured)
-    policy, curve = train(environment(learned), config.dqn, seed=seed, held_out=held_out)
+    with ticker("environment steps", total=config.dqn.steps) as tick:
+        policy, curve = train(environment(learned), config.dqn, seed=seed, held_out=held_out, progress=lambda point: tick(point.step))
     facts = {"curve": curve.as_dict(), "held_out": _measure(policy, held_out, synthetic, measured, victim, seed)}
     policy.save(folder / "policy", {"seed": run.config.seed, "steps": curve.steps})
     (folder / "policy" / "curve.json").write_text(json.dumps(facts, sort_keys=True))

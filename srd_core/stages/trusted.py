@@ -10,7 +10,7 @@ from srd_core.config import ModelConfig
 from srd_core.models.flamingo import FlamingoCaptioner
 from srd_core.models.marks import with_marks
 from srd_core.models.sight import teach_sight
-from srd_core.reward.encoder import SentenceEncoder
+from srd_core.reward.encoder import Precision, SentenceEncoder
 from srd_core.reward.fluency import FluencyModel
 from srd_core.reward.neural import NeuralFluency
 from srd_core.reward.ngram import NgramFluency
@@ -68,15 +68,15 @@ def saved_model(path: str, folder: Path) -> Path:
     return place
 
 
-def fidelity(run: Run, inputs: Inputs, folder: Path) -> SemanticFidelity:
-    """The SFS scorer that the configuration asks for, with the n-gram model of the `fluency` input."""
+def fidelity(run: Run, inputs: Inputs, folder: Path, precision: Precision = "float32") -> SemanticFidelity:
+    """The SFS scorer that the configuration asks for, with the n-gram model of the `fluency` input; `precision` of the sentence encoder."""
     reward = run.config.reward
     model: FluencyModel
     if reward.language_model:
         model = NeuralFluency(reward.language_model)
     else:
         model = NgramFluency.load(local_file(inputs["fluency"].outputs[_NGRAM], folder / "fluency"))
-    return SemanticFidelity(SentenceEncoder(reward.encoder), model, reward.alpha)
+    return SemanticFidelity(SentenceEncoder(reward.encoder, precision=precision), model, reward.alpha)
 
 
 _TRUSTED = ("canvas", "holdout", "limits")
