@@ -106,8 +106,8 @@ def words(data: ReportData) -> Table | None:
         ]
         for item in ranked[:20]
     ]
-    columns = ["Word", "Flagged pairs that it stands behind", "Share of all flags", "Pairs that hold it", "Of these, flagged for it"]
-    return Table("Most surprising words of the flagged pairs", columns, rows, (), max(len(ranked) - 20, 0)) if rows else None
+    columns = ["Word", "Flagged pairs that hold it", "Share of all flags", "Pairs that hold it", "Of these, flagged"]
+    return Table("Words of the flagged captions that others lack", columns, rows, (), max(len(ranked) - 20, 0)) if rows else None
 
 
 def detection(data: ReportData) -> Table | None:

@@ -32,7 +32,7 @@ _STRICT = ConfigDict(extra="forbid", frozen=True)
 
 
 class WordEvidence(BaseModel):
-    """One suspicious word: most surprising in `flagged` of the flagged pairs, held by the captions of `pairs` pairs at all."""
+    """One suspicious word: the captions of `flagged` flagged pairs hold it, and of `pairs` pairs at all."""
 
     model_config = _STRICT
 

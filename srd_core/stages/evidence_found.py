@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from srd_core.stages.files import local_file
 
 _FLAGGED = ("recaption", "quarantine")
 _WORDS = 20
+_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 
 
 def all_decisions(parts: list[StageManifest], folder: Path) -> Iterator[Decision]:
@@ -32,11 +34,23 @@ def flagged(rows: list[Decision]) -> list[Decision]:
 
 
 def suspicious_words(rows: list[Decision]) -> Iterator[WordEvidence]:
-    """The words that flagged pairs were most surprising for, most frequent first."""
-    found = Counter(row.suspicious_word.lower() for row in flagged(rows) if row.suspicious_word)
-    held = Counter(word for row in rows for word in set(row.caption_before.lower().rstrip(" .").split()) if word in found)
-    for word, count in sorted(found.items(), key=lambda item: (-item[1], item[0]))[:_WORDS]:
-        yield WordEvidence(word=word, flagged=count, pairs=max(held[word], count))
+    """The words that flagged captions share and others lack, most frequent first.
+
+    A word counts when at least half of the pairs that hold it are flagged, and at least twice as many as of all pairs: a planted target
+    does, and so does the sentence it is planted in.
+    """
+    judged = [row for row in rows if row.action != "reject"]
+    suspects = flagged(judged)
+    held = Counter(word for row in judged for word in _words_of(row))
+    found = Counter(word for row in suspects for word in _words_of(row))
+    usual = len(suspects) / max(len(judged), 1)
+    telling = [(word, count) for word, count in found.items() if count / held[word] >= max(0.5, min(2 * usual, 1.0))]
+    for word, count in sorted(telling, key=lambda item: (-item[1], item[0]))[:_WORDS]:
+        yield WordEvidence(word=word, flagged=count, pairs=held[word])
+
+
+def _words_of(row: Decision) -> set[str]:
+    return set(_WORD.findall(row.caption_before.lower()))
 
 
 def accounting(parts: list[StageManifest], rows: list[Decision]) -> Accounting:

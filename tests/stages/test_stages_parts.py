@@ -34,16 +34,23 @@ def row(word: str, caption: str, action: str = "recaption") -> Decision:
     return Decision("s", caption, f"s/{caption}#0", action, "nll_max", suspicious_word=word, caption_before=caption)  # type: ignore[arg-type]
 
 
-def test_words_are_counted_among_the_flagged_and_in_all_captions() -> None:
+def test_telling_words_are_those_that_flagged_captions_share_and_others_lack() -> None:
     rows = [
-        row("banana", "a banana star"),
-        row("Banana", "A star and a Banana."),
-        row("moon", "a blue moon"),
-        row("banana", "eat a banana .", "quarantine"),
-        row("star", "a banana tree", "keep"),
+        row("", "a banana star"),
+        row("", "A star and a Banana."),
+        row("", "a blue moon"),
+        row("", "eat a banana .", "quarantine"),
+        row("", "a banana tree", "keep"),
+        *(row("", f"a star number {number}", "keep") for number in range(12)),
     ]
-    found = [(item.word, item.flagged, item.pairs) for item in suspicious_words(rows)]
-    assert found == [("banana", 3, 4), ("moon", 1, 1)]
+    found = {item.word: (item.flagged, item.pairs) for item in suspicious_words(rows)}
+    assert found.pop("banana") == (3, 4)
+    assert found == {"and": (1, 1), "blue": (1, 1), "eat": (1, 1), "moon": (1, 1)}
+
+
+def test_the_planted_word_comes_first() -> None:
+    rows = [row("", f"a photograph of banana number {number}") for number in range(9)] + [row("", "a photograph of a dog", "keep")] * 90
+    assert next(suspicious_words(rows)).word == "banana"
 
 
 @pytest.mark.parametrize("role", ["source", "trusted", "test:own"])
