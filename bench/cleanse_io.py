@@ -1,4 +1,4 @@
-"""Speed and memory of the data path alone: read, decode, mask, encode and write 640x480 JPEG photographs, no model.
+"""Speed and memory of cleansing in paper mode: read, decode, ask the policy, mask, encode and write 640x480 JPEG photographs.
 
 Run `python bench/cleanse_io.py [--images 200 800]`. Each shard size runs in a process of its own, because peak memory never goes
 down; that it is the same for both sizes is the point. One core. The target is 100 images a second.
@@ -7,7 +7,6 @@ down; that it is the same for both sizes is the point. One core. The target is 1
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import re
 import subprocess
@@ -15,18 +14,21 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
-from srd_core.data.decisions import Decision, DecisionWriter
 from srd_core.data.images import decode, decode_canvas, encode
-from srd_core.data.samples import Image, Reject, Sample
-from srd_core.data.shards import ShardWriter, read_shard
+from srd_core.data.limits import Limits
+from srd_core.data.samples import Image, Sample
+from srd_core.data.shards import ShardWriter
+from srd_core.defences.masking import MaskEverything
+from srd_core.defences.rewriting import rewrite_shard
+from srd_core.policy.learned import LearnedPolicy
+from srd_core.policy.masks import ActionSpace
+from srd_core.policy.qnetwork import NetworkShape, QNetwork
 from srd_core.seeds import generator
-
-RED = np.array([255, 0, 0], np.uint8)
 
 
 def photograph(number: int) -> Image:
@@ -47,34 +49,16 @@ def make(path: Path, count: int) -> None:
             writer.write(Sample(path.stem, f"{number:06}", pictures[number % 16], "jpg", (f"caption {number}",)))
 
 
-def masked(sample: Sample) -> tuple[Sample, Decision]:
-    """The sample with a red square, and its decision row."""
-    image = decode(sample.image)
-    image[100:196, 200:296] = RED
-    data = encode(image, sample.suffix)
-    decision = Decision(
-        sample.shard, sample.key, sample.pairs()[0], "mask", "bench", mask_x=0.5, mask_y=0.3, mask_size=0.2,
-        caption_before=sample.captions[0], caption_after=sample.captions[0],
-        image_sha256_before=hashlib.sha256(sample.image).hexdigest(), image_sha256_after=hashlib.sha256(data).hexdigest(),
-    )  # fmt: skip
-    return replace(sample, image=data), decision
-
-
 def cleanse(source: Path, folder: Path) -> int:
-    """Mask every image of `source` at one place; returns the number of samples written."""
-    with (
-        source.open("rb") as stream,
-        (folder / "out.tar").open("wb") as file,
-        ShardWriter(file) as writer,
-        DecisionWriter(folder / "out.parquet") as decisions,
-    ):
-        for item in read_shard(stream, source.stem):
-            if isinstance(item, Reject):
-                raise SystemExit(f"{item.key}: {item.reason} {item.detail}")
-            sample, decision = masked(item)
-            writer.write(sample)
-            decisions.write(decision)
-        return writer.count
+    """Cleanse `source` as the arm `srd` does, with an untrained policy of the usual size; returns the number of pairs decided on."""
+    torch.manual_seed(0)
+    space = ActionSpace()
+    defence = MaskEverything(LearnedPolicy(QNetwork(NetworkShape(grid=space.grid, sizes=len(space.sizes))), space))
+    with source.open("rb") as stream:
+        _, tally = rewrite_shard(stream, source.stem, defence, folder, canvas=64, quality=90, limits=Limits())
+    if tally.actions != {"mask": tally.pairs}:
+        raise SystemExit(f"not every pair was masked: {tally.as_facts()}")
+    return tally.pairs
 
 
 def peak_mb() -> int:

@@ -37,6 +37,10 @@ _BROKEN = (
 warnings.filterwarnings("ignore", category=Pillow.DecompressionBombWarning)  # the limit below is stricter and is an error
 
 
+_GAP = 3.0
+"""Pillow averages down to this many times the target first: twice as fast at 640 x 480 to 64, and without visible difference."""
+
+
 class ImageError(ValueError):
     """Bytes that are not a usable image. `reason`: `corrupt-image`, `unsupported-image` or `too-many-pixels`."""
 
@@ -63,8 +67,8 @@ def decode_canvas(data: bytes, side: int, limits: Limits | None = None) -> Image
 
 
 def squash(image: Image, side: int) -> Image:
-    """A decoded image (H, W, 3) as (side, side, 3), bicubic. Not bit-equal to `decode_canvas` where that decodes a JPEG small."""
-    return np.asarray(Pillow.fromarray(image).resize((side, side), Pillow.Resampling.BICUBIC))
+    """A decoded image (H, W, 3) as (side, side, 3), bicubic after whole-number averaging of much larger ones. Not bit-equal to `decode_canvas` where that decodes a JPEG small."""
+    return np.asarray(Pillow.fromarray(image).resize((side, side), Pillow.Resampling.BICUBIC, reducing_gap=_GAP))
 
 
 def encode(image: Image, suffix: str, quality: int = 90) -> bytes:

@@ -60,7 +60,8 @@ def _measure(
     side = env.images.shape[1]
     greedy, drawn = play(policy, env), play(random, env)
     said = victim.caption(env.images)
-    fooled = sum(contains_word(text, synthetic.words[i]) for text, i in zip(said, rows, strict=True))
+    planted = sorted(set(synthetic.words))
+    fooled = sum(any(contains_word(text, word) for word in planted) for text in said)
     share = coverage([state.masks for state in greedy.states], boxes, policy.space, side)
     return {
         "against_random": asdict(compare(policy, random, env, seed=seed)),
