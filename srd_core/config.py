@@ -108,7 +108,7 @@ class Config(Section):
     reward: RewardConfig = RewardConfig()
     synthesis: SynthesisConfig = SynthesisConfig()
     sparring: Schedule = Schedule()
-    habituation: float = Field(0.5, ge=0, le=1, description="Share of the sparring victim's images with a meaningless red square (paper: 0)")
+    habituation: float = Field(0.5, ge=0, le=1, description="Share of the sparring images with a meaningless red square (paper: 0)")
     policy: PolicyConfig = PolicyConfig()
     evidence: EvidenceConfig = EvidenceConfig()
     cleanse: CleanseConfig = CleanseConfig()

@@ -21,7 +21,7 @@ from srd_core.stages.files import local_folder
 from srd_core.stages.learned import curve_of, held_out_of
 from srd_core.stages.score import load_scores
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage, identity
-from srd_core.stages.truth import coverage_by_masks, detection
+from srd_core.stages.truth import coverage_by_masks, detection, truth_digest
 
 _REASONS = {
     "asr": "no attack was named: the trigger of a real attack is unknown",
@@ -113,4 +113,4 @@ def _provenance(run: Run, inputs: Inputs) -> Provenance:
 
 
 _READS = ("canvas", "limits", "cleanse", "evidence", "evaluation", "seed")
-REPORT = Stage("report", _report, _READS, publishes=True)
+REPORT = Stage("report", _report, _READS, publishes=True, named=truth_digest)

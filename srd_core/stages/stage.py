@@ -67,12 +67,14 @@ class Stage:
         work: computes the outcome of (run, inputs, details) in a scratch folder; details say which of many alike (an arm, a shard).
         reads: dotted configuration keys that the work reads; nothing else of the configuration may influence it.
         publishes: files go to the sink under their own names instead of the stage's folder.
+        named: digests of the files that the configuration only names (a saved model, a list), so that new content is noticed.
     """
 
     name: str
     work: Work
     reads: tuple[str, ...] = ()
     publishes: bool = False
+    named: Callable[[Run], Mapping[str, str]] | None = None
 
     def key(self, run: Run, inputs: Inputs, details: Details) -> str:
         """Hex digest that identifies the result."""
@@ -83,6 +85,7 @@ class Stage:
                 "config": run.config.slice(self.reads),
                 "inputs": {name: identity(manifest) for name, manifest in sorted(inputs.items())},
                 "details": dict(details),
+                "named": dict(self.named(run)) if self.named else {},
                 "sink": run.sink if self.publishes else "",
             }
         )

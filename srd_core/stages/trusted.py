@@ -55,10 +55,23 @@ def _model(run: Run, config: ModelConfig, role: str, inputs: Inputs, folder: Pat
     return Outcome(captioner_files(model, folder), {"origin": "trained on the trusted set", "pairs": len(pairs), "fit": asdict(report)})
 
 
+def _digests(path: str | None) -> dict[str, str]:
+    """Digest of every file of a saved captioner, by name."""
+    if path is None:
+        return {}
+    storage = open_storage(str(_shipped(path)) if path.startswith(_PACKAGE) else path)
+    return {info.key: storage.digest(info.key) for info in storage.list()}
+
+
+def _shipped(path: str) -> Path:
+    """The folder of a captioner that comes with the package: `package:scenes/base`."""
+    return Path(str(resources.files("srd_core"))) / "scenes" / "weights" / path.removeprefix(_PACKAGE).removeprefix("scenes/")
+
+
 def saved_model(path: str, folder: Path) -> Path:
     """A saved captioner as a local folder."""
     if path.startswith(_PACKAGE):
-        return Path(str(resources.files("srd_core"))) / "scenes" / "weights" / path.removeprefix(_PACKAGE).removeprefix("scenes/")
+        return _shipped(path)
     storage = open_storage(path)
     place = folder / "given"
     for info in storage.list():
@@ -81,5 +94,5 @@ def fidelity(run: Run, inputs: Inputs, folder: Path, precision: Precision = "flo
 
 _TRUSTED = ("canvas", "holdout", "limits")
 FLUENCY = Stage("fluency", _fluency, _TRUSTED)
-BASE = Stage("base", _base, (*_TRUSTED, "base", "seed"))
-REFERENCE = Stage("reference", _reference, (*_TRUSTED, "reference", "seed"))
+BASE = Stage("base", _base, (*_TRUSTED, "base", "seed"), named=lambda run: _digests(run.config.base.path))
+REFERENCE = Stage("reference", _reference, (*_TRUSTED, "reference", "seed"), named=lambda run: _digests(run.config.reference.path))

@@ -51,6 +51,13 @@ def coverage_by_masks(run: Run, rows: dict[Arm, list[Decision]]) -> dict[str, An
     return shares
 
 
+def truth_digest(run: Run) -> dict[str, str]:
+    """Digest of the list that the configuration names, for the key of a stage that reads it."""
+    uri = run.config.evaluation.truth
+    folder, _, name = (uri or "").rpartition("/")
+    return {"truth": open_storage(folder or ".").digest(name)} if uri else {}
+
+
 def _scores(rows: list[Decision]) -> dict[str, np.ndarray]:
     return {
         "nll_mean": np.asarray([_NAN if row.score_nll_mean is None else row.score_nll_mean for row in rows]),

@@ -19,7 +19,7 @@ from srd_core.stages.evidence_found import suspicious_words
 from srd_core.stages.files import files_below, local_folder, shards_of
 from srd_core.stages.seal import NAME, check
 from srd_core.stages.stage import Run
-from srd_core.stages.trusted import FLUENCY
+from srd_core.stages.trusted import BASE, FLUENCY
 
 
 @pytest.fixture
@@ -158,3 +158,15 @@ def test_a_manifest_cannot_point_outside_of_its_sink(tmp_path: Path) -> None:
     (tmp_path / "sink" / NAME).write_text('{"outputs": {"../secret": {"size": 1, "sha256": "0"}}}')
     with pytest.raises(StorageError, match="secret"):
         check(str(tmp_path / "sink"))
+
+
+def test_new_weights_under_an_old_path_are_noticed(scenes: Run, tmp_path: Path) -> None:
+    known = {"trusted": inventory.take(scenes, "trusted")}
+    saved = tmp_path / "saved"
+    saved.mkdir()
+    (saved / "model.safetensors").write_bytes(b"one")
+    named = replace(scenes, config=load_config("test", overrides=[f"base.path={saved}"]))
+    before = BASE.key(named, known, {})
+    assert BASE.key(named, known, {}) == before
+    (saved / "model.safetensors").write_bytes(b"two")
+    assert BASE.key(named, known, {}) != before
