@@ -69,7 +69,8 @@ def decode_canvas(data: bytes, side: int, limits: Limits | None = None) -> Image
 def squash(image: Image, side: int) -> Image:
     """A decoded image (H, W, 3) as (side, side, 3), bicubic; much larger ones are averaged down first.
 
-    Not bit-equal to `decode_canvas` where that decodes a JPEG small."""
+    Not bit-equal to `decode_canvas` where that decodes a JPEG small.
+    """
     return np.asarray(Pillow.fromarray(image).resize((side, side), Pillow.Resampling.BICUBIC, reducing_gap=_GAP))
 
 
