@@ -1,0 +1,39 @@
+"""What learns or decides cannot see the truth: not in what it declares to read, and not through the code that it can reach."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+
+from srd_core.config import Arm, load_config
+from srd_core.stages.calibrate import CALIBRATE
+from srd_core.stages.cleanse import cleanse_stage
+from srd_core.stages.code import reachable
+from srd_core.stages.learn import LEARN
+from srd_core.stages.retrain import RETRAIN
+from srd_core.stages.spar import SPAR
+from srd_core.stages.stage import Run, Stage
+from srd_core.stages.synthesize import SYNTHESIZE
+from srd_core.stages.trusted import BASE, FLUENCY, REFERENCE
+
+RUN = Run("source", "sink", "trusted", load_config("test"))
+BLIND = (FLUENCY, BASE, REFERENCE, SYNTHESIZE, SPAR, LEARN, CALIBRATE, RETRAIN, *(cleanse_stage(RUN, arm) for arm in get_args(Arm)))
+TELLTALES = {"srd_core.stages.truth", "srd_core.stages.report", "srd_core.stages.score", "srd_core.stages.probe"}
+"""What reads the list of poisoned pairs or the name of the attack. (`srd_core.attacks.poison` writes the list and is found with all attacks.)"""
+
+
+@pytest.mark.parametrize("stage", BLIND, ids=lambda stage: stage.name)
+def test_no_stage_that_learns_or_decides_reads_the_evaluation_section(stage: Stage) -> None:
+    assert [key for key in stage.reads if key.split(".")[0] == "evaluation"] == []
+
+
+@pytest.mark.parametrize("stage", BLIND, ids=lambda stage: stage.name)
+def test_no_stage_that_learns_or_decides_can_reach_the_code_that_reads_the_truth(stage: Stage) -> None:
+    assert reachable(stage.work.__module__) & TELLTALES == set()
+
+
+@pytest.mark.parametrize("stage", BLIND, ids=lambda stage: stage.name)
+def test_the_truth_changes_nothing_about_what_they_do(stage: Stage) -> None:
+    told = load_config("test", overrides=["evaluation.attack=badnet", "evaluation.target=pear", "evaluation.truth=/somewhere/list.json"])
+    assert stage.key(RUN, {}, {}) == stage.key(Run("source", "sink", "trusted", told), {}, {})
