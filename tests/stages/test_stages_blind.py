@@ -20,7 +20,7 @@ from srd_core.stages.trusted import BASE, FLUENCY, REFERENCE
 RUN = Run("source", "sink", "trusted", load_config("test"))
 BLIND = (FLUENCY, BASE, REFERENCE, SYNTHESIZE, SPAR, LEARN, CALIBRATE, RETRAIN, *(cleanse_stage(RUN, arm) for arm in get_args(Arm)))
 TELLTALES = {"srd_core.stages.truth", "srd_core.stages.report", "srd_core.stages.score", "srd_core.stages.probe"}
-"""What reads the list of poisoned pairs or the name of the attack. (`srd_core.attacks.poison` writes the list and is found with all attacks.)"""
+"""What reads the list of poisoned pairs or the attack's name. (`srd_core.attacks.poison` writes the list and comes with all attacks.)"""
 
 
 @pytest.mark.parametrize("stage", BLIND, ids=lambda stage: stage.name)
