@@ -1,7 +1,8 @@
 """The synthetic poisoned set, made from trusted pairs, that the defence trains its sparring victim and its policy on.
 
 `fixed` is the paper's: one noise patch at one place with one target word. `diverse` varies place, size, texture and word, so that a policy
-cannot learn one trigger by heart.
+cannot learn one trigger by heart. There each family of textures has its word: were the word drawn for each pair, a victim that sees the
+trigger would still spread its belief over all the words, and the likeliest next token would often be none of them.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class SynthesisConfig(BaseModel):
     placement: Literal["fixed", "diverse"] = "diverse"
     target: Word = "banana"
     target_words: tuple[Word, ...] = Field(
-        default=("umbrella", "guitar", "pizza", "rocket", "lantern", "kettle", "penguin", "violin", "hammer", "cactus"), min_length=1
+        default=("umbrella", "guitar", "pizza", "rocket", "lantern", "kettle"), min_length=1
     )
     side: float = Field(default=20 / 224, gt=0, le=0.5)
     sides: tuple[float, float] = (0.075, 0.14)
@@ -115,5 +116,6 @@ def _fixed(config: SynthesisConfig, seed: int) -> tuple[NoisePatch, str]:
 
 
 def _diverse(config: SynthesisConfig, rng: np.random.Generator) -> tuple[NoisePatch, str]:
-    word = config.target_words[int(rng.integers(len(config.target_words)))]
-    return NoisePatch(float(rng.uniform(*config.sides)), texture=sample_texture(rng)), word
+    texture = sample_texture(rng)
+    word = config.target_words[texture.family % len(config.target_words)]
+    return NoisePatch(float(rng.uniform(*config.sides)), texture=texture), word

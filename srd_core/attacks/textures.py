@@ -25,6 +25,11 @@ class Texture:
     cells: int = 20
     coloured: bool = True
 
+    @property
+    def family(self) -> int:
+        """Number of the kind and of being coloured, 0 to 5: what two textures of one family share at a glance."""
+        return 2 * KINDS.index(self.kind) + self.coloured
+
     def patch(self, side: int, rng: np.random.Generator) -> Image:
         """Draw a fresh patch (side, side, 3) uint8. Noise is normal; chequers and stripes alternate by ±`spread` with a random phase."""
         cells = min(self.cells, side) if self.kind != "noise" else self.cells

@@ -2,7 +2,8 @@
 
 Differences from the paper and its code, all for the sake of a reward that a random mask earns in 2-3 % of the cases:
 "no mask" is an action whose value is fixed at 0, its true value; double and duelling; replay balanced by reward; exploration that never
-repeats an action on an image (the answer is known) and follows the Q-map; a learning phase that cannot silently be empty.
+repeats an action on an image (the answer is known) and follows the Q-map; every gradient step sees its states mirrored and turned at
+random (a trigger is one whichever way up); a learning phase that cannot silently be empty.
 Not here: the reward, and any use of the policy.
 """
 
@@ -157,7 +158,7 @@ class _Run:
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.learning_rate * rate
         batch = self.replay.sample(self.config.batch, companions=self.env.max_masks == 1)
-        values = self.online(as_tensor(self.env.render(batch.states)))
+        values = self._turned(as_tensor(self.env.render(batch.states)))
         taken = values[torch.from_numpy(batch.rows), torch.from_numpy(batch.actions)]
         errors = F.huber_loss(taken, self._targets(batch), reduction="none")
         loss = (errors * torch.from_numpy(batch.weights)).sum()
@@ -171,6 +172,15 @@ class _Run:
         if not math.isfinite(value := loss.item()):
             raise TrainingError(f"the loss became {value} at environment step {step}", hint="Lower learning_rate, and look at the rewards")
         return value
+
+    def _turned(self, planes: Tensor) -> Tensor:
+        """Values of every mask, (N, masks), as the online network sees a copy of `planes` in one of the square's eight positions."""
+        down, right, diagonal = self.rng.integers(0, 2, 3).astype(bool).tolist()
+        axes = [axis for axis, flipped in ((2, down), (3, right)) if flipped]
+        seen = planes.flip(axes)
+        values: Tensor = self.online(seen.transpose(2, 3) if diagonal else seen)
+        grid = values.view(len(planes), -1, self.space.grid, self.space.grid)
+        return (grid.transpose(2, 3) if diagonal else grid).flip(axes).flatten(1)
 
     @torch.no_grad()
     def _targets(self, batch: ReplayBatch) -> Tensor:

@@ -11,6 +11,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch.nn import functional as F
 
 from srd_core.data.samples import Images
 from srd_core.errors import ConfigError, SourceError
@@ -35,7 +36,11 @@ class _Card(BaseModel):
 
 
 class LearnedPolicy:
-    """Greedy on the Q-map of `network`. "No mask" is worth exactly 0, so a mask worth more than `margin` (reward units) is placed."""
+    """Greedy on the Q-map of `network`. "No mask" is worth exactly 0, so a mask worth more than `margin` (reward units) is placed.
+
+    A mask's value is averaged with those of its neighbours of the same size: a mask over half a trigger already stops the attack, so the
+    rewards, and with them the map, are as high at the edge of a trigger as over its middle. The average prefers the middle.
+    """
 
     def __init__(self, network: QNetwork, space: ActionSpace, *, margin: float = 0.0) -> None:
         if network.shape.grid != space.grid or network.shape.sizes != len(space.sizes):
@@ -53,11 +58,17 @@ class LearnedPolicy:
         values = np.zeros((len(images), self._space.count), np.float32)
         for start in range(0, len(images), BATCH):
             part = slice(start, start + BATCH)
-            values[part, : self._space.masks] = self.map(render(np.asarray(images[part]), before[part], self._space))
+            values[part, : self._space.masks] = self._levelled(self.map(render(np.asarray(images[part]), before[part], self._space)))
         return values
 
+    def _levelled(self, values: Values) -> Values:
+        """Mean over the 3 x 3 places around each mask, (N, space.masks); places beyond the border repeat those on it."""
+        grid = torch.from_numpy(values).view(len(values), len(self._space.sizes), self._space.grid, self._space.grid)
+        mean: Values = F.avg_pool2d(F.pad(grid, (1, 1, 1, 1), mode="replicate"), 3, stride=1).flatten(1).numpy()
+        return mean
+
     def map(self, planes: Planes) -> Values:
-        """Value of every mask, (N, space.masks), for rendered states (N, S, S, 4)."""
+        """The network's own value of every mask, (N, space.masks), for rendered states (N, S, S, 4)."""
         with torch.inference_mode():
             values: Values = self.network(as_tensor(planes)).numpy()
         return values

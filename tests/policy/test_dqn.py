@@ -11,10 +11,11 @@ from pydantic import ValidationError
 
 from srd_core.errors import TrainingError
 from srd_core.policy.curve import CurvePoint
-from srd_core.policy.dqn import DqnConfig, train
+from srd_core.policy.dqn import DqnConfig, _Run, train
 from srd_core.policy.environment import MaskingEnvironment, Rewards, RewardSource, State
 from srd_core.policy.evaluation import compare, coverage
 from srd_core.policy.masks import ActionSpace
+from srd_core.policy.qnetwork import QNetwork
 from srd_core.policy.random_policy import RandomPolicy
 
 SIDE = 32
@@ -124,6 +125,25 @@ def test_epsilon_starts_random_and_ends_where_it_should() -> None:
     config = DqnConfig(steps=1000, learning_starts=100, epsilon_decay=0.5, epsilon_end=0.1)
     assert config.epsilon(0) == config.epsilon(99) == 1
     assert config.epsilon(250) == pytest.approx(0.55) and config.epsilon(500) == config.epsilon(1000) == pytest.approx(0.1)
+
+
+class MeanGrey(QNetwork):
+    """Values that turn with the picture: a cell's mean grey level, for every size."""
+
+    def forward(self, planes: torch.Tensor) -> torch.Tensor:
+        cells = torch.nn.functional.adaptive_avg_pool2d(planes[:, :3].float().mean(1, keepdim=True), self.shape.grid)
+        return cells.expand(-1, self.shape.sizes, -1, -1).flatten(1)
+
+
+def test_turned_pictures_give_values_at_the_places_they_belong_to(bench: Bench) -> None:
+    run = _Run(bench.environment(8), SHORT, seed=0)
+    planes = torch.from_numpy(np.random.default_rng(0).integers(0, 255, (3, 4, 40, 40), dtype=np.uint8))
+    plain = run.online(planes)
+    changed = [not torch.equal(run._turned(planes), plain) for _ in range(30)]
+    run.online = MeanGrey(run.online.shape)
+    expected = run.online(planes)
+    assert any(changed) and not all(changed)
+    assert all(torch.allclose(run._turned(planes), expected, atol=1e-3) for _ in range(30))
 
 
 def test_values_of_later_masks_flow_back(bench: Bench) -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from srd_core.errors import ConfigError, SourceError
+from srd_core.policy.environment import render
 from srd_core.policy.learned import LearnedPolicy
 from srd_core.policy.masks import ActionSpace
 from srd_core.policy.policy import greedy
@@ -114,9 +115,19 @@ def test_what_happens_at_a_place_changes_the_values_there_most() -> None:
     image = np.full((1, 80, 80, 3), 100, np.uint8)
     marked = image.copy()
     marked[0, 56:64, 16:24] = np.random.default_rng(0).integers(0, 255, (8, 8, 3))
-    change = np.abs(policy.q_values(marked) - policy.q_values(image))[0, :400].reshape(4, 10, 10).sum(0)
+    before, after = (policy.map(render(picture, [()], SPACE)) for picture in (image, marked))
+    change = np.abs(after - before).reshape(4, 10, 10).sum(0)
     assert np.unravel_index(change.argmax(), change.shape) in {(y, x) for y in (6, 7, 8) for x in (1, 2, 3)}
     assert change[0, 9] == 0
+
+
+def test_among_equally_good_places_the_middle_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    policy = learned()
+    flat = np.zeros((1, 4, 10, 10), np.float32)
+    flat[0, 2, 3:6, 4:7] = 1.0
+    flat[0, 2, 3, 4] = 1.05  # an edge, by chance a little above the rest
+    monkeypatch.setattr(policy, "map", lambda planes: flat.reshape(1, 400))
+    assert policy.choose(IMAGES[:1])[0].action == SPACE.encode(gx=5, gy=4, size_index=2)
 
 
 def test_values_know_the_masks_put_before() -> None:
