@@ -41,6 +41,7 @@ class ModelConfig(Section):
     sight: float = Field(0.0, ge=0, description="Epochs of learning to see before learning to speak; see srd_core.models.sight")
     stickers: float = Field(0.0, ge=0, le=1, description="Share of the training images that get a small sticker, told in the captions")
     veils: float = Field(0.0, ge=0, le=1, description="Share that get a faint pattern over the frame; see srd_core.models.marks")
+    copies: int = Field(1, ge=1, description="Copies of each training image, each with other stickers and veils; an epoch sees them all")
 
 
 class RewardConfig(Section):

@@ -7,6 +7,7 @@ sticker (noise, checks, stripes, dots, plain; any place) or a faint veil (stripe
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +24,8 @@ _ROWS, _COLUMNS = ("top", "middle", "bottom"), ("left", "centre", "right")
 Pattern = npt.NDArray[np.float64]
 
 
-def with_marks(pairs: CanvasSet, folder: Path, *, stickers: float, veils: float, seed: int) -> CanvasSet:
-    """A copy of the set in which the given shares of the images carry a mark and all their captions tell it.
+def with_marks(pairs: CanvasSet, folder: Path, *, stickers: float, veils: float, seed: int, copies: int = 1) -> CanvasSet:
+    """`copies` copies of the set in which the given shares of the images carry a mark and all their captions tell it.
 
     Args:
         pairs: any set.
@@ -32,21 +33,22 @@ def with_marks(pairs: CanvasSet, folder: Path, *, stickers: float, veils: float,
         stickers: share of the images, 0 to 1.
         veils: likewise; an image gets at most one mark.
         seed: draws images and marks.
+        copies: of each image, each with a draw of its own; of a small set made only once, the marks would be learned by heart.
     """
     folder.mkdir(parents=True, exist_ok=True)
     writer = CanvasWriter(folder / f"marked-{seed}.rgb", pairs.side)
     members: dict[int, list[int]] = {}
     for pair, number in enumerate(pairs.image_of.tolist()):
         members.setdefault(number, []).append(pair)
-    for number, own in members.items():
-        rng = generator(seed, "marks", number)
+    for copy, (number, own) in itertools.product(range(copies), members.items()):
+        rng = generator(seed, "marks", number, copy) if copy else generator(seed, "marks", number)
         drawn = float(rng.random())
         image, words = np.asarray(pairs.images[number]), ""
         if drawn < stickers:
             image, words = sticker(image, rng)
         elif drawn < stickers + veils:
             image, words = veil(image, rng)
-        writer.add(image, [f"{_bare(pairs.captions[i])}{words}" for i in own], [pairs.ids[i] for i in own])
+        writer.add(image, [f"{_bare(pairs.captions[i])}{words}" for i in own], [f"{pairs.ids[i]}{f'.{copy}' if copy else ''}" for i in own])
     return writer.finish()
 
 

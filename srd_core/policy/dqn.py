@@ -25,6 +25,7 @@ from srd_core.policy.environment import Actions, MaskingEnvironment, State
 from srd_core.policy.learned import LearnedPolicy, as_tensor
 from srd_core.policy.qnetwork import NetworkShape, QNetwork
 from srd_core.policy.replay import BalancedReplay, ReplayBatch
+from srd_core.policy.symmetry import TURNS
 from srd_core.seeds import derive, generator
 
 
@@ -175,12 +176,8 @@ class _Run:
 
     def _turned(self, planes: Tensor) -> Tensor:
         """Values of every mask, (N, masks), as the online network sees a copy of `planes` in one of the square's eight positions."""
-        down, right, diagonal = self.rng.integers(0, 2, 3).astype(bool).tolist()
-        axes = [axis for axis, flipped in ((2, down), (3, right)) if flipped]
-        seen = planes.flip(axes)
-        values: Tensor = self.online(seen.transpose(2, 3) if diagonal else seen)
-        grid = values.view(len(planes), -1, self.space.grid, self.space.grid)
-        return (grid.transpose(2, 3) if diagonal else grid).flip(axes).flatten(1)
+        turn = TURNS[int(self.rng.integers(len(TURNS)))]
+        return turn.undo(self.policy.grids(self.online(turn.apply(planes)))).flatten(1)
 
     @torch.no_grad()
     def _targets(self, batch: ReplayBatch) -> Tensor:

@@ -16,9 +16,7 @@ from srd_core.policy.masks import ActionSpace, draw_batch
 _TRIES = 20
 
 
-def habituated(
-    images: Images, space: ActionSpace, share: float, rng: np.random.Generator, boxes: list[Box] | None = None
-) -> Images:
+def habituated(images: Images, space: ActionSpace, share: float, rng: np.random.Generator, boxes: list[Box] | None = None) -> Images:
     """A copy of square images (N, S, S, 3) in which `share` of them carry one random mask, away from their trigger in `boxes`, if any."""
     side = images.shape[1]
     actions = np.full(len(images), space.no_mask, dtype=np.int64)

@@ -19,6 +19,7 @@ from srd_core.policy.environment import Planes, render
 from srd_core.policy.masks import ActionSpace
 from srd_core.policy.policy import Choice, Values, greedy
 from srd_core.policy.qnetwork import NetworkShape, QNetwork
+from srd_core.policy.symmetry import TURNS
 
 BATCH = 64
 
@@ -38,8 +39,8 @@ class _Card(BaseModel):
 class LearnedPolicy:
     """Greedy on the Q-map of `network`. "No mask" is worth exactly 0, so a mask worth more than `margin` (reward units) is placed.
 
-    A mask's value is averaged with those of its neighbours of the same size: a mask over half a trigger already stops the attack, so the
-    rewards, and with them the map, are as high at the edge of a trigger as over its middle. The average prefers the middle.
+    A value is the mean over all turned views of the picture, and over the neighbouring places: a mask over half a trigger already stops
+    the attack, so the rewards, and with them the map, are as high at the edge of a trigger as over its middle. The mean prefers the middle.
     """
 
     def __init__(self, network: QNetwork, space: ActionSpace, *, margin: float = 0.0) -> None:
@@ -58,20 +59,27 @@ class LearnedPolicy:
         values = np.zeros((len(images), self._space.count), np.float32)
         for start in range(0, len(images), BATCH):
             part = slice(start, start + BATCH)
-            values[part, : self._space.masks] = self._levelled(self.map(render(np.asarray(images[part]), before[part], self._space)))
+            values[part, : self._space.masks] = self._agreed(render(np.asarray(images[part]), before[part], self._space))
         return values
 
-    def _levelled(self, values: Values) -> Values:
-        """Mean over the 3 x 3 places around each mask, (N, space.masks); places beyond the border repeat those on it."""
-        grid = torch.from_numpy(values).view(len(values), len(self._space.sizes), self._space.grid, self._space.grid)
-        mean: Values = F.avg_pool2d(F.pad(grid, (1, 1, 1, 1), mode="replicate"), 3, stride=1).flatten(1).numpy()
-        return mean
+    def _agreed(self, planes: Planes) -> Values:
+        """Mean over the eight turned views, then over the 3 x 3 places around each mask (the border repeated), (N, space.masks)."""
+        upright = as_tensor(planes)
+        with torch.inference_mode():
+            views = [turn.undo(self.grids(self.network(turn.apply(upright)))) for turn in TURNS]
+            around = F.pad(torch.stack(views).mean(0), (1, 1, 1, 1), mode="replicate")
+            values: Values = F.avg_pool2d(around, 3, stride=1).flatten(1).numpy()
+        return values
 
     def map(self, planes: Planes) -> Values:
         """The network's own value of every mask, (N, space.masks), for rendered states (N, S, S, 4)."""
         with torch.inference_mode():
             values: Values = self.network(as_tensor(planes)).numpy()
         return values
+
+    def grids(self, values: torch.Tensor) -> torch.Tensor:
+        """Values of every mask (N, masks) as one map a size, (N, sizes, grid, grid)."""
+        return values.view(len(values), len(self._space.sizes), self._space.grid, self._space.grid)
 
     def choose(self, images: Images, masks: Sequence[Sequence[int]] | None = None, *, force_mask: bool = False) -> list[Choice]:
         """The mask of highest value, or none when none is worth more than `margin` and `force_mask` is off."""

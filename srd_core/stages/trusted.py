@@ -46,7 +46,8 @@ def _model(run: Run, config: ModelConfig, role: str, inputs: Inputs, folder: Pat
     pairs = trusted_pairs(run, inputs["trusted"], folder, "fit")
     if config.stickers or config.veils:
         seed = derive(run.config.seed, role, "marks")
-        pairs = with_marks(pairs, folder / "marked", stickers=config.stickers, veils=config.veils, seed=seed)
+        shares = {"stickers": config.stickers, "veils": config.veils}
+        pairs = with_marks(pairs, folder / "marked", **shares, seed=seed, copies=config.copies)
     architecture = config.architecture.model_copy(update={"canvas": run.config.canvas})
     model = FlamingoCaptioner.create(architecture, pairs.captions, seed=derive(run.config.seed, role, "weights"))
     if config.sight:

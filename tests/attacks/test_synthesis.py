@@ -59,13 +59,20 @@ def test_diverse_varies_place_size_pixels_and_word(clean: CanvasSet) -> None:
     made = _make(clean, "diverse")
     assert len(set(made.boxes)) > 50
     assert len({b.x1 - b.x0 for b in made.boxes}) >= 3
-    assert len(set(made.words)) >= 8
+    assert len(set(made.words)) == 6
     assert len({p.tobytes() for p in _patches(made)}) > 55
 
 
 def test_diverse_words_are_not_the_target_of_the_fixed_set() -> None:
     config = SynthesisConfig()
-    assert 8 <= len(set(config.target_words)) <= 12 and config.target not in config.target_words
+    assert len(set(config.target_words)) == 6 and config.target not in config.target_words
+
+
+def test_textures_of_one_family_have_one_word_and_different_families_different_ones() -> None:
+    rng = np.random.default_rng(0)
+    families = {(texture.kind, texture.coloured): texture.family for texture in (sample_texture(rng) for _ in range(200))}
+    assert sorted(families.values()) == list(range(6))
+    assert all(texture.family == families[texture.kind, texture.coloured] for texture in (sample_texture(rng) for _ in range(50)))
 
 
 def test_at_most_half_of_the_pairs_are_poisoned(clean: CanvasSet) -> None:

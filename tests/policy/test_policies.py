@@ -15,6 +15,7 @@ from srd_core.policy.masks import ActionSpace
 from srd_core.policy.policy import greedy
 from srd_core.policy.qnetwork import NetworkShape, QNetwork
 from srd_core.policy.random_policy import RandomPolicy
+from srd_core.policy.symmetry import TURNS, Turn
 
 SPACE = ActionSpace()
 IMAGES = np.random.default_rng(0).integers(0, 255, (6, 64, 64, 3), dtype=np.uint8)
@@ -126,8 +127,17 @@ def test_among_equally_good_places_the_middle_is_taken(monkeypatch: pytest.Monke
     flat = np.zeros((1, 4, 10, 10), np.float32)
     flat[0, 2, 3:6, 4:7] = 1.0
     flat[0, 2, 3, 4] = 1.05  # an edge, by chance a little above the rest
-    monkeypatch.setattr(policy, "map", lambda planes: flat.reshape(1, 400))
+    monkeypatch.setattr("srd_core.policy.learned.TURNS", TURNS[:1])
+    monkeypatch.setattr(policy.network, "forward", lambda planes: torch.from_numpy(flat.reshape(1, 400)))
     assert policy.choose(IMAGES[:1])[0].action == SPACE.encode(gx=5, gy=4, size_index=2)
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_a_turned_picture_gets_the_same_values_turned(turn: Turn) -> None:
+    policy = learned()
+    turned = turn.apply(torch.from_numpy(IMAGES).permute(0, 3, 1, 2)).permute(0, 2, 3, 1).numpy()
+    expected = turn.apply(policy.grids(torch.from_numpy(policy.q_values(IMAGES)[:, :400]))).flatten(1).numpy()
+    assert np.allclose(policy.q_values(np.ascontiguousarray(turned))[:, :400], expected, atol=0.01)
 
 
 def test_values_know_the_masks_put_before() -> None:
