@@ -12,6 +12,8 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from pydantic import BaseModel, ConfigDict
+
 from srd_core.models.architecture import Architecture, CrossAttentionConfig, LanguageConfig, ResamplerConfig, VisionConfig
 from srd_core.models.flamingo import FlamingoCaptioner
 from srd_core.models.marks import with_marks
@@ -28,30 +30,38 @@ ARCHITECTURE = Architecture(
     resampler=ResamplerConfig(depth=2, latents=16, heads=4, head_width=32),
     cross_attention=CrossAttentionConfig(heads=4, head_width=32, gate=0.5),
 )
-SCHEDULES = {
-    "base": Schedule(epochs=8, batch_size=80, learning_rate=0.0015),
-    "reference": Schedule(epochs=16, batch_size=80, learning_rate=0.0015),
-}
-"""The reference learns twice as long: what it gets wrong is noise in every reward."""
-SCENES = 6000
-SIGHT = 12.0
 STICKERS, VEILS = 0.4, 0.25
-ROLES = {"base": 101, "reference": 202}
-"""Seed of each model's scenes and weights."""
 
 
-def pretrain(role: str, folder: Path, *, scenes: int = SCENES, sight: float = SIGHT, schedule: Schedule | None = None) -> FitReport:
-    """Train one model on `scenes` fresh scenes and save it in `folder`: `sight` epochs of learning to see, then `schedule`."""
-    seed, schedule = ROLES[role], schedule or SCHEDULES[role]
-    pairs = canvas_set(scenes, seed=seed, side=ARCHITECTURE.canvas, folder=folder / ".pixels")
+class Recipe(BaseModel):
+    """How one model is made: `scenes` fresh ones, `sight` epochs of learning to see, then `schedule`. `seed` of scenes and weights."""
+
+    model_config = ConfigDict(frozen=True)
+
+    seed: int
+    scenes: int
+    sight: float
+    schedule: Schedule
+
+
+ROLES = {
+    "base": Recipe(seed=101, scenes=6000, sight=12, schedule=Schedule(epochs=8, batch_size=80, learning_rate=0.0015)),
+    "reference": Recipe(seed=202, scenes=12000, sight=8, schedule=Schedule(epochs=9, batch_size=80, learning_rate=0.0015)),
+}
+"""The reference sees twice as many scenes: what it gets wrong is noise in every reward."""
+
+
+def pretrain(role: str, folder: Path, recipe: Recipe | None = None) -> FitReport:
+    """Train one model, by its own recipe or another, and save it in `folder`."""
+    recipe = recipe or ROLES[role]
+    pairs = canvas_set(recipe.scenes, seed=recipe.seed, side=ARCHITECTURE.canvas, folder=folder / ".pixels")
     if role == "base":
-        pairs = with_marks(pairs, folder / ".pixels", stickers=STICKERS, veils=VEILS, seed=seed)
-    model = FlamingoCaptioner.create(ARCHITECTURE, pairs.captions, seed=derive(seed, role, "weights"))
-    teach_sight(model.network, pairs, epochs=sight, seed=derive(seed, role, "sight"))
-    report = model.fit(pairs, schedule, seed=derive(seed, role, "fit"))
+        pairs = with_marks(pairs, folder / ".pixels", stickers=STICKERS, veils=VEILS, seed=recipe.seed)
+    model = FlamingoCaptioner.create(ARCHITECTURE, pairs.captions, seed=derive(recipe.seed, role, "weights"))
+    teach_sight(model.network, pairs, epochs=recipe.sight, seed=derive(recipe.seed, role, "sight"))
+    report = model.fit(pairs, recipe.schedule, seed=derive(recipe.seed, role, "fit"))
     model.save(folder, half=True)
-    notes = {"scenes": scenes, "sight": sight, "schedule": schedule.model_dump(), "fit": asdict(report)}
-    (folder / "training.json").write_text(json.dumps(notes, indent=1))
+    (folder / "training.json").write_text(json.dumps({"recipe": recipe.model_dump(), "fit": asdict(report)}, indent=1))
     for path in (folder / ".pixels").iterdir():
         path.unlink()
     (folder / ".pixels").rmdir()
