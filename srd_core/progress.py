@@ -106,6 +106,20 @@ def ticker(label: str, *, total: int) -> Iterator[Callable[[int], None]]:
     tell(total)
 
 
+@contextmanager
+def counter(label: str, *, total: int) -> Iterator[Callable[[int], None]]:
+    """Like `ticker`, but what is yielded is called with how much was done since the last call."""
+    with ticker(label, total=total) as tell:
+        done = 0
+
+        def more(amount: int) -> None:
+            nonlocal done
+            done += amount
+            tell(min(done, total))
+
+        yield more
+
+
 def read_states(folder: Path) -> list[State]:
     """Every piece of work that has reported, oldest first."""
     states = []

@@ -7,7 +7,7 @@ left out; a sample left without captions goes to quarantine.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -47,7 +47,15 @@ class Tally:
 
 
 def rewrite_shard(
-    stream: BinaryIO, shard: str, defence: Defence, folder: Path, *, canvas: int, quality: int, limits: Limits
+    stream: BinaryIO,
+    shard: str,
+    defence: Defence,
+    folder: Path,
+    *,
+    canvas: int,
+    quality: int,
+    limits: Limits,
+    progress: Callable[[int], None] = lambda done: None,
 ) -> tuple[dict[str, Path], Tally]:
     """Write `shards/NAME.tar`, `decisions/NAME.parquet` and, when something is withheld, `quarantine/NAME.tar` below `folder`.
 
@@ -59,6 +67,7 @@ def rewrite_shard(
         canvas: side of the images that the defence sees, pixels.
         quality: JPEG and WebP quality of masked images.
         limits: what is refused.
+        progress: told after each batch how many bytes of images it held.
     """
     paths = {name: folder / name for name in (f"shards/{shard}.tar", f"decisions/{shard}.parquet", f"quarantine/{shard}.tar")}
     for path in paths.values():
@@ -80,6 +89,7 @@ def rewrite_shard(
             for row in made:
                 rows.write(row)
             tally = tally + _count(made)
+            progress(sum(len(sample.image) for sample in samples))
         empty = withheld.count == 0
     if empty:
         paths.pop(f"quarantine/{shard}.tar").unlink()

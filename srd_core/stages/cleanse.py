@@ -5,6 +5,7 @@ The arm that the configuration hands back publishes at the root of the sink; the
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from srd_core.config import Arm
@@ -16,7 +17,7 @@ from srd_core.defences.masking import MaskEverything
 from srd_core.defences.rewriting import Tally, rewrite_shard
 from srd_core.policy.learned import LearnedPolicy
 from srd_core.policy.random_policy import RandomPolicy
-from srd_core.progress import track
+from srd_core.progress import counter
 from srd_core.seeds import derive
 from srd_core.stages.calibrate import load_calibration, witnesses
 from srd_core.stages.files import local_folder, shards_of
@@ -36,20 +37,28 @@ def _cleanse(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcom
     wanted = set(details["shards"])
     defence = _defence(run, inputs, arm, folder)
     prefix = "" if arm == run.config.cleanse.mode else f"arms/{arm}/"
+    shards = [ref for ref in shards_of(inputs["source"]) if ref.name in wanted]
     total = Tally()
     files: dict[str, Path] = {}
-    for shard in track([ref for ref in shards_of(inputs["source"]) if ref.name in wanted], f"{arm}", total=len(wanted)):
-        made, tally = _one_shard(run, shard, defence, folder / shard.name)
-        total = total + tally
-        files |= {prefix + name: path for name, path in made.items()}
+    with counter(f"{arm}: kB of images", total=sum(shard.size for shard in shards) // 1000) as count:
+        for shard in shards:
+            made, tally = _one_shard(run, shard, defence, folder / shard.name, lambda read: count(read // 1000))
+            total = total + tally
+            files |= {prefix + name: path for name, path in made.items()}
     return Outcome(files, {"arm": arm, **total.as_facts()})
 
 
-def _one_shard(run: Run, shard: ShardRef, defence: Defence, folder: Path) -> tuple[dict[str, Path], Tally]:
-    config = run.config
+def _one_shard(run: Run, shard: ShardRef, defence: Defence, folder: Path, progress: Callable[[int], None]) -> tuple[dict[str, Path], Tally]:
     with open_shard(shard) as stream:
         return rewrite_shard(
-            stream, shard.name, defence, folder, canvas=config.canvas, quality=config.cleanse.quality, limits=config.limits
+            stream,
+            shard.name,
+            defence,
+            folder,
+            canvas=run.config.canvas,
+            quality=run.config.cleanse.quality,
+            limits=run.config.limits,
+            progress=progress,
         )
 
 

@@ -26,6 +26,14 @@ def code_digest(module: str) -> str:
     return total.hexdigest()
 
 
+def tree_digest(folder: Path) -> str:
+    """Hex digest of all Python sources below `folder`: which code made a whole run."""
+    total = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        total.update(path.relative_to(folder).as_posix().encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
 @cache
 def reachable(module: str) -> frozenset[str]:
     """Names of the `srd_core` modules in the transitive closure of `module`'s imports, itself included."""

@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
+import srd_core
 from srd_core import __version__
 from srd_core.data.manifest import StageManifest, canonical_json, digest
 from srd_core.errors import SourceError
-from srd_core.stages.code import code_digest
+from srd_core.stages.code import tree_digest
 from srd_core.stages.stage import Run
 from srd_core.storage import open_storage
 
@@ -27,7 +29,7 @@ def seal(run: Run, manifests: Mapping[str, StageManifest]) -> StageManifest:
     outputs = {name: ref for manifest in manifests.values() for name, ref in manifest.outputs.items() if ref.uri == root + name}
     content = {
         "srd": __version__,
-        "code": code_digest("srd_core.stages.seal"),
+        "code": tree_digest(Path(srd_core.__file__).parent),
         "inputs": {name: item.facts["inventory"] for name, item in sorted(manifests.items()) if "inventory" in item.facts},
         "outputs": {name: {"size": ref.size, "sha256": ref.sha256} for name, ref in sorted(outputs.items())},
         "stages": {name: item.key for name, item in sorted(manifests.items())},

@@ -104,6 +104,14 @@ def test_every_pair_is_decided_on_once(shard: bytes, tmp_path: Path) -> None:
     assert sum(made.tally.rejects.values()) == 3 and made.tally.rejects["corrupt-image"] == 2
 
 
+def test_progress_tells_of_all_images_batch_by_batch(tmp_path: Path) -> None:
+    images = [photo(number % 7, "png") for number in range(150)]
+    data = pack([item for i, image in enumerate(images) for item in ((f"{i:03d}.png", image), (f"{i:03d}.txt", b"seen"))])
+    told: list[int] = []
+    rewrite_shard(io.BytesIO(data), "one", NoDefence(), tmp_path, canvas=32, quality=90, limits=Limits(), progress=told.append)
+    assert len(told) == 3 and sum(told) == sum(map(len, images))
+
+
 def test_what_is_kept_keeps_its_bytes_keys_and_order(shard: bytes, tmp_path: Path) -> None:
     before = [item for item in read_shard(io.BytesIO(shard), "one") if isinstance(item, Sample) and item.key != "broken"]
     made = rewrite(shard, NoDefence(), tmp_path)

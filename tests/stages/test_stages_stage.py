@@ -11,7 +11,7 @@ import pytest
 
 from srd_core.config import load_config
 from srd_core.data.manifest import FileRef, StageManifest
-from srd_core.stages.code import code_digest, reachable
+from srd_core.stages.code import code_digest, reachable, tree_digest
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage, identity
 from srd_core.storage.base import file_digest
 
@@ -171,3 +171,15 @@ def test_the_digest_changes_with_a_module_far_down(monkeypatch: pytest.MonkeyPat
         assert code_digest("srd_core.stages.spar") != before
     finally:
         code.code_digest.cache_clear()
+
+
+def test_the_digest_of_a_tree_changes_with_names_and_contents_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "part").mkdir()
+    (tmp_path / "part" / "a.py").write_text("x = 1\n")
+    before = tree_digest(tmp_path)
+    (tmp_path / "notes.txt").write_text("not code")
+    assert tree_digest(tmp_path) == before
+    (tmp_path / "part" / "a.py").rename(tmp_path / "part" / "b.py")
+    renamed = tree_digest(tmp_path)
+    (tmp_path / "part" / "b.py").write_text("x = 2\n")
+    assert len({before, renamed, tree_digest(tmp_path)}) == 3
