@@ -19,6 +19,7 @@ from srd_core.data.limits import Limits
 from srd_core.errors import ConfigError
 from srd_core.models.architecture import Architecture
 from srd_core.models.schedule import Schedule
+from srd_core.models.sight import Through
 from srd_core.policy.dqn import DqnConfig
 from srd_core.reward.rule import RewardRule
 
@@ -39,6 +40,7 @@ class ModelConfig(Section):
     architecture: Architecture = Architecture()
     schedule: Schedule = Schedule(epochs=20)
     sight: float = Field(0.0, ge=0, description="Epochs of learning to see before learning to speak; see srd_core.models.sight")
+    sight_through: Through = Field("patches", description="Who votes on words meanwhile: patch tokens, or the resampler's latents as well")
     stickers: float = Field(0.0, ge=0, le=1, description="Share of the training images that get a small sticker, told in the captions")
     veils: float = Field(0.0, ge=0, le=1, description="Share that get a faint pattern over the frame; see srd_core.models.marks")
     copies: int = Field(1, ge=1, description="Copies of each training image, each with other stickers and veils; an epoch sees them all")

@@ -57,7 +57,11 @@ class FlamingoNetwork(Flamingo):  # type: ignore[misc]
 
     def visual_tokens(self, pixels: Tensor) -> Tensor:
         """Resampled tokens (M, 1, latents, width) of `pixels` (M, 3, S, S), uint8 or float in 0–255."""
-        return cast(Tensor, self.perceiver(self.patch_tokens(pixels)[:, None, None]))
+        return self.resampled(self.patch_tokens(pixels))
+
+    def resampled(self, patches: Tensor) -> Tensor:
+        """The resampler's latents (M, 1, latents, width) of patch tokens (M, patches, width)."""
+        return cast(Tensor, self.perceiver(patches[:, None, None]))
 
     def patch_tokens(self, pixels: Tensor) -> Tensor:
         """The vision encoder's tokens (M, patches, width) of `pixels` (M, 3, S, S)."""

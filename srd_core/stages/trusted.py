@@ -51,7 +51,8 @@ def _model(run: Run, config: ModelConfig, role: str, inputs: Inputs, folder: Pat
     architecture = config.architecture.model_copy(update={"canvas": run.config.canvas})
     model = FlamingoCaptioner.create(architecture, pairs.captions, seed=derive(run.config.seed, role, "weights"))
     if config.sight:
-        teach_sight(model.network, pairs, epochs=config.sight, seed=derive(run.config.seed, role, "sight"))
+        seed = derive(run.config.seed, role, "sight")
+        teach_sight(model.network, pairs, epochs=config.sight, seed=seed, through=config.sight_through)
     report = model.fit(pairs, config.schedule, seed=derive(run.config.seed, role, "fit"))
     return Outcome(captioner_files(model, folder), {"origin": "trained on the trusted set", "pairs": len(pairs), "fit": asdict(report)})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from srd_core.data.canvas import CanvasSet
 from srd_core.errors import SourceError
 from srd_core.models.flamingo import FlamingoCaptioner
 from srd_core.models.marks import sticker, veil, with_marks
-from srd_core.models.sight import _targets, _vocabulary, teach_sight
+from srd_core.models.sight import Through, _targets, _vocabulary, teach_sight
 from srd_core.scenes.dataset import canvas_set
 from srd_core.seeds import generator
 
@@ -31,16 +32,20 @@ def entropy(pairs: CanvasSet) -> float:
     return float(-(share * share.log() + (1 - share) * (1 - share).log()).mean())
 
 
-def test_sight_beats_every_guess_that_does_not_look(fresh: FlamingoCaptioner, many: CanvasSet) -> None:
-    loss = teach_sight(fresh.network, many, epochs=100, seed=0)
+@pytest.mark.parametrize("through", get_args(Through))
+def test_sight_beats_every_guess_that_does_not_look(fresh: FlamingoCaptioner, many: CanvasSet, through: Through) -> None:
+    loss = teach_sight(fresh.network, many, epochs=100, seed=0, through=through)
     assert loss < 0.9 * entropy(many)
 
 
-def test_sight_leaves_everything_but_the_eye_alone(fresh: FlamingoCaptioner, scenes: CanvasSet) -> None:
+@pytest.mark.parametrize(("through", "taught"), [("patches", {"vision_encoder"}), ("latents", {"vision_encoder", "perceiver"})])
+def test_sight_leaves_everything_but_the_eye_alone(
+    fresh: FlamingoCaptioner, scenes: CanvasSet, through: Through, taught: set[str]
+) -> None:
     before = {name: tensor.clone() for name, tensor in fresh.network.named_parameters()}
-    teach_sight(fresh.network, scenes, epochs=2, seed=0)
+    teach_sight(fresh.network, scenes, epochs=2, seed=0, through=through)
     changed = {name.split(".")[0] for name, tensor in fresh.network.named_parameters() if not torch.equal(tensor, before[name])}
-    assert changed == {"vision_encoder"}
+    assert changed == taught
 
 
 def test_sight_is_the_same_for_the_same_seed(tiny: object, scenes: CanvasSet) -> None:
@@ -90,6 +95,16 @@ def test_marks_depend_on_the_seed_alone(scenes: CanvasSet, tmp_path: Path) -> No
     first, again, other = (with_marks(scenes, tmp_path / str(n), stickers=0.5, veils=0.5, seed=seed) for n, seed in enumerate((1, 1, 2)))
     np.testing.assert_array_equal(first.images, again.images)
     assert first.captions == again.captions != other.captions
+
+
+def test_each_copy_of_an_image_has_a_draw_of_its_own(scenes: CanvasSet, tmp_path: Path) -> None:
+    once = with_marks(scenes, tmp_path / "once", stickers=0.5, veils=0.5, seed=1)
+    copies = with_marks(scenes, tmp_path / "copies", stickers=0.5, veils=0.5, seed=1, copies=3)
+    count = len(scenes.images)
+    assert len(copies) == 3 * len(scenes) == len(set(copies.ids))
+    np.testing.assert_array_equal(copies.images[:count], once.images)
+    first, second, third = (np.asarray(copies.images[part * count : (part + 1) * count]) for part in range(3))
+    assert all((one != other).any(axis=(1, 2, 3)).all() for one, other in ((first, second), (second, third), (first, third)))
 
 
 def test_a_sticker_is_small_and_where_its_words_say() -> None:
