@@ -1,4 +1,4 @@
-"""One Prefect server for the tests of this folder, and data small enough for a whole run in seconds."""
+"""An S3 server for the tests of this folder, and data small enough for a whole run in seconds."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, PREFECT_LOGGING_LEVEL, temporary_settings
-from prefect.testing.utilities import prefect_test_harness
 
 from srd_core.scenes.dataset import write_shards
 
@@ -25,16 +23,6 @@ class Data:
 
     source: str
     trusted: str
-
-
-@pytest.fixture(scope="session")
-def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    results = tmp_path_factory.mktemp("prefect-results")
-    with (
-        prefect_test_harness(server_startup_timeout=180),
-        temporary_settings({PREFECT_LOCAL_STORAGE_PATH: results, PREFECT_LOGGING_LEVEL: "CRITICAL"}),
-    ):
-        yield
 
 
 @pytest.fixture(scope="session")

@@ -5,19 +5,17 @@ Costly looks at a batch (surprise of the captions, reference captions, Q-values)
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from srd_core.defences.base import Batch
-from srd_core.errors import ConfigError
 from srd_core.models.captioner import Captioner, WordLoss
 from srd_core.policy.policy import Choice, Policy
+from srd_core.registry import Registry
 from srd_core.reward.sfs import SemanticFidelity
 
 Scores = npt.NDArray[np.float64]
@@ -64,14 +62,18 @@ class View:
 
 
 Channel = Callable[[View], Scores]
-_CHANNELS: dict[str, Channel] = {}
+_CHANNELS: Registry[Channel] = Registry("srd_core.defences.channels", "evidence channel")
 
 
 def channel(name: str) -> Callable[[Channel], Channel]:
-    """Decorator: make a channel known under `name`."""
+    """Decorator: make a channel known under `name`.
+
+    Raises:
+        ConfigError: another channel has that name.
+    """
 
     def keep(function: Channel) -> Channel:
-        _CHANNELS[name] = function
+        _CHANNELS.add(name, function)
         return function
 
     return keep
@@ -83,14 +85,4 @@ def get(name: str) -> Channel:
     Raises:
         ConfigError: unknown name.
     """
-    _discover()
-    if name not in _CHANNELS:
-        raise ConfigError(f"unknown evidence channel {name!r}", hint=f"Choose among: {', '.join(sorted(_CHANNELS))}")
-    return _CHANNELS[name]
-
-
-@cache
-def _discover() -> None:
-    package = importlib.import_module("srd_core.defences.channels")
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"{package.__name__}.{module.name}")
+    return _CHANNELS.get(name)
