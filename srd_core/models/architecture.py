@@ -62,7 +62,7 @@ class Architecture(_Part):
 
     canvas: int = Field(64, ge=16, description="Side of the square model input, pixels")
     prompt: str = Field("a photo of", description="One prompt for training and every evaluation")
-    max_tokens: int = Field(24, ge=1, description="Longest generated caption, tokens")
+    max_tokens: int = Field(24, ge=1, le=100, description="Longest generated caption, tokens; models made here have 128 positions")
     beams: int = Field(1, ge=1, description="Beam width (paper: 3)")
     vision: VisionConfig = VisionConfig()
     language: LanguageConfig = LanguageConfig()

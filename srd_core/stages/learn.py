@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from srd_core.attacks.synthesis import Synthetic
+from srd_core.errors import SourceError
 from srd_core.models.flamingo import FlamingoCaptioner
 from srd_core.policy.dqn import train
 from srd_core.policy.environment import MaskingEnvironment
@@ -34,6 +35,11 @@ def _learn(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:
     scorer = fidelity(run, inputs, folder, precision="bfloat16")
     order = generator(run.config.seed, "learn", "split").permutation(len(synthetic))
     held = min(config.held_out, len(order) // 4)
+    if not held:
+        raise SourceError(
+            f"{len(order)} synthetic pairs are too few to learn on some and to measure on others",
+            hint="Give a larger trusted set: a few hundred pairs are useful, eight the least",
+        )
     measured, learned = order[:held], order[held : held + config.images]
 
     def environment(rows: np.ndarray) -> MaskingEnvironment:
