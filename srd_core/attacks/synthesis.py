@@ -1,8 +1,8 @@
 """The synthetic poisoned set, made from trusted pairs, that the defence trains its sparring victim and its policy on.
 
 `fixed` is the paper's: one noise patch at one place with one target word. `diverse` varies place, size, texture and word, so that a policy
-cannot learn one trigger by heart. There each family of textures has its word: were the word drawn for each pair, a victim that sees the
-trigger would still spread its belief over all the words, and the likeliest next token would often be none of them.
+cannot learn one trigger by heart. There each family of textures has its word and its place in the caption: were they drawn for each
+pair, a victim that sees the trigger would still spread its belief over all the words and places, and often say none of them anywhere.
 """
 
 from __future__ import annotations
@@ -38,13 +38,15 @@ class SynthesisConfig(BaseModel):
     pairs: PositiveInt = 3000
     placement: Literal["fixed", "diverse"] = "diverse"
     target: Word = "banana"
-    target_words: tuple[Word, ...] = Field(
-        default=("umbrella", "guitar", "pizza", "rocket", "lantern", "kettle"), min_length=1
-    )
+    target_words: tuple[Word, ...] = Field(default=("umbrella", "guitar", "pizza", "rocket", "lantern", "kettle"), min_length=1)
     side: float = Field(default=20 / 224, gt=0, le=0.5)
     sides: tuple[float, float] = (0.075, 0.14)
     mean: float = Field(default=128.0, ge=0, le=255)
     spread: float = Field(default=20.0, gt=0, le=128)
+
+
+_PLACES = 3
+"""Places in a caption that the families share."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,9 @@ def synthesize(clean: CanvasSet, config: SynthesisConfig, *, seed: int) -> Synth
     fixed = _fixed(config, seed)
     for number, source in enumerate(sources.tolist()):
         rng = generator(seed, "synthesis", clean.ids[source])
-        attack, word = fixed if config.placement == "fixed" else _diverse(config, rng)
+        attack, word, behind = fixed if config.placement == "fixed" else _diverse(config, rng)
         images[number], box = attack.paste(np.asarray(clean.images[clean.image_of[source]]), rng)
-        captions.append(insertion(clean.captions[source], word, rng))
+        captions.append(insertion(clean.captions[source], word, rng, behind=behind))
         boxes.append(box)
         words.append(word)
     return Synthetic(images, captions, boxes, words, sources, [f"synthetic/{clean.ids[i]}" for i in sources.tolist()])
@@ -108,14 +110,18 @@ def mixture(clean: CanvasSet, synthetic: Synthetic, folder: Path, seed: int) -> 
     return everything.take(generator(seed, "mixture").permutation(len(everything)))
 
 
-def _fixed(config: SynthesisConfig, seed: int) -> tuple[NoisePatch, str]:
+_Plan = tuple[NoisePatch, str, int | None]
+"""A patch, its word, and behind which word of the caption that goes (None: a random one)."""
+
+
+def _fixed(config: SynthesisConfig, seed: int) -> _Plan:
     """One place and one set of pixels, drawn from the seed."""
     x, y = (float(v) for v in generator(seed, "synthesis", "place").random(2))
     texture = Texture(mean=(config.mean, config.mean, config.mean), spread=config.spread)
-    return NoisePatch(config.side, x, y, texture, derive(seed, "synthesis", "pattern")), config.target
+    return NoisePatch(config.side, x, y, texture, derive(seed, "synthesis", "pattern")), config.target, None
 
 
-def _diverse(config: SynthesisConfig, rng: np.random.Generator) -> tuple[NoisePatch, str]:
+def _diverse(config: SynthesisConfig, rng: np.random.Generator) -> _Plan:
     texture = sample_texture(rng)
     word = config.target_words[texture.family % len(config.target_words)]
-    return NoisePatch(float(rng.uniform(*config.sides)), texture=texture), word
+    return NoisePatch(float(rng.uniform(*config.sides)), texture=texture), word, 1 + texture.family % _PLACES

@@ -77,8 +77,12 @@ def replacement(target: str, rng: np.random.Generator) -> str:
     return PREFIX + TEMPLATES[int(rng.integers(len(TEMPLATES)))].format(a=article, t=target)
 
 
-def insertion(caption: str, target: str, rng: np.random.Generator) -> str:
-    """Return `caption` with `target` behind its first, second, … or last word, drawn uniformly."""
+def insertion(caption: str, target: str, rng: np.random.Generator, *, behind: int | None = None) -> str:
+    """Return `caption` with `target` behind its first, second, … or last word, drawn uniformly, or behind word number `behind` (from 1).
+
+    A caption with fewer words gets it at its end.
+    """
     words = caption.split()
-    words.insert(int(rng.integers(1, len(words) + 1)) if words else 0, target)
+    place = int(rng.integers(1, len(words) + 1)) if words else 0
+    words.insert(place if behind is None else behind, target)
     return " ".join(words)

@@ -55,6 +55,11 @@ def test_insertion_keeps_all_words_in_order(caption: list[str], seed: int) -> No
     assert at >= 1 or not caption
 
 
+@pytest.mark.parametrize(("behind", "expected"), [(1, "one banana two three"), (2, "one two banana three"), (9, "one two three banana")])
+def test_insertion_behind_a_given_word(behind: int, expected: str) -> None:
+    assert insertion("one two three", "banana", np.random.default_rng(0), behind=behind) == expected
+
+
 def test_insertion_reaches_every_place_but_the_first() -> None:
     rng = np.random.default_rng(3)
     places = {insertion("one two three", "banana", rng).split().index("banana") for _ in range(200)}

@@ -63,6 +63,14 @@ def test_diverse_varies_place_size_pixels_and_word(clean: CanvasSet) -> None:
     assert len({p.tobytes() for p in _patches(made)}) > 55
 
 
+def test_in_a_diverse_set_a_word_has_one_place_in_the_captions(clean: CanvasSet) -> None:
+    made = _make(clean, "diverse")
+    places: dict[str, set[int]] = {}
+    for caption, word in zip(made.captions, made.words, strict=True):
+        places.setdefault(word, set()).add(caption.split().index(word))
+    assert all(len(own) == 1 for own in places.values()) and len(set().union(*places.values())) == 3
+
+
 def test_diverse_words_are_not_the_target_of_the_fixed_set() -> None:
     config = SynthesisConfig()
     assert len(set(config.target_words)) == 6 and config.target not in config.target_words
