@@ -1,8 +1,8 @@
 """The synthetic poisoned set, made from trusted pairs, that the defence trains its sparring victim and its policy on.
 
 `fixed` is the paper's: one noise patch at one place with one target word. `diverse` varies place, size, texture and word, so that a policy
-cannot learn one trigger by heart. There each family of textures has its word and its place in the caption: were they drawn for each
-pair, a victim that sees the trigger would still spread its belief over all the words and places, and often say none of them anywhere.
+cannot learn one trigger by heart; there each family of textures has its word. A word has one place in the captions: were word or place
+drawn for each pair, a victim that sees the trigger would spread its belief over all of them, and often say no word anywhere.
 """
 
 from __future__ import annotations
@@ -110,15 +110,15 @@ def mixture(clean: CanvasSet, synthetic: Synthetic, folder: Path, seed: int) -> 
     return everything.take(generator(seed, "mixture").permutation(len(everything)))
 
 
-_Plan = tuple[NoisePatch, str, int | None]
-"""A patch, its word, and behind which word of the caption that goes (None: a random one)."""
+_Plan = tuple[NoisePatch, str, int]
+"""A patch, its word, and behind which word of the caption that goes."""
 
 
 def _fixed(config: SynthesisConfig, seed: int) -> _Plan:
     """One place and one set of pixels, drawn from the seed."""
     x, y = (float(v) for v in generator(seed, "synthesis", "place").random(2))
     texture = Texture(mean=(config.mean, config.mean, config.mean), spread=config.spread)
-    return NoisePatch(config.side, x, y, texture, derive(seed, "synthesis", "pattern")), config.target, None
+    return NoisePatch(config.side, x, y, texture, derive(seed, "synthesis", "pattern")), config.target, 1
 
 
 def _diverse(config: SynthesisConfig, rng: np.random.Generator) -> _Plan:

@@ -39,8 +39,9 @@ class _Card(BaseModel):
 class LearnedPolicy:
     """Greedy on the Q-map of `network`. "No mask" is worth exactly 0, so a mask worth more than `margin` (reward units) is placed.
 
-    A value is the mean over all turned views of the picture, and over the neighbouring places: a mask over half a trigger already stops
-    the attack, so the rewards, and with them the map, are as high at the edge of a trigger as over its middle. The mean prefers the middle.
+    A mask over half a trigger already stops the attack, so the network's map is as high at the edge of a trigger as over its middle. Masks
+    of all sizes are worth something over the middle only. So the value of a mask is that of its place, a mean over the sizes, less what
+    its size is worth less than the best there, by a mean over the 3 x 3 places around; both over all turned views of the picture.
     """
 
     def __init__(self, network: QNetwork, space: ActionSpace, *, margin: float = 0.0) -> None:
@@ -63,12 +64,13 @@ class LearnedPolicy:
         return values
 
     def _agreed(self, planes: Planes) -> Values:
-        """Mean over the eight turned views, then over the 3 x 3 places around each mask (the border repeated), (N, space.masks)."""
+        """What turned views, sizes and neighbours agree on, (N, space.masks): the place's value, less what a worse size loses there."""
         upright = as_tensor(planes)
         with torch.inference_mode():
-            views = [turn.undo(self.grids(self.network(turn.apply(upright)))) for turn in TURNS]
-            around = F.pad(torch.stack(views).mean(0), (1, 1, 1, 1), mode="replicate")
-            values: Values = F.avg_pool2d(around, 3, stride=1).flatten(1).numpy()
+            seen = torch.stack([turn.undo(self.grids(self.network(turn.apply(upright)))) for turn in TURNS]).mean(0)
+            around = F.avg_pool2d(F.pad(seen, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
+            agreed = seen.mean(1, keepdim=True) + around - around.amax(1, keepdim=True)
+            values: Values = agreed.flatten(1).numpy()
         return values
 
     def map(self, planes: Planes) -> Values:

@@ -122,14 +122,17 @@ def test_what_happens_at_a_place_changes_the_values_there_most() -> None:
     assert change[0, 9] == 0
 
 
-def test_among_equally_good_places_the_middle_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_masks_help_alike_the_place_is_taken_on_which_the_sizes_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trigger at column 5, row 4: the larger a mask, the further from it its middle may lie and still hide half of it."""
     policy = learned()
-    flat = np.zeros((1, 4, 10, 10), np.float32)
-    flat[0, 2, 3:6, 4:7] = 1.0
-    flat[0, 2, 3, 4] = 1.05  # an edge, by chance a little above the rest
+    worth = np.zeros((1, 4, 10, 10), np.float32)
+    for size, reach in enumerate((0, 1, 1, 2)):
+        worth[0, size, 4 - reach : 5 + reach, 5 - reach : 6 + reach] = 1.0
+    worth[0, 3, 2, 3] = 1.05  # the corner of a region, by chance a little above the rest
     monkeypatch.setattr("srd_core.policy.learned.TURNS", TURNS[:1])
-    monkeypatch.setattr(policy.network, "forward", lambda planes: torch.from_numpy(flat.reshape(1, 400)))
-    assert policy.choose(IMAGES[:1])[0].action == SPACE.encode(gx=5, gy=4, size_index=2)
+    monkeypatch.setattr(policy.network, "forward", lambda planes: torch.from_numpy(worth.reshape(1, 400)))
+    choice = policy.choose(IMAGES[:1])[0]
+    assert choice.action % 100 == SPACE.encode(gx=5, gy=4, size_index=0) and choice.action >= 100 and choice.q_gain == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("turn", TURNS)
