@@ -1,6 +1,8 @@
 """An experiment grid as Markdown: every arm of every attack with its spread over seeds, and what the policy learned.
 
-A cell reads mean [low, high]: the mean over seeds and its 95 % t-interval; with one seed, that seed's own interval. No row is left out.
+A cell reads mean [low, high]: the mean over seeds and its 95 % t-interval; with one seed, that seed's own interval. Shares stay within
+0 and 100 %, and their interval is never narrower than that of all seeds' images together: three times 0 of 200 is not certainty.
+No row is left out.
 """
 
 from __future__ import annotations
@@ -8,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from srd_core.scoring.intervals import across_seeds
+from srd_core.scoring.intervals import Interval, across_seeds, wilson
 
 _FIGURES = ("asr", "asr_raw", "false_trigger", "cider", "bleu_4", "sc", "lf", "sfs")
 _PER_CENT = frozenset(("asr", "asr_raw", "false_trigger"))
@@ -21,8 +23,8 @@ def markdown(title: str, command: str, cells: Sequence[Cell]) -> str:
     seeds = sorted({int(cell["settings"]["experiment"]["seed"]) for cell in cells})
     parts = [
         f"# {title}",
-        f"Made by `{command}`. Seeds: {', '.join(map(str, seeds))}. Figures are means over seeds with 95 % t-intervals "
-        "(one seed: that seed's own interval). CIDEr 1.0 is what papers print as 100.",
+        f"Made by `{command}`. Seeds: {', '.join(map(str, seeds))}. Figures are means over seeds with 95 % t-intervals, for shares never "
+        "narrower than that of all seeds' images together (one seed: that seed's own interval). CIDEr 1.0 is what papers print as 100.",
         "## Retrained models",
         _table(("attack", "rate", "variant", "arm", "protocol", "test set", "n", *_FIGURES), _model_rows(cells)),
         "## Detection (pairs, against the truth)",
@@ -81,7 +83,15 @@ def _figure(name: str, values: Sequence[Any]) -> str:
     plain = [value["value"] if isinstance(value, Mapping) else value for value in known]
     if any(value is None for value in plain):
         return "–"
-    return _interval(name, across_seeds(plain).model_dump())
+    spread = across_seeds(plain)
+    return _interval(name, (_as_share(spread, known) if name in _PER_CENT else spread).model_dump())
+
+
+def _as_share(spread: Interval, seeds: Sequence[Any]) -> Interval:
+    """The spread over seeds of a share, made possible and not too sure."""
+    images = sum(seed["n"] for seed in seeds)
+    pooled = wilson(round(sum(seed["value"] * seed["n"] for seed in seeds)), images)
+    return Interval(value=spread.value, low=max(0.0, min(spread.low, pooled.low)), high=min(1.0, max(spread.high, pooled.high)), n=images)
 
 
 def _interval(name: str, value: Any) -> str:

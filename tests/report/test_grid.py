@@ -1,0 +1,54 @@
+"""Tables over an experiment grid: what three seeds say together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from srd_core.report.grid import markdown
+from srd_core.scoring.intervals import wilson
+
+PLAIN = {"bleu_4": 0.5}
+
+
+def cell(seed: int, asr: float, cider: float) -> dict[str, Any]:
+    share = wilson(round(asr * 200), 200).model_dump()
+    figures = {name: {"value": cider, "low": cider - 0.1, "high": cider + 0.1, "n": 200} for name in ("cider", "sc", "lf", "sfs")}
+    row = {"arm": "srd", "protocol": "p1", "domain": "scenes", "n": 200, "asr": share, "asr_raw": share, "false_trigger": share}
+    return {
+        "cell": f"badnet-0.1-default-{seed}",
+        "settings": {"experiment": {"attack": "badnet", "rate": 0.1, "seed": seed}},
+        "scores": {"models": [{**row, **figures, **PLAIN}], "detection": {}, "policy": {}},
+    }
+
+
+def figures(*seeds: tuple[float, float]) -> dict[str, str]:
+    """Column → text of the one row that cells with these (asr, cider) make."""
+    page = markdown("Results", "srd bench x", [cell(number, *values) for number, values in enumerate(seeds)])
+    head, row = (line for line in page.splitlines() if line.startswith(("| attack | rate | variant", "| badnet")))
+    return dict(zip(*([part.strip() for part in line.strip("|").split("|")] for line in (head, row)), strict=True))
+
+
+def bounds(text: str) -> tuple[float, float]:
+    low, high = text.partition("[")[2].rstrip("]").split(",")
+    return float(low), float(high)
+
+
+def test_one_seed_keeps_its_own_interval() -> None:
+    assert figures((0.5, 3.0))["cider"] == "3.000 [2.900, 3.100]"
+
+
+def test_seeds_that_agree_are_as_sure_as_all_their_images_and_no_surer() -> None:
+    together = wilson(0, 600)
+    low, high = bounds(figures((0.0, 3.0), (0.0, 3.0), (0.0, 3.0))["asr"])
+    assert low == 0 and high == pytest.approx(100 * together.high, abs=0.05) and high > 0
+
+
+def test_seeds_that_differ_wildly_stay_within_what_a_share_can_be() -> None:
+    text = figures((0.0, 3.0), (1.0, 3.0), (0.05, 3.0))["asr"]
+    assert text.startswith("35.0 %") and bounds(text) == (0.0, 100.0)
+
+
+def test_other_figures_have_the_interval_of_student() -> None:
+    assert figures((0.0, 1.0), (0.0, 2.0), (0.0, 3.0))["cider"] == "2.000 [-0.484, 4.484]"
