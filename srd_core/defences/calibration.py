@@ -2,7 +2,8 @@
 
 The budget of false positives is divided among the channels so that most injected poisons are found, evenly where that changes nothing;
 a channel gets nothing when its share finds more elsewhere. The true attack plays no part. A channel's threshold is an order statistic of
-its clean scores, so with too few trusted pairs the budget cannot be spent finely: `pairs` says how many there were.
+its clean scores: of n, the k-th largest is exceeded by the next clean one with probability k / (n + 1). Equal scores count once, because a
+channel that sees only the image has one score for all its captions. A channel whose share is below 1 / (n + 1) cannot be used.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ class Calibration(BaseModel):
 
     def flags(self, scores: Mapping[str, Scores]) -> np.ndarray:
         """Which pairs are over any threshold, (P,) bool."""
-        over: np.ndarray = np.any([values > 0 for values in self.excess(scores).values()], axis=0)
+        over = np.zeros(len(next(iter(scores.values()))), bool)
+        for values in self.excess(scores).values():
+            over |= values > 0
         return over
 
 
@@ -67,26 +70,32 @@ def calibrate(clean: Mapping[str, Scores], injected: Mapping[str, Mapping[str, S
         budget = {name: share * false_positives for name, share in zip(clean, shares, strict=True)}
         made = _fit(clean, injected, budget, scales)
         found = float(np.mean(list(made.recall.values()))) if made.recall else 0.0
-        if best is None or found > best[0] + 1e-9:
+        if made.thresholds and (best is None or found > best[0] + 1e-9):
             best = (found, made)
-    assert best is not None
+    if best is None:
+        raise SourceError(
+            f"{pairs} trusted hold-out pairs are too few for these channels at a false-positive rate of {false_positives}",
+            hint="Give more trusted samples, add channels that see captions (nll_max), or raise evidence.false_positives",
+        )
     return best[1]
 
 
 def _fit(
     clean: Mapping[str, Scores], injected: Mapping[str, Mapping[str, Scores]], budget: dict[str, float], scales: dict[str, float]
 ) -> Calibration:
-    thresholds = {name: _threshold(values, budget[name]) for name, values in clean.items() if budget[name] > 0}
+    limits = {name: _threshold(values, budget[name]) for name, values in clean.items()}
+    thresholds = {name: limit for name, limit in limits.items() if limit is not None}
     made = Calibration(thresholds=thresholds, scales=scales, budget=budget, pairs=0, clean_flagged=0.0, recall={})
     recall = {kind: float(made.flags(scores).mean()) for kind, scores in injected.items()}
     flagged = made.flags(clean)
     return made.model_copy(update={"pairs": len(flagged), "clean_flagged": float(flagged.mean()), "recall": recall})
 
 
-def _threshold(values: Scores, share: float) -> float:
-    """The smallest observed value that at most `share` of the values lie above."""
-    allowed = int(np.floor(share * len(values) + 1e-9))
-    return float(np.sort(values)[len(values) - 1 - allowed])
+def _threshold(values: Scores, share: float) -> float | None:
+    """The smallest of these clean scores that the next one exceeds with probability `share` at most; None if there are too few."""
+    distinct = np.unique(values)
+    rank = int(np.floor(share * (len(distinct) + 1) + 1e-9))
+    return float(distinct[-rank]) if rank else None
 
 
 def _scale(values: Scores) -> float:

@@ -19,7 +19,7 @@ scores = st.integers(1, 3).flatmap(
 )
 
 
-@given(scores, st.sampled_from([0.05, 0.1, 0.25]))
+@given(scores.filter(lambda table: all(len(np.unique(row)) >= 20 for row in table)), st.sampled_from([0.05, 0.1, 0.25]))
 def test_no_more_clean_pairs_are_flagged_than_the_budget_allows(table: np.ndarray, budget: float) -> None:
     clean = {f"c{row}": values for row, values in enumerate(table)}
     injected = {"any": {name: values + 1 for name, values in clean.items()}}
@@ -29,9 +29,30 @@ def test_no_more_clean_pairs_are_flagged_than_the_budget_allows(table: np.ndarra
     assert sum(made.budget.values()) == pytest.approx(budget)
 
 
-def test_without_ties_one_channel_spends_all_of_its_budget() -> None:
+@pytest.mark.parametrize("captions", [1, 5])
+def test_new_clean_pairs_are_flagged_as_rarely_as_promised(captions: int) -> None:
+    """Also when a channel has one score for all captions of an image, so that 500 pairs are only 100 looks."""
+    rng = np.random.default_rng(7)
+
+    def draw(pairs: int) -> dict[str, np.ndarray]:
+        return {"image": np.repeat(rng.normal(size=pairs // captions), captions), "caption": rng.normal(size=pairs)}
+
+    injected = {"poison": {"image": rng.normal(size=50) + 2, "caption": rng.normal(size=50) + 2}}
+    made = [calibrate(draw(500), injected, 0.02).flags(draw(5000)).mean() for _ in range(300)]
+    assert np.mean(made) <= 0.02 + 0.001 * captions
+
+
+def test_one_channel_spends_its_budget() -> None:
     clean = {"one": RNG.permutation(1000).astype(float)}
-    assert calibrate(clean, {}, 0.013).flags(clean).sum() == 13
+    assert calibrate(clean, {}, 0.013).flags(clean).sum() == 12
+
+
+def test_a_channel_with_too_few_scores_of_its_own_is_not_used() -> None:
+    clean = {"image": np.repeat(RNG.normal(size=50), 10), "caption": RNG.normal(size=500)}
+    injected = {"poison": {"image": np.full(9, 99.0), "caption": np.full(9, 1.0)}}
+    assert set(calibrate(clean, injected, 0.01).thresholds) == {"caption"}
+    with pytest.raises(SourceError, match="too few for these channels"):
+        calibrate({"image": clean["image"]}, {}, 0.01)
 
 
 def test_what_lies_far_apart_is_all_found() -> None:
@@ -60,13 +81,14 @@ def test_two_poisons_that_show_in_two_channels_share_the_budget() -> None:
 def test_excess_is_measured_in_deviations_of_clean_scores() -> None:
     values = np.arange(101, dtype=float)
     made = calibrate({"c": values}, {}, 0.05)
-    assert made.thresholds["c"] == 95
-    assert made.excess({"c": np.asarray([95.0, 95 + 25 * 1.4826, 0.0])})["c"] == pytest.approx([0, 1, -95 / 25 / 1.4826])
+    assert made.thresholds["c"] == 96
+    assert made.excess({"c": np.asarray([96.0, 96 + 25 * 1.4826, 0.0])})["c"] == pytest.approx([0, 1, -96 / 25 / 1.4826])
 
 
-def test_a_channel_that_never_varies_divides_by_nothing() -> None:
-    made = calibrate({"c": np.zeros(100)}, {"poison": {"c": np.ones(5)}}, 0.05)
-    assert made.recall == {"poison": 1.0} and made.clean_flagged == 0
+def test_a_channel_that_hardly_varies_divides_by_nothing() -> None:
+    clean = {"c": np.concatenate([np.zeros(80), np.arange(1.0, 21)])}
+    made = calibrate(clean, {"poison": {"c": np.full(5, 99.0)}}, 0.05)
+    assert made.scales == {"c": 1.0} and made.recall == {"poison": 1.0}
 
 
 def test_too_few_pairs_say_how_many_are_needed() -> None:
