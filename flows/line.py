@@ -1,4 +1,7 @@
-"""The production line of one run: tasks submitted by name, their results collected, the first failure raised as soon as it happens."""
+"""The production line of one run: tasks submitted by name, their results collected, the first failure raised as soon as it happens.
+
+What an earlier run has finished is found again at once, and no worker is asked.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,12 @@ from prefect.futures import as_completed
 
 from srd_core.data.manifest import StageManifest
 from srd_core.stages.stage import Run
+from tasks.recall import recall
 from tasks.stage_task import StageTask
 from tasks.workers import Future, Runner
 
-__all__ = ["Future", "Line"]
+Made = Future | StageManifest
+"""What a task has made, or will have."""
 
 
 class Line:
@@ -22,13 +27,17 @@ class Line:
 
     def __init__(self, run: Run, runner: Runner) -> None:
         self.run, self._runner = run, runner
-        self._futures: dict[str, Future] = {}
+        self._made: dict[str, Made] = {}
 
-    def submit(self, name: str, task: StageTask, details: Mapping[str, Any] | None = None, /, **inputs: Future | StageManifest) -> Future:
+    def submit(self, name: str, task: StageTask, details: Mapping[str, Any] | None = None, /, **inputs: Made) -> Made:
         """Start `task` as soon as its `inputs` are there. `name` is how the result is known in the manifest."""
-        future: Future = self._runner.submit(task, {"run": self.run, "inputs": inputs, "details": dict(details or {})})
-        self._futures[name] = future
-        return future
+        details = dict(details or {})
+        there = {label: item for label, item in inputs.items() if isinstance(item, StageManifest)}
+        made: Made | None = recall(task, self.run, there, details) if len(there) == len(inputs) else None
+        if made is None:
+            made = self._runner.submit(task, {"run": self.run, "inputs": inputs, "details": details})
+        self._made[name] = made
+        return made
 
     def finish(self) -> dict[str, StageManifest]:
         """All results by name, when the last one is there.
@@ -36,7 +45,7 @@ class Line:
         Raises:
             SrdError: or whatever the first task to fail raised.
         """
-        for future in as_completed(list(self._futures.values())):
+        for future in as_completed([item for item in self._made.values() if not isinstance(item, StageManifest)]):
             with suppress(UpstreamTaskError):  # the task that it waited for tells why
                 future.result()
-        return {name: future.result() for name, future in self._futures.items()}
+        return {name: item if isinstance(item, StageManifest) else item.result() for name, item in self._made.items()}

@@ -10,17 +10,9 @@ import os
 import signal
 import socket
 import tempfile
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import copy_context
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
-
-if TYPE_CHECKING:
-    from prefect.server.api.server import SubprocessASGIServer
-
-Prepared = TypeVar("Prepared")
 
 _QUIET = {
     "DO_NOT_TRACK": "1",
@@ -42,11 +34,8 @@ def quiet(*, verbose: bool = False) -> None:
 
 
 @contextmanager
-def prefect_server(prepare: Callable[[], Prepared]) -> Iterator[Prepared]:
-    """Prefect is ready inside: the server that is configured, or a temporary one with its records in memory.
-
-    That one takes 8 s to start; `prepare`, what to import for instance, runs meanwhile. Its result is what the context gives.
-    """
+def prefect_server() -> Iterator[None]:
+    """Prefect is ready inside: the server that is configured, or a temporary one with its records in memory (8 s to start)."""
     from prefect.events.worker import EventsWorker
     from prefect.server.api.server import SubprocessASGIServer
     from prefect.settings import (
@@ -58,7 +47,7 @@ def prefect_server(prepare: Callable[[], Prepared]) -> Iterator[Prepared]:
     )
 
     if PREFECT_API_URL.value():
-        yield prepare()
+        yield
         return
     with tempfile.TemporaryDirectory(prefix="srd-prefect-") as folder:
         ours = {
@@ -68,22 +57,24 @@ def prefect_server(prepare: Callable[[], Prepared]) -> Iterator[Prepared]:
         }
         with temporary_settings(ours):
             server = SubprocessASGIServer(port=_free_port())
+            with _deaf_to_interrupts():
+                server.start()
             try:
-                with ThreadPoolExecutor(1) as beside:
-                    started = beside.submit(copy_context().run, _start, server)
-                    prepared = prepare()
-                started.result()
                 with temporary_settings({PREFECT_API_URL: server.api_url}):
-                    yield prepared
+                    yield
             finally:
                 EventsWorker.drain_all(timeout=10)
                 server.stop()
 
 
-def _start(server: SubprocessASGIServer) -> None:
-    """Start it from this thread, whose child it is: deaf to Ctrl-C, because the server must outlive the work that reports to it."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    server.start()
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Processes started inside never see Ctrl-C: the server must outlive the work that reports to it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _free_port() -> int:

@@ -13,7 +13,7 @@ from typing import Any, cast
 from prefect import flow
 
 from flows.artifacts import show_verdict
-from flows.line import Future, Line
+from flows.line import Line, Made
 from srd_core.config import Arm, Protocol, load_config
 from srd_core.data.manifest import StageManifest
 from srd_core.stages.cleanse import NEEDS
@@ -23,7 +23,7 @@ from srd_core.stages.stage import Run
 from tasks import pipeline
 from tasks.workers import workers
 
-Models = dict[tuple[Arm, Protocol], Future]
+Models = dict[tuple[Arm, Protocol], Made]
 
 
 @flow(name="srd", flow_run_name="srd {source}", persist_result=False)
@@ -70,7 +70,7 @@ def srd(
     return verdict
 
 
-def learn_defence(line: Line, trusted: StageManifest) -> dict[str, Future]:
+def learn_defence(line: Line, trusted: StageManifest) -> dict[str, Made]:
     """Everything that is learned before the suspect set is looked at: models, synthetic poison, policy, thresholds."""
     fluency = line.submit("fluency", pipeline.fluency, trusted=trusted)
     base = line.submit("base", pipeline.base, trusted=trusted)
@@ -83,7 +83,7 @@ def learn_defence(line: Line, trusted: StageManifest) -> dict[str, Future]:
     return {**witnesses, "calibration": calibration}
 
 
-def cleanse(line: Line, arm: Arm, suspect: StageManifest, witnesses: dict[str, Future]) -> list[Future]:
+def cleanse(line: Line, arm: Arm, suspect: StageManifest, witnesses: dict[str, Made]) -> list[Made]:
     """Decide on every shard as `arm` does; one task a group of shards."""
     names = [shard.name for shard in shards_of(suspect)]
     size = line.run.config.cleanse.shards_per_task
@@ -94,7 +94,7 @@ def cleanse(line: Line, arm: Arm, suspect: StageManifest, witnesses: dict[str, F
     ]
 
 
-def retrain(line: Line, base: Future, cleansed: dict[Arm, list[Future]]) -> Models:
+def retrain(line: Line, base: Made, cleansed: dict[Arm, list[Made]]) -> Models:
     """P1 of every arm starts from base; P2 from the backdoored checkpoint, which is base trained on the data as it came."""
     models: Models = {}
     for arm, protocol in models_of(line.run):
@@ -105,10 +105,10 @@ def retrain(line: Line, base: Future, cleansed: dict[Arm, list[Future]]) -> Mode
     return models
 
 
-def evaluate(line: Line, models: Models, tests: dict[str, StageManifest], witnesses: dict[str, Future]) -> dict[str, Future]:
+def evaluate(line: Line, models: Models, tests: dict[str, StageManifest], witnesses: dict[str, Made]) -> dict[str, Made]:
     """Score every model on every test domain."""
     shared = {"reference": witnesses["reference"], "fluency": witnesses["fluency"]}
-    scores: dict[str, Future] = {}
+    scores: dict[str, Made] = {}
     for (arm, protocol), model in models.items():
         for domain, test in tests.items():
             name, details = f"score-{arm}-{protocol}-{domain}", {"arm": arm, "protocol": protocol, "domain": domain}
@@ -116,7 +116,7 @@ def evaluate(line: Line, models: Models, tests: dict[str, StageManifest], witnes
     return scores
 
 
-def probe(line: Line, models: Models, tests: dict[str, StageManifest], witnesses: dict[str, Future]) -> Future:
+def probe(line: Line, models: Models, tests: dict[str, StageManifest], witnesses: dict[str, Made]) -> Made:
     """In experiments: the policy against the attack that was planted, on the first test domain."""
     asked = {name: witnesses[name] for name in ("reference", "fluency", "policy")}
     return line.submit("probe", pipeline.probe, model=models["none", "p1"], test=next(iter(tests.values())), **asked)

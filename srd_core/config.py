@@ -18,9 +18,8 @@ from srd_core.attacks.synthesis import SynthesisConfig
 from srd_core.data.limits import Limits
 from srd_core.errors import ConfigError
 from srd_core.models.architecture import Architecture
-from srd_core.models.schedule import Schedule
-from srd_core.models.sight import Through
-from srd_core.policy.dqn import DqnConfig
+from srd_core.models.schedule import Schedule, Through
+from srd_core.policy.dqn_config import DqnConfig
 from srd_core.reward.rule import RewardRule
 
 Arm = Literal["none", "random", "srd", "evidence"]

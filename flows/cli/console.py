@@ -107,7 +107,8 @@ def _lines(folder: Path, done: threading.Event) -> None:
         nonlocal spoken
         started, ended = board.update(states)
         for state in started:
-            say(f"start {state.stage}")
+            if not state.done:
+                say(f"start {state.stage}")
         for state in ended:
             say(_ended(state))
         if board.running and time.monotonic() - spoken >= _LINE_EVERY:

@@ -20,9 +20,7 @@ from srd_core.progress import stage
 @configuration
 @click.option("--init", metavar="MODEL", type=click.Path(path_type=Path), help="Folder of the model to start from. Default: the base.")
 @verbose_option
-def command(
-    source: str, out: Path, profile: str | None, config_file: str | None, settings: tuple[str, ...], init: Path | None
-) -> None:
+def command(source: str, out: Path, profile: str | None, config_file: str | None, settings: tuple[str, ...], init: Path | None) -> None:
     """Fine-tune on the shards at SOURCE with the profile's `retrain.schedule` and write the model to the folder OUT.
 
     A base that the profile does not name is trained from nothing on SOURCE, with `base.schedule`.

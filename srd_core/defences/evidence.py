@@ -29,9 +29,7 @@ class Evidence:
         pairs: list[list[PairDecision]] = [[] for _ in batch.captions]
         for pair, owner in enumerate(view.owners.tolist()):
             pairs[owner].append(self._decide(view, scores, excess, pair, owner))
-        return [
-            SampleDecision(tuple(own), None, choice.q_value, choice.q_gain) for own, choice in zip(pairs, view.choices, strict=True)
-        ]
+        return [SampleDecision(tuple(own), None, choice.q_value, choice.q_gain) for own, choice in zip(pairs, view.choices, strict=True)]
 
     def _decide(self, view: View, scores: dict[str, Scores], excess: dict[str, Scores], pair: int, owner: int) -> PairDecision:
         evidence = {name: float(values[pair]) for name, values in scores.items()} | {"sfs": float(view.fidelity[pair])}

@@ -12,7 +12,6 @@ from typing import Any, cast
 
 import torch
 from torch import nn
-from transformers import AutoModelForCausalLM, AutoTokenizer, OPTConfig, OPTForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 
 from srd_core.errors import ConfigError
 from srd_core.models.architecture import Architecture, LanguageConfig, VisionConfig
@@ -28,6 +27,7 @@ from open_clip.transformer import VisionTransformer  # noqa: E402
 from open_flamingo.src.factory import _infer_decoder_layers_attr_name  # noqa: E402
 from open_flamingo.src.helpers import GatedCrossAttentionBlock, PerceiverResampler  # noqa: E402
 from open_flamingo.src.utils import extend_instance  # noqa: E402
+from transformers import AutoModelForCausalLM, AutoTokenizer, OPTConfig, OPTForCausalLM, PreTrainedModel, PreTrainedTokenizerBase  # noqa: E402
 
 
 def build_network(architecture: Architecture, tokenizer: PreTrainedTokenizerBase) -> FlamingoNetwork:

@@ -7,6 +7,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+Through = Literal["patches", "latents"]
+"""Who votes on words while the encoder learns to see; see `srd_core.models.sight`."""
+
 
 class Schedule(BaseModel):
     """Settings of one fit. AdamW, cosine decay after a linear warm-up, gradient norm clipped (paper: 20 epochs, lr 1e-4, 10 % poison)."""

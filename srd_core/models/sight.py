@@ -14,7 +14,6 @@ import math
 import re
 from collections import Counter
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 import torch
@@ -23,6 +22,7 @@ from torch import Tensor, nn
 from srd_core.data.canvas import CanvasSet
 from srd_core.errors import SourceError
 from srd_core.models.network import FlamingoNetwork
+from srd_core.models.schedule import Through
 from srd_core.progress import track
 from srd_core.seeds import generator
 
@@ -30,8 +30,6 @@ _WORDS = 1000
 _FEWEST = 10
 _BATCH = 64
 _WORD = re.compile(r"[\w']+")
-
-Through = Literal["patches", "latents"]
 
 
 def teach_sight(

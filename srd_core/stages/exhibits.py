@@ -54,9 +54,7 @@ def _card(row: Decision, image: Image) -> GalleryItem:
         after = draw(image, Mask(row.mask_x * short / width, row.mask_y * short / height, row.mask_size))
     known = {"nll_mean": row.score_nll_mean, "nll_max": row.score_nll_max, "sfs": row.score_sfs, "q_gain": row.q_gain}
     scores = {name: value for name, value in known.items() if value is not None and np.isfinite(value)}
-    return GalleryItem(
-        row.pair, image, after, row.caption_before, row.caption_after, row.action, row.reason, scores, row.suspicious_word
-    )
+    return GalleryItem(row.pair, image, after, row.caption_before, row.caption_after, row.action, row.reason, scores, row.suspicious_word)
 
 
 def _images(run: Run, source: StageManifest, rows: Iterable[Decision]) -> dict[tuple[str, str], Image]:

@@ -90,17 +90,25 @@ class Stage:
             }
         )
 
-    def find(self, run: Run, key: str) -> StageManifest | None:
-        """The recorded result, if every output still is what the record says."""
+    def recorded(self, run: Run, key: str) -> StageManifest | None:
+        """What the record of `key` says was made, whether or not it is still there."""
         place = self._record(key)
         if run.work_storage.stat(place) is None:
             return None
         try:
-            manifest = StageManifest.model_validate_json(run.work_storage.read_bytes(place))
+            return StageManifest.model_validate_json(run.work_storage.read_bytes(place))
         except ValidationError:  # altered or from another version: made again
             return None
-        intact = all(_intact(ref) for ref in manifest.outputs.values())
-        return manifest if intact else None
+
+    @staticmethod
+    def intact(manifest: StageManifest) -> bool:
+        """Whether every output is still what its record says."""
+        return all(_intact(ref) for ref in manifest.outputs.values())
+
+    def find(self, run: Run, key: str) -> StageManifest | None:
+        """The recorded result, if it is intact."""
+        manifest = self.recorded(run, key)
+        return manifest if manifest is not None and self.intact(manifest) else None
 
     def execute(self, run: Run, inputs: Inputs, details: Details) -> StageManifest:
         """The result: found and verified, or made now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -44,11 +45,15 @@ def test_durations_are_for_people(seconds: float, text: str) -> None:
 
 
 def test_a_log_gets_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    with watching(), about("evidence p1"), stage("retrain"):
-        list(track(range(3), "train", total=3))
+    with watching():
+        with about("from an earlier run"), stage("base"):
+            pass
+        with about("evidence p1"), stage("retrain"):
+            list(track(range(3), "train", total=3))
+            time.sleep(1)  # two looks
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == "start retrain evidence p1"
-    assert lines[1].startswith("done retrain evidence p1")
+    assert set(lines[:2]) == {"done base from an earlier run (0 s)", "start retrain evidence p1"}
+    assert lines[2].startswith("done retrain evidence p1")
 
 
 def test_nothing_is_left_behind(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from srd_core.data.canvas import CanvasSet
 from srd_core.errors import SourceError
 from srd_core.models.flamingo import FlamingoCaptioner
 from srd_core.models.marks import sticker, veil, with_marks
-from srd_core.models.sight import Through, _targets, _vocabulary, teach_sight
+from srd_core.models.schedule import Through
+from srd_core.models.sight import _targets, _vocabulary, teach_sight
 from srd_core.scenes.dataset import canvas_set
 from srd_core.seeds import generator
 
@@ -39,9 +40,7 @@ def test_sight_beats_every_guess_that_does_not_look(fresh: FlamingoCaptioner, ma
 
 
 @pytest.mark.parametrize(("through", "taught"), [("patches", {"vision_encoder"}), ("latents", {"vision_encoder", "perceiver"})])
-def test_sight_leaves_everything_but_the_eye_alone(
-    fresh: FlamingoCaptioner, scenes: CanvasSet, through: Through, taught: set[str]
-) -> None:
+def test_sight_leaves_everything_but_the_eye_alone(fresh: FlamingoCaptioner, scenes: CanvasSet, through: Through, taught: set[str]) -> None:
     before = {name: tensor.clone() for name, tensor in fresh.network.named_parameters()}
     teach_sight(fresh.network, scenes, epochs=2, seed=0, through=through)
     changed = {name.split(".")[0] for name, tensor in fresh.network.named_parameters() if not torch.equal(tensor, before[name])}

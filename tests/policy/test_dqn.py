@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from srd_core.errors import TrainingError
 from srd_core.policy.curve import CurvePoint
-from srd_core.policy.dqn import DqnConfig, _Run, train
+from srd_core.policy.dqn import _Run, train
+from srd_core.policy.dqn_config import DqnConfig
 from srd_core.policy.environment import MaskingEnvironment, Rewards, RewardSource, State
 from srd_core.policy.evaluation import compare, coverage
 from srd_core.policy.masks import ActionSpace
