@@ -92,10 +92,13 @@ def _fit(
 
 
 def _threshold(values: Scores, share: float) -> float | None:
-    """The smallest of these clean scores that the next one exceeds with probability `share` at most; None if there are too few."""
-    distinct = np.unique(values)
-    rank = int(np.floor(share * (len(distinct) + 1) + 1e-9))
-    return float(distinct[-rank]) if rank else None
+    """The smallest of these clean scores that the next one exceeds with probability `share` at most; None if there are too few.
+
+    That holds among different scores (captions of one image may share one) and among all (many may be equal, at the end of a range).
+    """
+    distinct, every = np.unique(values), np.sort(values)
+    rank, place = (int(np.floor(share * (len(scores) + 1) + 1e-9)) for scores in (distinct, every))
+    return float(max(distinct[-rank], every[-place])) if rank else None
 
 
 def _scale(values: Scores) -> float:

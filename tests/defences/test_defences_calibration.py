@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -20,6 +20,7 @@ scores = st.integers(1, 3).flatmap(
 
 
 @given(scores, st.sampled_from([0.05, 0.1, 0.25]))
+@example(np.array([[1.0] * 20, [-1.5, -2, -3, 0.5, 0, -1] + [1.0] * 14]), 0.25)  # most scores are the same, and it is the highest
 def test_no_more_clean_pairs_are_flagged_than_the_budget_allows(table: np.ndarray, budget: float) -> None:
     clean = {f"c{row}": values for row, values in enumerate(table)}
     injected = {"any": {name: values + 1 for name, values in clean.items()}}
