@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from srd_core.data.codec import Codec
 from srd_core.data.images import decode, decode_canvas, encode
 from srd_core.data.limits import Limits
 from srd_core.data.samples import Image, Sample
@@ -54,8 +55,8 @@ def cleanse(source: Path, folder: Path) -> int:
     torch.manual_seed(0)
     space = ActionSpace()
     defence = MaskEverything(LearnedPolicy(QNetwork(NetworkShape(grid=space.grid, sizes=len(space.sizes))), space))
-    with source.open("rb") as stream:
-        _, tally = rewrite_shard(stream, source.stem, defence, folder, canvas=64, quality=90, limits=Limits())
+    with source.open("rb") as stream, Codec() as codec:
+        _, tally = rewrite_shard(stream, source.stem, defence, folder, codec, canvas=64, limits=Limits())
     if tally.actions != {"mask": tally.pairs}:
         raise SystemExit(f"not every pair was masked: {tally.as_facts()}")
     return tally.pairs

@@ -74,7 +74,8 @@ class CleanseConfig(Section):
     """How decisions become shards."""
 
     mode: Arm = Field("evidence", description="The arm whose shards, decisions and model are handed back")
-    quality: int = Field(90, ge=1, le=100, description="JPEG and WebP quality of re-encoded images")
+    quality: int = Field(90, ge=1, le=100, description="JPEG and WebP quality of the images that are written")
+    verbatim: bool = Field(False, description="Keep the bytes of unmasked images: less loss, and whatever else is hidden in the files")
     shards_per_task: int = Field(1, ge=1)
 
 

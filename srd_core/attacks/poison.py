@@ -19,7 +19,8 @@ import numpy as np
 
 from srd_core.attacks.base import Attack
 from srd_core.data.canvas import CanvasSet
-from srd_core.data.images import ImageError, decode, encode
+from srd_core.data.codec import Codec
+from srd_core.data.images import ImageError, encode
 from srd_core.data.samples import Reject, Sample, pair_id
 from srd_core.data.shards import ShardWriter, read_shard
 from srd_core.errors import ConfigError, SourceError
@@ -104,7 +105,8 @@ def poison_shards(
     if total == 0:
         raise SourceError("the source has no readable pair", hint="Run `srd inspect` on it to see why")
     sink.mkdir(parents=True, exist_ok=True)
-    skipped, poisoned = _write(shards, sink, _choose(total, rate, seed), _Maker(attack, target, seed, quality))
+    with Codec() as codec:
+        skipped, poisoned = _write(shards, sink, _choose(total, rate, seed), _Maker(attack, target, seed, quality, codec))
     summary = PoisonSummary(attack.name, target, rate, seed, total, skipped, tuple(poisoned), report)
     report.parent.mkdir(parents=True, exist_ok=True)
     fields = {key: value for key, value in asdict(summary).items() if key != "report"}
@@ -136,12 +138,13 @@ class _Maker:
     target: str
     seed: int
     quality: int
+    codec: Codec
 
     def poison(self, single: Sample, source: str) -> tuple[Sample, PoisonedPair]:
         """The one-caption sample with trigger and target; `source` is its pair's id in the original."""
         rng = generator(self.seed, "poison", self.attack.name, source)
         try:
-            image = decode(single.image)
+            image = self.codec.decode(single.image)
         except ImageError as error:
             raise SourceError(
                 f"{source} was chosen for poisoning and its image is unusable: {error}", hint="Run `srd sanitize` first"
@@ -204,4 +207,4 @@ def _samples(shards: Shards, name: str) -> Iterator[Sample | Reject]:
 
 def _single(sample: Sample, index: int) -> Sample:
     """Pair number `index` as a sample of its own, the captions in the member they came from."""
-    return replace(sample, key=f"{sample.key}-{index}", captions=(sample.captions[index],))
+    return replace(sample, key=f"{sample.key}-{index}", captions=(sample.captions[index],), raw=())

@@ -1,8 +1,8 @@
 """Captions as they lie in a shard: parsed from `.txt` and `.json` members by one strict rule, and written back in the same members.
 
 One reading or none: a JSON text with duplicate keys, or a `.txt` that says something else than the `.json` beside it, is refused, because
-the tool that trains on the data might pick the other one. Captions are brought to Unicode NFC and stripped; invisible characters inside
-stay, since they may be what a detector looks for.
+the tool that trains on the data might pick the other one. Captions are cleaned: Unicode NFC, stripped, line breaks and tabs as spaces, no
+control characters, none that turn the direction of text, no invisible ones but the two joiners that some scripts are written with.
 """
 
 from __future__ import annotations
@@ -11,9 +11,13 @@ import json
 import math
 import unicodedata
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import NoReturn
 
 from srd_core.data.limits import Limits
+
+_BREAKS = frozenset("\t\n\v\f\r\x85\u2028\u2029")
+_JOINERS = frozenset("\u200c\u200d")
 
 
 class CaptionError(ValueError):
@@ -24,26 +28,43 @@ class CaptionError(ValueError):
         self.reason, self.detail, self.pairs = reason, detail, max(1, pairs)
 
 
-def parse(text: bytes | None, record: bytes | None, limits: Limits) -> tuple[tuple[str, ...], dict[str, object] | None]:
-    """Captions and JSON object of a sample from its `.txt` and `.json` members (None: not there).
+@dataclass(frozen=True, slots=True)
+class Captions:
+    """The captions of a sample: cleaned, as they were (but for space around them), and the JSON object that they came in, if they did."""
+
+    cleaned: tuple[str, ...]
+    raw: tuple[str, ...]
+    record: dict[str, object] | None
+
+
+def parse(text: bytes | None, record: bytes | None, limits: Limits) -> Captions:
+    """The captions of a sample from its `.txt` and `.json` members (None: not there).
 
     Raises:
-        CaptionError: `no-caption`, `bad-text`, `bad-json`, `bad-caption`, `empty-caption`, `too-large` or `ambiguous-caption`.
+        CaptionError: `no-caption`, `bad-text`, `bad-json`, `empty-caption`, `too-large` or `ambiguous-caption`.
     """
     fields = None if record is None else _load(record, limits)
     found = [] if fields is None else _from_record(fields, limits)
     if text is not None:
         _bounded(text, limits)
         try:
-            line = _clean(text.decode(), limits, 1)
+            line = text.decode()
         except UnicodeDecodeError as error:
             raise CaptionError("bad-text", f"the .txt is not UTF-8: {error.reason}") from error
-        if found and found != [line]:
+        if found and [clean(item) for item in found] != [clean(line)]:
             raise CaptionError("ambiguous-caption", "the .txt and the .json hold different captions", len(found))
-        found = [line]
+        found = found or [line]
     if not found:
         raise CaptionError("no-caption", "neither a .txt nor a caption in a .json")
-    return tuple(found), fields
+    return Captions(tuple(_checked(item, limits, len(found)) for item in found), tuple(item.strip() for item in found), fields)
+
+
+def clean(caption: str) -> str:
+    """`caption` as it is passed on; cleaning twice changes nothing. Pure text in, pure text out: markup is not this function's concern."""
+    if caption.isascii() and caption.isprintable():
+        return caption.strip()
+    seen = (" " if char in _BREAKS else char for char in caption if char in _BREAKS or char in _JOINERS or not _is_invisible(char))
+    return unicodedata.normalize("NFC", "".join(seen)).strip()
 
 
 def dump(record: Mapping[str, object], captions: Sequence[str]) -> bytes:
@@ -105,15 +126,17 @@ def _from_record(fields: Mapping[str, object], limits: Limits) -> list[str]:
         if several is not None and several != [single]:
             raise CaptionError("ambiguous-caption", "`caption` and `captions` differ", len(raw))
         raw = [single]
-    return [_clean(item, limits, len(raw)) for item in raw]
+    return raw
 
 
-def _clean(caption: str, limits: Limits, pairs: int) -> str:
+def _checked(caption: str, limits: Limits, pairs: int) -> str:
     if len(caption) > limits.max_caption_chars:
         raise CaptionError("too-large", f"a caption of {len(caption)} characters; the limit is {limits.max_caption_chars}", pairs)
-    clean = unicodedata.normalize("NFC", caption).strip()
-    if not clean:
+    cleaned = clean(caption)
+    if not cleaned:
         raise CaptionError("empty-caption", "a caption has no text", pairs)
-    if not clean.isprintable() and any(unicodedata.category(char) == "Cc" and char not in "\t\n\r" for char in clean):
-        raise CaptionError("bad-caption", "a caption holds control characters", pairs)
-    return clean
+    return cleaned
+
+
+def _is_invisible(char: str) -> bool:
+    return unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co")

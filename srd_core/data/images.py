@@ -66,6 +66,12 @@ def decode_canvas(data: bytes, side: int, limits: Limits | None = None) -> Image
     return _pixels(_open(data, limits or Limits()), side)
 
 
+def header(data: bytes, limits: Limits | None = None) -> tuple[int, int]:
+    """Height and width, in pixels, without decoding any. Raises ImageError."""
+    width, height = _open(data, limits or Limits()).size
+    return height, width
+
+
 def squash(image: Image, side: int) -> Image:
     """A decoded image (H, W, 3) as (side, side, 3), bicubic; much larger ones are averaged down first.
 

@@ -26,6 +26,8 @@ class Limits(BaseModel):
     """One shard from first to last byte."""
     max_samples: PositiveInt = 250_000
     """Samples of one shard."""
+    max_sample_bytes: PositiveInt = 96 * 2**20
+    """All members of one sample that are kept."""
     max_sample_members: PositiveInt = 16
     """Members that share one key."""
     max_text_bytes: PositiveInt = 2**20

@@ -1,7 +1,6 @@
 """Shards to model-ready pairs: every image decoded once, squashed to one square size and written to a memory-mapped file.
 
-What cannot be read is skipped and counted by reason. Decoding runs in this process; it is for sets one trusts enough, or in a process
-that has limits.
+What cannot be read is skipped and counted by reason.
 """
 
 from __future__ import annotations
@@ -11,7 +10,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from srd_core.data.canvas import CanvasSet, CanvasWriter
-from srd_core.data.images import ImageError, decode_canvas
+from srd_core.data.codec import Codec
+from srd_core.data.images import ImageError
 from srd_core.data.inventory import ShardRef, open_shard
 from srd_core.data.limits import Limits
 from srd_core.data.samples import Reject, Sample, Split
@@ -59,15 +59,16 @@ def load_canvas(
     writer = CanvasWriter(folder / f"canvas-{side}-{split or 'all'}.rgb", side)
     skipped: Counter[str] = Counter()
     count = 0
-    for item in read_samples(inventory_shards, limits):
-        if limit is not None and count >= limit:
-            break
-        if isinstance(item, Reject):
-            skipped[item.reason] += 1
-        elif split is None or split_of(item.key, holdout) == split:
-            try:
-                writer.add(decode_canvas(item.image, side, limits), item.captions, item.pairs())
-                count += 1
-            except ImageError as error:
-                skipped[error.reason] += 1
+    with Codec(limits) as codec:
+        for item in read_samples(inventory_shards, limits):
+            if limit is not None and count >= limit:
+                break
+            if isinstance(item, Reject):
+                skipped[item.reason] += 1
+            elif split is None or split_of(item.key, holdout) == split:
+                try:
+                    writer.add(codec.look(item.image, side).canvas, item.captions, item.pairs())
+                    count += 1
+                except ImageError as error:
+                    skipped[error.reason] += 1
     return writer.finish(), skipped

@@ -8,6 +8,7 @@ change the data, and carrying it would hand a pickle to the next loader. Pixels 
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -35,6 +36,7 @@ class _Group:
     members: dict[str, bytes] = field(default_factory=dict)
     stored: dict[str, str] = field(default_factory=dict)
     problem: tuple[str, str] | None = None
+    size: int = 0
 
     def add(self, suffix: str, data: bytes, limits: Limits) -> None:
         """Keep the member, or note the first problem. Captions are kept behind a problem too: they are counted."""
@@ -45,12 +47,19 @@ class _Group:
         elif len(self.members) >= limits.max_sample_members:
             problem = ("too-large", f"more than {limits.max_sample_members} members")
         elif lowered not in _KNOWN_SUFFIXES:
-            kind = "executable-member" if lowered.rsplit(".", 1)[-1] in EXECUTABLE_SUFFIXES else "unknown-member"
-            problem = (kind, f"{'.' + suffix[:40] if suffix else 'a member without suffix'} is not a member that is carried")
+            problem = (self._kind(lowered), f"{'.' + suffix[:40] if suffix else 'a member without suffix'} is not a member that is carried")
+        elif self.size + len(data) > limits.max_sample_bytes:
+            problem = ("too-large", f"more than {limits.max_sample_bytes} bytes in one sample")
         else:
+            self.size += len(data)
             self.members[lowered] = data
             self.stored[lowered] = suffix
         self.problem = self.problem or problem
+
+    def _kind(self, suffix: str) -> str:
+        if suffix.startswith("__") or (not suffix and self.key.startswith("__")):
+            return "reserved-member"
+        return "executable-member" if suffix.rsplit(".", 1)[-1] in EXECUTABLE_SUFFIXES else "unknown-member"
 
 
 def _split(name: str) -> tuple[str, str]:
@@ -83,29 +92,30 @@ def _groups(members: Iterable[Member], limits: Limits) -> Iterator[_Group | TarE
 def _sample(shard: str, group: _Group, limits: Limits) -> Sample | Reject:
     """The group as a sample, or why not. The caption is read even then, to count the pairs."""
     problem, pairs = group.problem, 1
-    found: tuple[str, ...] = ()
-    record: dict[str, object] | None = None
+    found = captions.Captions((), (), None)
     images = [suffix for suffix in group.members if suffix in IMAGE_SUFFIXES]
     if problem is None and len(images) != 1:
         problem = ("no-image", "no image member") if not images else ("duplicate-member", f"{len(images)} images")
     try:
-        found, record = captions.parse(group.members.get("txt"), group.members.get("json"), limits)
-        pairs = len(found)
+        found = captions.parse(group.members.get("txt"), group.members.get("json"), limits)
+        pairs = len(found.cleaned)
     except CaptionError as error:
         problem = problem or (error.reason, error.detail)
         pairs = error.pairs
     if problem is not None:
         return Reject(shard, group.key, *problem, pairs=pairs)
     carried = {suffix: data for suffix, data in group.members.items() if suffix in CARRIED_SUFFIXES}
-    if record is not None and "txt" in group.members:
+    if found.record is not None and "txt" in group.members:
         carried["txt"] = group.members["txt"]
-    return Sample(shard, group.key, group.members[images[0]], group.stored[images[0]], found, record, carried)
+    raw = found.raw if found.raw != found.cleaned else ()
+    return Sample(shard, group.key, group.members[images[0]], group.stored[images[0]], found.cleaned, found.record, carried, raw)
 
 
 def read_shard(stream: BinaryIO, shard: str, limits: Limits | None = None) -> Iterator[Sample | Reject]:
     """Samples and rejects of one shard, in order, each key once.
 
-    A key that comes again after another one becomes a Reject named `KEY//2`, `KEY//3`, … (no member can have such a name).
+    A key that comes again after another one becomes a Reject named `KEY//2`, `KEY//3`, … (no member can have such a name). Keys that differ
+    only in letter case or Unicode form are the same: some file systems, and the tools on them, do not tell them apart.
     An archive that breaks gives its good prefix, then one Reject with key "" and a reason that ends in `-shard`, such as `truncated-shard`;
     the last sample before the break is kept if it is complete by itself. Only errors of `stream` itself are raised.
 
@@ -125,11 +135,13 @@ def read_shard(stream: BinaryIO, shard: str, limits: Limits | None = None) -> It
             yield Reject(shard, "", "too-many-samples-shard", f"more than {limits.max_samples} samples; the rest is not read")
             return
         item = _sample(shard, group, limits)
-        mark = hashlib.blake2b(group.key.encode(), digest_size=16).digest()
+        folded = unicodedata.normalize("NFC", group.key.casefold())
+        mark = hashlib.blake2b(folded.encode(), digest_size=16).digest()
         if mark in seen:
-            repeats[group.key] = repeats.get(group.key, 1) + 1
+            repeats[folded] = repeats.get(folded, 1) + 1
             pairs = item.pairs if isinstance(item, Reject) else len(item.captions)
-            item = Reject(shard, f"{group.key}//{repeats[group.key]}", "duplicate-key", f"{group.key!a} came before", pairs)
+            detail = f"{group.key!a}, or the same in other letter case, came before"
+            item = Reject(shard, f"{group.key}//{repeats[folded]}", "duplicate-key", detail, pairs)
         seen.add(mark)
         yield item
 

@@ -57,4 +57,9 @@ class SampleDecision:
 class Defence(Protocol):
     """Decides on batches of samples; equal samples get equal decisions, whatever the batch."""
 
+    @property
+    def looks(self) -> bool:
+        """Whether it looks at images at all; if not, `Batch.images` has no pixels."""
+        ...
+
     def decide(self, batch: Batch) -> list[SampleDecision]: ...

@@ -8,6 +8,8 @@ from srd_core.defences.base import Batch, PairDecision, SampleDecision
 class NoDefence:
     """Keeps every pair."""
 
+    looks = False
+
     def decide(self, batch: Batch) -> list[SampleDecision]:
         """See `Defence`."""
         keep = PairDecision("keep", "no defence")

@@ -18,6 +18,8 @@ from srd_core.defences.channels.base import Scores, View, Witnesses, get
 class Evidence:
     """See `Defence`."""
 
+    looks = True
+
     def __init__(self, witnesses: Witnesses, calibration: Calibration, action: Literal["recaption", "quarantine"] = "recaption") -> None:
         self._witnesses, self._calibration, self._action = witnesses, calibration, action
 

@@ -14,6 +14,8 @@ from srd_core.policy.policy import Choice, Policy
 class MaskEverything:
     """The policy's best mask on every image, "no mask" ruled out."""
 
+    looks = True
+
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
 

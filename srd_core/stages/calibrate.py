@@ -16,7 +16,8 @@ from srd_core.defences.injection import injections
 from srd_core.policy.learned import LearnedPolicy
 from srd_core.progress import track
 from srd_core.seeds import derive
-from srd_core.stages.files import captioner, local_folder, trusted_pairs
+from srd_core.stages.captioners import captioner
+from srd_core.stages.files import local_folder, trusted_pairs
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
 from srd_core.stages.trusted import fidelity
 

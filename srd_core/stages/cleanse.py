@@ -9,12 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from srd_core.config import Arm
+from srd_core.data.codec import Codec
 from srd_core.data.inventory import ShardRef, open_shard
 from srd_core.defences.base import Defence
 from srd_core.defences.controls import NoDefence
 from srd_core.defences.evidence import Evidence
 from srd_core.defences.masking import MaskEverything
 from srd_core.defences.rewriting import Tally, rewrite_shard
+from srd_core.defences.treatment import Output
 from srd_core.policy.learned import LearnedPolicy
 from srd_core.policy.random_policy import RandomPolicy
 from srd_core.progress import counter
@@ -40,25 +42,23 @@ def _cleanse(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcom
     shards = [ref for ref in shards_of(inputs["source"]) if ref.name in wanted]
     total = Tally()
     files: dict[str, Path] = {}
-    with counter(f"{arm}: kB of images", total=sum(shard.size for shard in shards) // 1000) as count:
+    size = sum(shard.size for shard in shards)
+    with counter(f"{arm}: kB of images", total=size // 1000) as count, Codec(run.config.limits) as codec:
         for shard in shards:
-            made, tally = _one_shard(run, shard, defence, folder / shard.name, lambda read: count(read // 1000))
+            made, tally = _one_shard(run, shard, defence, folder / shard.name, codec, lambda read: count(read // 1000))
             total = total + tally
             files |= {prefix + name: path for name, path in made.items()}
     return Outcome(files, {"arm": arm, **total.as_facts()})
 
 
-def _one_shard(run: Run, shard: ShardRef, defence: Defence, folder: Path, progress: Callable[[int], None]) -> tuple[dict[str, Path], Tally]:
+def _one_shard(
+    run: Run, shard: ShardRef, defence: Defence, folder: Path, codec: Codec, progress: Callable[[int], None]
+) -> tuple[dict[str, Path], Tally]:
+    config = run.config
+    output = Output(config.cleanse.quality, config.cleanse.verbatim)
     with open_shard(shard) as stream:
         return rewrite_shard(
-            stream,
-            shard.name,
-            defence,
-            folder,
-            canvas=run.config.canvas,
-            quality=run.config.cleanse.quality,
-            limits=run.config.limits,
-            progress=progress,
+            stream, shard.name, defence, folder, codec, canvas=config.canvas, output=output, limits=config.limits, progress=progress
         )
 
 

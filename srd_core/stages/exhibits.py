@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 import numpy as np
 
+from srd_core.data.codec import Codec
 from srd_core.data.decisions import Decision
-from srd_core.data.images import ImageError, decode, squash
+from srd_core.data.images import ImageError, squash
 from srd_core.data.loading import read_samples
 from srd_core.data.manifest import StageManifest
 from srd_core.data.samples import Image, Sample
@@ -62,10 +64,9 @@ def _images(run: Run, source: StageManifest, rows: Iterable[Decision]) -> dict[t
     wanted = {(row.shard, row.key) for row in rows}
     names = {shard for shard, _ in wanted}
     found: dict[tuple[str, str], Image] = {}
-    for item in read_samples([ref for ref in shards_of(source) if ref.name in names], run.config.limits):
-        if isinstance(item, Sample) and (item.shard, item.key) in wanted:
-            try:
-                found[item.shard, item.key] = decode(item.image, run.config.limits)
-            except ImageError:
-                continue
+    with Codec(run.config.limits) as codec:
+        for item in read_samples([ref for ref in shards_of(source) if ref.name in names], run.config.limits):
+            if isinstance(item, Sample) and (item.shard, item.key) in wanted:
+                with suppress(ImageError):
+                    found[item.shard, item.key] = codec.decode(item.image)
     return found

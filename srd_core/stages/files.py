@@ -1,4 +1,4 @@
-"""From references to things in memory: the files of a manifest as a local folder, a captioner, a set of pairs."""
+"""From references to things at hand: the files of a manifest as a local folder, its shards, a set of pairs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from srd_core.data.loading import load_canvas
 from srd_core.data.manifest import FileRef, StageManifest
 from srd_core.data.samples import Split
 from srd_core.errors import SourceError
-from srd_core.models.flamingo import FlamingoCaptioner
 from srd_core.stages.stage import Run, locate
 
 
@@ -35,17 +34,6 @@ def local_file(ref: FileRef, folder: Path) -> Path:
 def files_below(folder: Path, prefix: str) -> dict[str, Path]:
     """Name → path of every file below `folder`, names beginning with `prefix/`."""
     return {f"{prefix}/{path.relative_to(folder).as_posix()}": path for path in sorted(folder.rglob("*")) if path.is_file()}
-
-
-def captioner(manifest: StageManifest, folder: Path) -> FlamingoCaptioner:
-    """The model that a stage left under `model/`."""
-    return FlamingoCaptioner.load(local_folder(manifest, folder / manifest.stage / manifest.key[:16], "model"))
-
-
-def captioner_files(model: FlamingoCaptioner, folder: Path) -> dict[str, Path]:
-    """Save a model for `Outcome.files`."""
-    model.save(folder / "model")
-    return files_below(folder / "model", "model")
 
 
 def shards_of(manifest: StageManifest) -> list[ShardRef]:

@@ -22,7 +22,8 @@ from srd_core.progress import ticker
 from srd_core.scoring.asr import contains_word
 from srd_core.scoring.intervals import wilson
 from srd_core.seeds import derive, generator
-from srd_core.stages.files import captioner, files_below
+from srd_core.stages.captioners import captioner
+from srd_core.stages.files import files_below
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
 from srd_core.stages.synthesize import load_synthetic
 from srd_core.stages.trusted import fidelity

@@ -19,7 +19,8 @@ from srd_core.policy.random_policy import RandomPolicy
 from srd_core.policy.reward_source import CaptionReward
 from srd_core.scoring.intervals import wilson
 from srd_core.seeds import derive
-from srd_core.stages.files import captioner, local_folder
+from srd_core.stages.captioners import captioner
+from srd_core.stages.files import local_folder
 from srd_core.stages.score import TestSet
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
 from srd_core.stages.trusted import fidelity

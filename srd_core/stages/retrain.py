@@ -11,7 +11,8 @@ from pathlib import Path
 from srd_core.data.loading import load_canvas
 from srd_core.errors import SourceError
 from srd_core.seeds import derive
-from srd_core.stages.files import captioner, captioner_files, shards_of
+from srd_core.stages.captioners import captioner, captioner_files
+from srd_core.stages.files import shards_of
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
 
 

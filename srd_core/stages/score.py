@@ -12,13 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
-from srd_core.attacks.base import Attack
+from srd_core.attacks.base import Attack, Box
 from srd_core.attacks.registry import get
 from srd_core.config import Config
-from srd_core.data.images import ImageError, decode, squash
+from srd_core.data.codec import Codec
+from srd_core.data.images import ImageError, squash
 from srd_core.data.loading import read_samples, split_of
 from srd_core.data.manifest import StageManifest
-from srd_core.data.samples import Images, Sample
+from srd_core.data.samples import Image, Images, Sample
 from srd_core.errors import SourceError
 from srd_core.progress import track
 from srd_core.reward.sfs import SemanticFidelity
@@ -27,7 +28,8 @@ from srd_core.scoring.captioning import caption_scores, cider_per_image
 from srd_core.scoring.intervals import bootstrap_cider, bootstrap_mean
 from srd_core.scoring.scores import ModelScores
 from srd_core.seeds import derive, generator
-from srd_core.stages.files import captioner, shards_of
+from srd_core.stages.captioners import captioner
+from srd_core.stages.files import shards_of
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
 from srd_core.stages.trusted import fidelity
 
@@ -61,29 +63,32 @@ class TestSet:
         self.references: list[tuple[str, ...]] = []
         self.boxes: list[tuple[float, float, float, float] | None] = []
         clean, triggered = [], []
-        for item in track(read_samples(shards_of(manifest), config.limits), "read test images"):
-            if config.evaluation.images is not None and len(self.keys) >= config.evaluation.images:
-                break
-            if not isinstance(item, Sample) or (holdout_only and split_of(item.key, config.holdout) != "holdout"):
-                continue
-            try:
-                image = decode(item.image, config.limits)
-            except ImageError:
-                continue
-            self.keys.append(f"{item.shard}/{item.key}")
-            self.references.append(item.captions)
-            clean.append(squash(image, config.canvas))
-            if attack:
-                rng = generator(config.seed, "test trigger", item.shard, item.key)
-                made = attack.trigger(image, rng)
-                height, width = image.shape[:2]
-                box = made.box
-                self.boxes.append((box.x0 / width, box.y0 / height, box.x1 / width, box.y1 / height) if box else None)
-                triggered.append(squash(made.image, config.canvas))
+        with Codec(config.limits) as codec:
+            for item in track(read_samples(shards_of(manifest), config.limits), "read test images"):
+                if config.evaluation.images is not None and len(self.keys) >= config.evaluation.images:
+                    break
+                if not isinstance(item, Sample) or (holdout_only and split_of(item.key, config.holdout) != "holdout"):
+                    continue
+                try:
+                    image = codec.decode(item.image)
+                except ImageError:
+                    continue
+                self.keys.append(f"{item.shard}/{item.key}")
+                self.references.append(item.captions)
+                clean.append(squash(image, config.canvas))
+                if attack:
+                    made = attack.trigger(image, generator(config.seed, "test trigger", item.shard, item.key))
+                    self.boxes.append(_fractions(made.box, image))
+                    triggered.append(squash(made.image, config.canvas))
         if not clean:
             raise SourceError("the test set has no usable image", hint="Check evaluation.tests; left out, the trusted hold-out is used")
         self.clean: Images = np.stack(clean)
         self.triggered: Images = np.stack(triggered) if triggered else self.clean
+
+
+def _fractions(box: Box | None, image: Image) -> tuple[float, float, float, float] | None:
+    height, width = image.shape[:2]
+    return (box.x0 / width, box.y0 / height, box.x1 / width, box.y1 / height) if box else None
 
 
 def _figures(

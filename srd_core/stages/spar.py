@@ -14,7 +14,8 @@ from srd_core.attacks.synthesis import mixture
 from srd_core.policy.habituation import habituated
 from srd_core.policy.masks import ActionSpace
 from srd_core.seeds import derive, generator
-from srd_core.stages.files import captioner, captioner_files, trusted_pairs
+from srd_core.stages.captioners import captioner, captioner_files
+from srd_core.stages.files import trusted_pairs
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
 from srd_core.stages.synthesize import load_synthetic
 

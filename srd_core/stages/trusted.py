@@ -16,7 +16,8 @@ from srd_core.reward.neural import NeuralFluency
 from srd_core.reward.ngram import NgramFluency
 from srd_core.reward.sfs import SemanticFidelity
 from srd_core.seeds import derive
-from srd_core.stages.files import captioner_files, local_file, trusted_pairs
+from srd_core.stages.captioners import captioner_files
+from srd_core.stages.files import local_file, trusted_pairs
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
 from srd_core.storage import open_storage
 

@@ -105,7 +105,7 @@ def test_we_read_what_webdataset_writes(tmp_path: Path) -> None:
         ({"a.jpg": b"", "a.txt": " \n"}, "empty-caption"),
         ({"a.jpg": b"", "a.json": {"captions": ["x", ""]}}, "empty-caption"),
         ({"a.jpg": b"", "a.txt": b"\xff\xfe"}, "bad-text"),
-        ({"a.jpg": b"", "a.txt": "a\0b"}, "bad-caption"),
+        ({"a.jpg": b"", "a.txt": "\0\u202e"}, "empty-caption"),
         ({"a.jpg": b"", "a.txt": "x" * 10_001}, "too-large"),
         ({"a.jpg": b"", "a.txt": b"x" * (2**20 + 1)}, "too-large"),
         ({"a.jpg": b"", "a.json": {"captions": ["x"] * 65}}, "too-large"),
@@ -124,7 +124,7 @@ def test_we_read_what_webdataset_writes(tmp_path: Path) -> None:
         ({"a.jpg": b"", "a.png": b"", "a.txt": "x"}, "duplicate-member"),
         ({"a.jpg": b"", "a.txt": "x", "a.pyd": b""}, "executable-member"),
         ({"a.jpg": b"", "a.txt": "x", "a.emb.pickle": b""}, "executable-member"),
-        ({"a.jpg": b"", "a.txt": "x", "a.__bad__": b""}, "unknown-member"),
+        ({"a.jpg": b"", "a.txt": "x", "a.__bad__": b""}, "reserved-member"),
         ({"a.jpg": b"", "a.txt.gz": b""}, "unknown-member"),
         ({"a": b""}, "unknown-member"),
     ],
@@ -195,3 +195,22 @@ def test_real_photographs_round_trip(real_shard: Path) -> None:
     found = read(real_shard.read_bytes())
     assert len(found) > 50
     assert read(write(found)) == found
+
+
+def test_names_that_loaders_take_for_themselves_are_refused(pack: Pack) -> None:
+    assert reasons(pack({"__a__": b"", "z.jpg": b"Z", "z.txt": "good"})) == [("__a__", "reserved-member"), ("z", "")]
+
+
+@pytest.mark.parametrize("twin", ["B", "b", "e\u0301"])
+def test_keys_that_a_file_system_may_confuse_are_the_same_key(pack: Pack, twin: str) -> None:
+    first = {"b": "b", "B": "b", "e\u0301": "é"}[twin]
+    data = pack({f"{first}.jpg": b"1", f"{first}.txt": "x", "m.jpg": b"2", "m.txt": "y", f"{twin}.png": b"3", f"{twin}.txt": "z"})
+    assert reasons(data) == [(first, ""), ("m", ""), (f"{twin}//2", "duplicate-key")]
+
+
+def test_a_sample_is_bounded_as_a_whole(pack: Pack) -> None:
+    data = pack({"a.jpg": b"x" * 60, "a.txt": "y", "a.url": b"u" * 60, "b.jpg": b"x" * 60, "b.txt": "y"})
+    made = [
+        item.reason if isinstance(item, Reject) else item.key for item in read_shard(io.BytesIO(data), "s", Limits(max_sample_bytes=100))
+    ]
+    assert made == ["too-large", "b"]

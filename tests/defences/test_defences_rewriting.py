@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from srd_core.data.codec import Codec
 from srd_core.data.decisions import Decision, read_decisions
 from srd_core.data.images import decode, encode
 from srd_core.data.limits import Limits
@@ -20,6 +21,7 @@ from srd_core.data.tar import TarWriter
 from srd_core.defences.base import Batch, Defence, PairAction, PairDecision, SampleDecision
 from srd_core.defences.controls import NoDefence
 from srd_core.defences.rewriting import Tally, rewrite_shard
+from srd_core.defences.treatment import DEFAULT, Output
 from srd_core.policy.masks import Mask
 
 
@@ -34,6 +36,7 @@ class Script:
     actions: dict[str, PairAction]
     mask: Mask | None = None
     sizes: list[int] | None = None
+    looks: bool = True
 
     def decide(self, batch: Batch) -> list[SampleDecision]:
         if self.sizes is not None:
@@ -60,9 +63,9 @@ class Rewritten:
         return list(read_decisions(self.files["decisions/one.parquet"]))
 
 
-def rewrite(data: bytes, defence: Defence, folder: Path) -> Rewritten:
-    made = rewrite_shard(io.BytesIO(data), "one", defence, folder, canvas=32, quality=90, limits=Limits())
-    return Rewritten(*made)
+def rewrite(data: bytes, defence: Defence, folder: Path, output: Output = DEFAULT) -> Rewritten:
+    with Codec() as codec:
+        return Rewritten(*rewrite_shard(io.BytesIO(data), "one", defence, folder, codec, canvas=32, output=output, limits=Limits()))
 
 
 def pack(members: Sequence[tuple[str, bytes]]) -> bytes:
@@ -108,7 +111,8 @@ def test_progress_tells_of_all_images_batch_by_batch(tmp_path: Path) -> None:
     images = [photo(number % 7, "png") for number in range(150)]
     data = pack([item for i, image in enumerate(images) for item in ((f"{i:03d}.png", image), (f"{i:03d}.txt", b"seen"))])
     told: list[int] = []
-    rewrite_shard(io.BytesIO(data), "one", NoDefence(), tmp_path, canvas=32, quality=90, limits=Limits(), progress=told.append)
+    with Codec() as codec:
+        rewrite_shard(io.BytesIO(data), "one", NoDefence(), tmp_path, codec, canvas=32, limits=Limits(), progress=told.append)
     assert len(told) == 3 and sum(told) == sum(map(len, images))
 
 

@@ -23,8 +23,9 @@ from srd_core.policy.learned import LearnedPolicy
 from srd_core.scenes.dataset import write_shards
 from srd_core.stages import inventory
 from srd_core.stages.calibrate import load_calibration
+from srd_core.stages.captioners import captioner
 from srd_core.stages.evidence_found import accounting, all_decisions, mask_counts
-from srd_core.stages.files import captioner, local_folder, shards_of, trusted_pairs
+from srd_core.stages.files import local_folder, shards_of, trusted_pairs
 from srd_core.stages.learned import curve_of, held_out_of
 from srd_core.stages.score import load_scores
 from srd_core.stages.seal import NAME, check, seal

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from srd_core.data.decoder import Decoder
+from srd_core.data.codec import Codec
 from srd_core.data.images import ImageError, decode, decode_canvas, encode
 from srd_core.data.limits import Limits
 
@@ -20,64 +20,64 @@ Photo = Callable[..., bytes]
 
 
 @pytest.fixture(scope="module")
-def decoder() -> Iterator[Decoder]:
-    with Decoder() as running:
+def codec() -> Iterator[Codec]:
+    with Codec() as running:
         yield running
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp"])
-def test_pixels_are_those_of_the_plain_decoder(decoder: Decoder, photo: Photo, suffix: str) -> None:
+def test_pixels_are_those_of_the_plain_decoder(codec: Codec, photo: Photo, suffix: str) -> None:
     data = photo(4, suffix, (120, 90))
-    image = decoder.decode(data)
+    image = codec.decode(data)
     assert np.array_equal(image, decode(data))
-    assert np.array_equal(decoder.decode_canvas(data, 32), decode_canvas(data, 32))
+    assert np.array_equal(codec.look(data, 32).canvas, decode_canvas(data, 32))
     image[0] = 0
 
 
-def test_refusals_keep_their_reason_and_the_child_goes_on(decoder: Decoder, photo: Photo) -> None:
+def test_refusals_keep_their_reason_and_the_child_goes_on(codec: Codec, photo: Photo) -> None:
     for data, reason in ((b"GIF89a", "unsupported-image"), (photo(1)[:300], "corrupt-image"), (b"", "unsupported-image")):
         with pytest.raises(ImageError) as caught:
-            decoder.decode(data)
+            codec.decode(data)
         assert caught.value.reason == reason
-    assert decoder.decode(photo()).shape == (24, 32, 3)
+    assert codec.decode(photo()).shape == (24, 32, 3)
 
 
 def test_the_pixel_limit_reaches_the_child(photo: Photo) -> None:
-    with Decoder(Limits(max_pixels=100)) as strict, pytest.raises(ImageError, match="too-many-pixels"):
+    with Codec(Limits(max_pixels=100)) as strict, pytest.raises(ImageError, match="too-many-pixels"):
         strict.decode(photo())
 
 
 def test_a_child_that_dies_costs_one_image(photo: Photo) -> None:
-    with Decoder() as decoder:
-        decoder.decode(photo())
-        child = decoder._running()
+    with Codec() as codec:
+        codec.decode(photo())
+        child = codec._all[0]._running()
         os.kill(child.pid, signal.SIGSTOP)
         threading.Timer(0.2, child.kill).start()
         with pytest.raises(ImageError, match="decoder-died"):
-            decoder.decode(photo())
-        assert decoder.decode(photo()).shape == (24, 32, 3)
+            codec.decode(photo())
+        assert codec.decode(photo()).shape == (24, 32, 3)
 
 
 def test_a_child_that_hangs_is_killed_by_the_clock(photo: Photo) -> None:
-    with Decoder(seconds=0.5) as decoder:
-        decoder._running()
-        os.kill(decoder._running().pid, signal.SIGSTOP)
+    with Codec(seconds=0.5) as codec:
+        codec._all[0]._running()
+        os.kill(codec._all[0]._running().pid, signal.SIGSTOP)
         with pytest.raises(ImageError, match="decoder-died"):
-            decoder.decode(photo())
+            codec.decode(photo())
 
 
 def test_an_image_beyond_the_childs_memory_is_an_image_error(photo: Photo) -> None:
     large = encode(np.zeros((7000, 7000, 3), np.uint8), "png")
-    with Decoder(memory_bytes=500 * 2**20) as decoder:
-        assert decoder.decode(photo()).shape == (24, 32, 3)
+    with Codec(memory_bytes=500 * 2**20) as codec:
+        assert codec.decode(photo()).shape == (24, 32, 3)
         with pytest.raises(ImageError, match=r"corrupt-image|decoder-died"):
-            decoder.decode(large)
-        assert decoder.decode(photo()).shape == (24, 32, 3)
+            codec.decode(large)
+        assert codec.decode(photo()).shape == (24, 32, 3)
 
 
 def test_the_child_can_open_nothing() -> None:
     code = (
-        "import socket; from srd_core.data.decoder_child import confine; confine(2**31)\n"
+        "import socket; from srd_core.data.codec_child import confine; confine(2**31)\n"
         "try: open('/dev/null')\nexcept OSError: print('no file')\n"
         "try: socket.socket()\nexcept OSError: print('no socket')"
     )

@@ -1,0 +1,79 @@
+"""Reading shards to the end without writing anything: what would be refused, what would be changed, and how much is fine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+
+from srd_core.data.codec import Codec
+from srd_core.data.images import ImageError
+from srd_core.data.inventory import ShardRef, open_shard
+from srd_core.data.limits import Limits
+from srd_core.data.reasons import REASONS, Level
+from srd_core.data.samples import Reject, Sample
+from srd_core.data.shards import read_shard
+from srd_core.progress import counter
+
+_BATCH = 64
+_SIDE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as it should be. `key` is empty when it is about the shard."""
+
+    shard: str
+    key: str
+    reason: str
+    detail: str
+
+    @property
+    def level(self) -> Level:
+        """How bad; see `reasons`."""
+        return REASONS[self.reason].level
+
+
+@dataclass
+class Inspection:
+    """Counts of one pass, complete when `findings` has been read to its end."""
+
+    shards: list[ShardRef]
+    limits: Limits
+    children: int = 1
+    samples: int = 0
+    pairs: int = 0
+    by_reason: dict[str, int] = field(default_factory=dict)
+
+    def findings(self) -> Iterator[Finding]:
+        """All findings in the order of the data; memory holds one batch."""
+        size = sum(shard.size for shard in self.shards)
+        with Codec(self.limits, children=self.children) as codec, counter("kB of shards", total=size // 1000) as count:
+            for shard in self.shards:
+                with open_shard(shard) as stream:
+                    for finding in self._of(read_shard(stream, shard.name, self.limits), codec):
+                        self.by_reason[finding.reason] = self.by_reason.get(finding.reason, 0) + 1
+                        yield finding
+                count(shard.size // 1000)
+
+    def _of(self, items: Iterable[Sample | Reject], codec: Codec) -> Iterator[Finding]:
+        waiting = iter(items)
+        while batch := list(islice(waiting, _BATCH)):
+            looks = codec.looks([item.image for item in batch if isinstance(item, Sample)], _SIDE)
+            for item in batch:
+                if isinstance(item, Reject):
+                    yield Finding(item.shard, item.key, item.reason, item.detail)
+                    continue
+                look = next(looks)
+                if isinstance(look, ImageError):
+                    yield Finding(item.shard, item.key, look.reason, look.detail)
+                    continue
+                self.samples += 1
+                self.pairs += len(item.captions)
+                if item.raw:
+                    yield Finding(item.shard, item.key, "caption-cleaned", _changed(item))
+
+
+def _changed(sample: Sample) -> str:
+    changed = [raw for raw, caption in zip(sample.raw, sample.captions, strict=True) if raw != caption]
+    return f"{len(changed)} of {len(sample.captions)}, such as {changed[0][:80]!a}"

@@ -1,0 +1,140 @@
+"""What happens to one batch: images are looked at, the defence decides, masks are painted, files are written. Rejects pass by.
+
+Each step takes what is not rejected so far and may reject some of it; order is kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+
+from srd_core.data.codec import Codec, Look, Rewrite
+from srd_core.data.decisions import Decision, rejections
+from srd_core.data.images import ImageError
+from srd_core.data.samples import Reject, Sample
+from srd_core.defences.base import Batch, Defence, SampleDecision
+from srd_core.policy.masks import box
+
+Outcome = tuple[Sample | None, Sample | None, list[Decision]]
+"""The sample to keep, the sample to withhold (each None when there is none), and the decision rows."""
+
+Before = TypeVar("Before")
+After = TypeVar("After")
+_BLIND = Look(np.zeros((0, 0, 3), np.uint8), 0, 0)
+
+
+@dataclass(frozen=True)
+class Output:
+    """How images are written: `quality` of JPEG and WebP, 1 to 100; `verbatim` keeps the bytes of unmasked images that decode."""
+
+    quality: int = 90
+    verbatim: bool = False
+
+
+DEFAULT = Output()
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    sample: Sample
+    look: Look
+
+
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    sample: Sample
+    look: Look
+    decision: SampleDecision
+    data: bytes = b""
+
+
+def treat(items: Sequence[Sample | Reject], defence: Defence, codec: Codec, canvas: int, output: Output) -> Iterator[Outcome]:
+    """The outcomes of a batch, in its order. `canvas` is the side of the images that the defence sees, pixels."""
+    seen = _step(items, lambda samples: _look(samples, codec, canvas if defence.looks or output.verbatim else 0))
+    decided = _step(seen, lambda those: _decide(those, defence))
+    for item in _step(decided, lambda those: _write(those, codec, output)):
+        yield (None, None, rejections(item)) if isinstance(item, Reject) else _outcome(item)
+
+
+def _step(items: Sequence[Before | Reject], work: Callable[[list[Before]], list[After | Reject]]) -> list[After | Reject]:
+    results = iter(work([item for item in items if not isinstance(item, Reject)]))
+    return [item if isinstance(item, Reject) else next(results) for item in items]
+
+
+def _look(samples: list[Sample], codec: Codec, side: int) -> list[_Seen | Reject]:
+    looks = codec.looks([sample.image for sample in samples], side) if side else iter([_BLIND] * len(samples))
+    return [
+        _rejected(sample, look) if isinstance(look, ImageError) else _Seen(sample, look)
+        for sample, look in zip(samples, looks, strict=True)
+    ]
+
+
+def _decide(those: list[_Seen], defence: Defence) -> list[_Decided | Reject]:
+    if not those:
+        return []
+    decisions = defence.decide(Batch(np.stack([seen.look.canvas for seen in those]), [seen.sample.captions for seen in those]))
+    return [_Decided(seen.sample, seen.look, decision) for seen, decision in zip(those, decisions, strict=True)]
+
+
+def _write(those: list[_Decided], codec: Codec, output: Output) -> list[_Decided | Reject]:
+    jobs = [None if output.verbatim and item.decision.mask is None else _job(item, output.quality) for item in those]
+    files = codec.rewrites(job for job in jobs if job)
+    written = [next(files) if job else item.sample.image for item, job in zip(those, jobs, strict=True)]
+    return [
+        _rejected(item.sample, data) if isinstance(data, ImageError) else replace(item, data=data)
+        for item, data in zip(those, written, strict=True)
+    ]
+
+
+def _job(item: _Decided, quality: int) -> Rewrite:
+    mask = item.decision.mask
+    return Rewrite(item.sample.image, item.sample.suffix, quality, box(mask, item.look.height, item.look.width) if mask else None)
+
+
+def _rejected(sample: Sample, error: ImageError) -> Reject:
+    return Reject(sample.shard, sample.key, error.reason, error.detail, len(sample.captions))
+
+
+def _outcome(item: _Decided) -> Outcome:
+    sample, look, decision, data = item.sample, item.look, item.decision, item.data
+    before, after = _sha256(sample.image), _sha256(data)
+    x, y, size = decision.mask.fields(look.height, look.width) if decision.mask else (None, None, None)
+    rows: list[Decision] = []
+    staying: list[str] = []
+    leaving: list[str] = []
+    for name, caption, raw, pair in zip(sample.pairs(), sample.captions, sample.raw or sample.captions, decision.pairs, strict=True):
+        withheld = pair.action == "quarantine"
+        new = pair.caption if pair.action == "recaption" and pair.caption is not None else caption
+        (leaving if withheld else staying).append(new)
+        rows.append(
+            Decision(
+                shard=sample.shard,
+                key=sample.key,
+                pair=name,
+                action=pair.action,
+                reason=pair.reason if raw == caption else f"{pair.reason}; caption cleaned",
+                mask_x=x,
+                mask_y=y,
+                mask_size=size,
+                q_value=decision.q_value,
+                q_gain=decision.q_gain,
+                score_nll_mean=pair.evidence.get("nll_mean"),
+                score_nll_max=pair.evidence.get("nll_max"),
+                score_sfs=pair.evidence.get("sfs"),
+                suspicious_word=pair.word,
+                caption_before=raw,
+                caption_after="" if withheld else new,
+                image_sha256_before=before,
+                image_sha256_after="" if withheld else after,
+            )
+        )
+    kept = replace(sample, image=data, captions=tuple(staying), raw=()) if staying else None
+    return kept, replace(sample, image=data, captions=tuple(leaving), raw=()) if leaving else None, rows
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
