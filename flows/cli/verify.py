@@ -13,7 +13,7 @@ from srd_core.errors import VerificationError
 @verbose_option
 def command(sink: str) -> None:
     """Check SINK. Exit code 0 if all is as it was written, 1 if not, naming what differs."""
-    from srd_core.stages.seal import check
+    from srd_core.stages.verification import check
 
     problems = check(sink)
     for problem in problems:

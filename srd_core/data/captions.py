@@ -59,6 +59,24 @@ def parse(text: bytes | None, record: bytes | None, limits: Limits) -> Captions:
     return Captions(tuple(_checked(item, limits, len(found)) for item in found), tuple(item.strip() for item in found), fields)
 
 
+def check_companion(data: bytes, limits: Limits, *, is_json: bool) -> None:
+    """Make sure that a member which is only carried is what its name says: text, or a JSON object.
+
+    Raises:
+        CaptionError: `bad-text`, `bad-json` or `too-large`.
+    """
+    if is_json:
+        _load(data, limits)
+        return
+    _bounded(data, limits)
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise CaptionError("bad-text", f"a companion is not UTF-8: {error.reason}") from error
+    if any(_is_invisible(char) and char not in _BREAKS for char in text):
+        raise CaptionError("bad-text", "a companion holds control or invisible characters")
+
+
 def clean(caption: str) -> str:
     """`caption` as it is passed on; cleaning twice changes nothing. Pure text in, pure text out: markup is not this function's concern."""
     if caption.isascii() and caption.isprintable():

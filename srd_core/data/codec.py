@@ -132,7 +132,7 @@ class Codec:
         seconds: wall-clock time for one image.
     """
 
-    def __init__(self, limits: Limits | None = None, *, children: int = 1, memory_bytes: int = 2 * 2**30, seconds: float = 30.0) -> None:
+    def __init__(self, limits: Limits | None = None, *, children: int = 1, memory_bytes: int = 2 * 2**30, seconds: float = 10.0) -> None:
         self._limits = limits or Limits()
         self._all = [Child(self._limits, memory_bytes=memory_bytes, seconds=seconds) for _ in range(children)]
         self._free: queue.SimpleQueue[Child] = queue.SimpleQueue()

@@ -85,9 +85,25 @@ def encode(image: Image, suffix: str, quality: int = 90) -> bytes:
 
     The same pixels give the same bytes with the same Pillow. Raises ValueError for another suffix.
     """
+    return _save(Pillow.fromarray(image), suffix, quality)
+
+
+def rewrite(
+    data: bytes, suffix: str, quality: int = 90, box: tuple[int, int, int, int] | None = None, limits: Limits | None = None
+) -> tuple[int, int, bytes]:
+    """(height, width, new file): what `encode` makes of the pixels of `data`, with a red box (x0, y0, x1, y1) on them, with less memory.
+
+    Raises ImageError.
+    """
+    picture = _rgb(_open(data, limits or Limits()))
+    if box is not None:
+        picture.paste((255, 0, 0), box)
+    return picture.height, picture.width, _save(picture, suffix, quality)
+
+
+def _save(picture: Pillow.Image, suffix: str, quality: int) -> bytes:
     target = io.BytesIO()
     kind = suffix.lower()
-    picture = Pillow.fromarray(image)
     if kind in ("jpg", "jpeg"):
         picture.save(target, "JPEG", quality=quality)
     elif kind == "png":
@@ -115,12 +131,19 @@ def _open(data: bytes, limits: Limits) -> Pillow.Image:
 
 
 def _pixels(picture: Pillow.Image, side: int | None) -> Image:
-    try:
-        if side is not None:
-            picture.draft("RGB", (side, side))
-        rgb = picture.convert("RGB")
-    except _BROKEN as error:
-        raise ImageError("corrupt-image", f"the pixels cannot be decoded: {error}"[:200]) from error
+    if side is not None:
+        picture.draft("RGB", (side, side))
+    rgb = _rgb(picture)
     if side is not None:
         rgb = rgb.resize((side, side), Pillow.Resampling.BICUBIC)
     return np.array(rgb)
+
+
+def _rgb(picture: Pillow.Image) -> Pillow.Image:
+    """Decoded, and without anything but pixels."""
+    try:
+        rgb = picture.convert("RGB")
+    except _BROKEN as error:
+        raise ImageError("corrupt-image", f"the pixels cannot be decoded: {error}"[:200]) from error
+    rgb.info = {}
+    return rgb

@@ -36,5 +36,5 @@ class Limits(BaseModel):
     """Captions of one sample."""
     max_caption_chars: PositiveInt = 10_000
     """One caption."""
-    max_pixels: PositiveInt = 50_000_000
+    max_pixels: PositiveInt = 40_000_000
     """Width times height of one image, read from its header before any pixel is decoded."""

@@ -22,7 +22,7 @@ from srd_core.data.tar import Member, TarError, TarWriter, iter_members
 
 IMAGE_SUFFIXES = frozenset({"jpg", "jpeg", "png", "webp"})
 CARRIED_SUFFIXES = frozenset({"cls", "id", "index", "key", "url", "meta.json"})
-"""Companions that are plain text by convention; their bytes pass through unread."""
+"""Companions that are plain text by convention, and one of JSON; their bytes pass through if that is what they are."""
 _KNOWN_SUFFIXES = IMAGE_SUFFIXES | CARRIED_SUFFIXES | {"txt", "json"}
 EXECUTABLE_SUFFIXES = frozenset({"bin", "ckpt", "dill", "joblib", "npy", "npz", "pickle", "pkl", "pt", "pth", "py", "pyd", "sav", "so"})
 """Formats that ordinary loaders unpickle or run; they only get a more telling reason than other unknown members."""
@@ -99,9 +99,11 @@ def _sample(shard: str, group: _Group, limits: Limits) -> Sample | Reject:
     try:
         found = captions.parse(group.members.get("txt"), group.members.get("json"), limits)
         pairs = len(found.cleaned)
+        for suffix in group.members.keys() & CARRIED_SUFFIXES:
+            captions.check_companion(group.members[suffix], limits, is_json=suffix.endswith("json"))
     except CaptionError as error:
         problem = problem or (error.reason, error.detail)
-        pairs = error.pairs
+        pairs = max(pairs, error.pairs)
     if problem is not None:
         return Reject(shard, group.key, *problem, pairs=pairs)
     carried = {suffix: data for suffix, data in group.members.items() if suffix in CARRIED_SUFFIXES}

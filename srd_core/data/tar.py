@@ -8,6 +8,7 @@ It does not read compressed archives, GNU long names, sparse files, global PAX h
 
 from __future__ import annotations
 
+import io
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -75,15 +76,18 @@ class _Source:
         """Up to `size` bytes; fewer only at the end. Memory follows what is there, not what a header claims."""
         if size <= 0:
             return b""
-        parts: list[bytes] = []
+        held = io.BytesIO()
         left = size
         while left and (part := self._stream.read(min(left, _CHUNK))):
-            parts.append(part)
+            if len(part) == size:
+                held = io.BytesIO(part)
+            else:
+                held.write(part)
             left -= len(part)
         self.offset += size - left
         if self.offset > self._limit:
             self.refuse("too-large", f"the shard is larger than {self._limit} bytes")
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        return held.getvalue()
 
     def exactly(self, size: int, what: str) -> bytes:
         data = self.read(size)

@@ -1,25 +1,78 @@
-"""The manifest of a run, written last: inputs, outputs, configuration and versions, each by digest.
+"""The manifest of a run, written last: an in-toto Statement that says what was made, from what, by what.
 
-Its presence says that everything it names is there. `check` compares a sink with it.
+Subjects are the outputs at the sink, each by its SHA-256; the predicate holds inputs, configuration, policy, code and library versions.
+Its presence says that everything it names is there. It is not signed: put it into a DSSE envelope with the signer that you trust.
+https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import srd_core
 from srd_core import __version__
-from srd_core.data.manifest import StageManifest, canonical_json, digest
+from srd_core.data.manifest import FileRef, Sha256, StageManifest, canonical_json, digest
 from srd_core.errors import SourceError
 from srd_core.stages.code import tree_digest
 from srd_core.stages.stage import Run
-from srd_core.storage import open_storage
+from srd_core.storage import Storage
 
 NAME = "MANIFEST.json"
 _LIBRARIES = ("numpy", "open_clip_torch", "open_flamingo", "pillow", "prefect", "pyarrow", "sentence-transformers", "torch", "transformers")
+_WITHOUT_EFFECT = {"workers"}
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Digests(_Part):
+    """Digests by algorithm; there is one."""
+
+    sha256: Sha256 = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class Annotations(_Part):
+    """What in-toto has no field for: bytes of the file."""
+
+    size: int = Field(ge=0)
+
+
+class Subject(_Part):
+    """One output: its name below the sink, and what it holds."""
+
+    name: str
+    digest: Digests
+    annotations: Annotations
+
+
+class Statement(_Part):
+    """MANIFEST.json."""
+
+    type: Literal["https://in-toto.io/Statement/v1"] = Field("https://in-toto.io/Statement/v1", alias="_type")
+    subject: tuple[Subject, ...]
+    predicate_type: Literal["urn:srd:cleanse:v1"] = Field("urn:srd:cleanse:v1", alias="predicateType")
+    predicate: dict[str, Any]
+
+    @classmethod
+    def read(cls, sink: Storage) -> Statement:
+        """The manifest at a sink.
+
+        Raises:
+            SourceError: there is none, or it cannot be read.
+        """
+        if sink.stat(NAME) is None:
+            raise SourceError(f"{sink.uri} has no {NAME}", hint="The run has not finished, or this is not a sink: run `srd cleanse` again")
+        try:
+            return cls.model_validate_json(sink.read_bytes(NAME))
+        except ValidationError as error:
+            reason = error.errors()[0]["msg"]
+            raise SourceError(f"{NAME} cannot be read: {reason}", hint="It has been altered: treat the whole sink as such") from error
 
 
 def seal(run: Run, manifests: Mapping[str, StageManifest]) -> StageManifest:
@@ -27,46 +80,24 @@ def seal(run: Run, manifests: Mapping[str, StageManifest]) -> StageManifest:
     sink = run.sink_storage
     root = f"{sink.uri}/"
     outputs = {name: ref for manifest in manifests.values() for name, ref in manifest.outputs.items() if ref.uri == root + name}
-    content = {
+    subjects = tuple(_subject(name, ref) for name, ref in sorted(outputs.items()))
+    policy = {name: ref.sha256 for name, ref in manifests["policy"].outputs.items()} if "policy" in manifests else {}
+    predicate = {
         "srd": __version__,
         "code": tree_digest(Path(srd_core.__file__).parent),
         "inputs": {name: item.facts["inventory"] for name, item in sorted(manifests.items()) if "inventory" in item.facts},
-        "outputs": {name: {"size": ref.size, "sha256": ref.sha256} for name, ref in sorted(outputs.items())},
+        "policy": policy,
         "stages": {name: item.key for name, item in sorted(manifests.items())},
-        "configuration": run.config.model_dump(mode="json"),
+        "configuration": run.config.model_dump(mode="json", exclude=_WITHOUT_EFFECT),
         "libraries": {name: _version(name) for name in _LIBRARIES},
     }
-    sink.put_bytes(NAME, canonical_json(content), overwrite=True)
-    return StageManifest(stage="seal", key=digest(content), outputs={}, facts={"outputs": len(outputs)})
+    content = canonical_json(Statement(subject=subjects, predicate=predicate).model_dump(mode="json", by_alias=True))
+    sink.put_bytes(NAME, content, overwrite=True)
+    return StageManifest(stage="seal", key=digest(predicate), outputs={}, facts={"outputs": len(outputs)})
 
 
-def check(sink: str) -> list[str]:
-    """What differs between a sink and its manifest, one line each; empty when nothing does.
-
-    Raises:
-        SourceError: there is no manifest.
-    """
-    storage = open_storage(sink)
-    if storage.stat(NAME) is None:
-        raise SourceError(f"{sink} has no {NAME}", hint="The run has not finished, or this is not a sink: run `srd cleanse` again")
-    problems = []
-    for name, size, sha256 in _expected(storage.read_bytes(NAME)):
-        info = storage.stat(name)
-        if info is None:
-            problems.append(f"{name} is missing")
-        elif info.size != size:
-            problems.append(f"{name} has {info.size} bytes, not {size}")
-        elif storage.digest(name) != sha256:
-            problems.append(f"{name} has other content than when it was written")
-    return problems
-
-
-def _expected(content: bytes) -> list[tuple[str, int, str]]:
-    try:
-        outputs = json.loads(content)["outputs"]
-        return [(str(name), int(item["size"]), str(item["sha256"])) for name, item in outputs.items()]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SourceError(f"{NAME} cannot be read: {error}", hint="It has been altered: treat the whole sink as such") from error
+def _subject(name: str, ref: FileRef) -> Subject:
+    return Subject(name=name, digest=Digests(sha256=ref.sha256), annotations=Annotations(size=ref.size))
 
 
 def _version(library: str) -> str:

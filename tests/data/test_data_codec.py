@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from srd_core.data.codec import Codec
+from srd_core.data.codec import Box, Codec, Look, Rewrite
 from srd_core.data.images import ImageError, decode, decode_canvas, encode
 from srd_core.data.limits import Limits
 
@@ -32,6 +32,28 @@ def test_pixels_are_those_of_the_plain_decoder(codec: Codec, photo: Photo, suffi
     assert np.array_equal(image, decode(data))
     assert np.array_equal(codec.look(data, 32).canvas, decode_canvas(data, 32))
     image[0] = 0
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "JPEG", "png", "webp"])
+@pytest.mark.parametrize("box", [None, (3, 5, 40, 30)])
+def test_a_rewritten_file_is_the_pixels_encoded_with_the_box_on_them(codec: Codec, photo: Photo, suffix: str, box: Box | None) -> None:
+    data = photo(4, suffix, (60, 90))
+    pixels = decode(data)
+    if box:
+        pixels[box[1] : box[3], box[0] : box[2]] = (255, 0, 0)
+    assert codec.rewrite(Rewrite(data, suffix, 80, box)) == encode(pixels, suffix, 80)
+
+
+def test_several_children_answer_in_the_order_of_the_questions(photo: Photo) -> None:
+    images = [photo(number, "jpg", (20 + 37 * number % 90, 30)) for number in range(12)]
+    images[4] = b"broken"
+    with Codec(children=3) as codec:
+        looks = list(codec.looks(images, 16))
+        files = list(codec.rewrites(Rewrite(data, "png", 90) for data in images))
+    sizes = [(look.height, look.width) if isinstance(look, Look) else look.reason for look in looks]
+    assert sizes == [(20 + 37 * number % 90, 30) if number != 4 else "unsupported-image" for number in range(12)]
+    assert [isinstance(file, ImageError) for file in files] == [number == 4 for number in range(12)]
+    assert all(np.array_equal(decode(file), decode(data)) for file, data in zip(files, images, strict=True) if isinstance(file, bytes))
 
 
 def test_refusals_keep_their_reason_and_the_child_goes_on(codec: Codec, photo: Photo) -> None:
@@ -67,8 +89,8 @@ def test_a_child_that_hangs_is_killed_by_the_clock(photo: Photo) -> None:
 
 
 def test_an_image_beyond_the_childs_memory_is_an_image_error(photo: Photo) -> None:
-    large = encode(np.zeros((7000, 7000, 3), np.uint8), "png")
-    with Codec(memory_bytes=500 * 2**20) as codec:
+    large = encode(np.zeros((6000, 6000, 3), np.uint8), "png")
+    with Codec(memory_bytes=400 * 2**20) as codec:
         assert codec.decode(photo()).shape == (24, 32, 3)
         with pytest.raises(ImageError, match=r"corrupt-image|decoder-died"):
             codec.decode(large)

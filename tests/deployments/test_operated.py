@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from srd_core.scenes.dataset import write_shards
-from srd_core.stages.seal import check
+from srd_core.stages.verification import check
 
 ROOT = Path(__file__).parents[2]
 PREFECT = shutil.which("prefect", path=str(Path(sys.executable).parent)) or "prefect"

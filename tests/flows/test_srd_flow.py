@@ -15,8 +15,8 @@ from flows.cli import cli
 from flows.srd import arms_of, models_of, srd
 from srd_core.config import load_config
 from srd_core.errors import SourceError
-from srd_core.stages.seal import check
 from srd_core.stages.stage import Run
+from srd_core.stages.verification import check
 
 PATTERNS = ("shards/*", "quarantine/*", "decisions/*", "model/*")
 
@@ -53,7 +53,7 @@ def test_every_pair_is_decided_on_once(finished: tuple[Path, dict[str, Any]]) ->
 
 def test_the_manifest_covers_all_outputs(finished: tuple[Path, dict[str, Any]]) -> None:
     sink, _ = finished
-    named = set(json.loads((sink / "MANIFEST.json").read_text())["outputs"])
+    named = {subject["name"] for subject in json.loads((sink / "MANIFEST.json").read_text())["subject"]}
     assert set(contents(sink)) <= named
     assert check(str(sink)) == []
 

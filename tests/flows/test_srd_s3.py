@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,8 @@ import pytest
 
 from flows.srd import srd
 from srd_core.errors import StorageError
-from srd_core.stages.seal import check
+from srd_core.stages.seal import Statement
+from srd_core.stages.verification import check
 from srd_core.storage import open_storage
 
 HANDED_BACK = ("shards/", "decisions/", "quarantine/", "model/")
@@ -36,8 +36,8 @@ def test_bucket_to_bucket_is_the_same_as_folder_to_folder(data: Any, bucket: str
     assert check(f"{bucket}/sink") == []
     assert srd(data.source, str(tmp_path / "sink"), data.trusted, profile="test", overrides=["workers=1"]) == verdict
     here, there = open_storage(str(tmp_path / "sink")), open_storage(f"{bucket}/sink")
-    mine = {name: item for name, item in json.loads(here.read_bytes("MANIFEST.json"))["outputs"].items() if name.startswith(HANDED_BACK)}
-    theirs = json.loads(there.read_bytes("MANIFEST.json"))["outputs"]
+    theirs = {subject.name: subject for subject in Statement.read(there).subject}
+    mine = {subject.name: subject for subject in Statement.read(here).subject if subject.name.startswith(HANDED_BACK)}
     assert mine == {name: theirs[name] for name in mine}
     assert {info.key for info in there.list("shards/")} == {name for name in mine if name.startswith("shards/")}
 

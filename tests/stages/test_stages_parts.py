@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,9 +18,10 @@ from srd_core.scenes.dataset import write_shards
 from srd_core.stages import inventory, score
 from srd_core.stages.evidence_found import suspicious_words
 from srd_core.stages.files import files_below, local_folder, shards_of
-from srd_core.stages.seal import NAME, check
+from srd_core.stages.seal import NAME
 from srd_core.stages.stage import Run
 from srd_core.stages.trusted import BASE, FLUENCY
+from srd_core.stages.verification import check
 
 
 @pytest.fixture
@@ -140,7 +142,14 @@ def test_without_an_attack_nothing_is_triggered(scenes: Run) -> None:
     assert all(len(texts) == 5 for texts in test.references)
 
 
-@pytest.mark.parametrize("content", [b"{", b"{}", b'{"outputs": []}', b'{"outputs": {"a": 3}}', b"\xff"])
+def statement(name: str, size: int = 1, sha256: str = "0" * 64) -> bytes:
+    """A manifest of one output."""
+    subject = {"name": name, "digest": {"sha256": sha256}, "annotations": {"size": size}}
+    fields = {"_type": "https://in-toto.io/Statement/v1", "predicateType": "urn:srd:cleanse:v1", "predicate": {}, "subject": [subject]}
+    return json.dumps(fields).encode()
+
+
+@pytest.mark.parametrize("content", [b"{", b"{}", b'{"subject": []}', statement("a", size=-1), statement("a", sha256="0"), b"\xff"])
 def test_a_manifest_that_cannot_be_read_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / NAME).write_bytes(content)
     with pytest.raises(SourceError, match=NAME):
@@ -155,7 +164,7 @@ def test_a_sink_without_manifest_is_unfinished(tmp_path: Path) -> None:
 def test_a_manifest_cannot_point_outside_of_its_sink(tmp_path: Path) -> None:
     (tmp_path / "sink").mkdir()
     (tmp_path / "secret").write_text("x")
-    (tmp_path / "sink" / NAME).write_text('{"outputs": {"../secret": {"size": 1, "sha256": "0"}}}')
+    (tmp_path / "sink" / NAME).write_bytes(statement("../secret"))
     with pytest.raises(StorageError, match="secret"):
         check(str(tmp_path / "sink"))
 

@@ -28,11 +28,12 @@ from srd_core.stages.evidence_found import accounting, all_decisions, mask_count
 from srd_core.stages.files import local_folder, shards_of, trusted_pairs
 from srd_core.stages.learned import curve_of, held_out_of
 from srd_core.stages.score import load_scores
-from srd_core.stages.seal import NAME, check, seal
+from srd_core.stages.seal import NAME, seal
 from srd_core.stages.stage import Run
 from srd_core.stages.synthesize import load_synthetic
 from srd_core.stages.trusted import BASE, saved_model
 from srd_core.stages.truth import coverage_by_masks, detection
+from srd_core.stages.verification import check
 
 
 class Pipeline(Protocol):
@@ -227,10 +228,11 @@ def test_a_sealed_sink_tells_what_was_changed(pipeline: Pipeline) -> None:
     sealed = seal(pipeline.run, {name: pipeline.make(name) for name in names})
     sink = Path(pipeline.run.sink)
     written = json.loads((sink / NAME).read_text())
-    assert set(written["inputs"]) == {"source", "trusted"}
-    assert len(written["outputs"]) == sealed.facts["outputs"]
-    assert {"report.html", "verdict.json", "model/model.safetensors"} < set(written["outputs"])
-    assert not any("stages" in name or name.startswith("arms") for name in written["outputs"])
+    named = {subject["name"] for subject in written["subject"]}
+    assert set(written["predicate"]["inputs"]) == {"source", "trusted"}
+    assert len(named) == len(written["subject"]) == sealed.facts["outputs"]
+    assert {"report.html", "verdict.json", "model/model.safetensors"} < named
+    assert not any("stages" in name or name.startswith("arms") for name in named)
     assert check(str(sink)) == []
     harmed = {"report.html": b"", "verdict.json": None, "scores.json": b"x" * (sink / "scores.json").stat().st_size}
     kept = {name: (sink / name).read_bytes() for name in harmed}

@@ -1,0 +1,106 @@
+"""A sink against its manifest: every file by digest, and in a shard that differs, the samples that are not what the decisions say."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from srd_core.data.decisions import Decision, read_decisions
+from srd_core.data.limits import Limits
+from srd_core.data.samples import Reject, Sample
+from srd_core.data.shards import read_shard
+from srd_core.errors import StorageError
+from srd_core.stages.seal import NAME, Statement, Subject
+from srd_core.storage import Storage, open_storage
+
+_NAMED = 20
+_PLACES = {"shards", "quarantine", "decisions"}
+
+
+def check(sink: str) -> list[str]:
+    """What differs between a sink and its manifest, one line each; empty when nothing does.
+
+    Raises:
+        SourceError: as `Statement.read`. StorageError: the sink cannot be read.
+    """
+    storage = open_storage(sink)
+    statement = Statement.read(storage)
+    problems = []
+    intact: set[str] = set()
+    for subject in statement.subject:
+        problem = _problem(storage, subject)
+        if problem:
+            problems.append(problem)
+        else:
+            intact.add(subject.name)
+    for subject in statement.subject:
+        if subject.name not in intact and subject.name.startswith("shards/"):
+            problems += _samples(storage, subject.name, intact)
+    named = {subject.name for subject in statement.subject} | {NAME}
+    problems += [f"{key} is in the sink, but not in the manifest" for key in _handed_back(storage) if key not in named]
+    return problems
+
+
+def _problem(storage: Storage, subject: Subject) -> str:
+    info = storage.stat(subject.name)
+    if info is None:
+        return f"{subject.name} is missing"
+    if info.size != subject.annotations.size:
+        return f"{subject.name} has {info.size} bytes, not {subject.annotations.size}"
+    if storage.digest(subject.name) != subject.digest.sha256:
+        return f"{subject.name} has other content than when it was written"
+    return ""
+
+
+def _handed_back(storage: Storage) -> list[str]:
+    """Keys of the folders that only a run writes to."""
+    return [info.key for place in sorted(_PLACES) for info in storage.list(f"{place}/")]
+
+
+def _samples(storage: Storage, shard: str, intact: set[str]) -> list[str]:
+    """The samples of a shard that are not as the decisions say, as far as the decisions can be trusted."""
+    name = PurePosixPath(shard).stem
+    decisions = f"decisions/{name}.parquet"
+    if decisions not in intact:
+        return [f"{shard}: which samples differ cannot be told, since {decisions} is not as it was written either"]
+    try:
+        expected = _expected(storage, decisions)
+        lines = list(_differences(storage, shard, name, expected))
+    except StorageError:
+        return []
+    more = [f"{shard}: {len(lines) - _NAMED} more samples differ"] if len(lines) > _NAMED else []
+    return lines[:_NAMED] + more
+
+
+def _expected(storage: Storage, decisions: str) -> dict[str, list[Decision]]:
+    rows: dict[str, list[Decision]] = {}
+    with storage.open(decisions) as stream:
+        for row in read_decisions(stream):
+            if row.action not in ("reject", "quarantine"):
+                rows.setdefault(row.key, []).append(row)
+    return rows
+
+
+def _differences(storage: Storage, shard: str, name: str, expected: dict[str, list[Decision]]) -> Iterator[str]:
+    missing = dict.fromkeys(expected)
+    with storage.open(shard) as stream:
+        for item in read_shard(stream, name, Limits()):
+            rows = expected.get(item.key)
+            if isinstance(item, Reject):
+                yield f"{shard}: {item.key or 'the archive'} is damaged: {item.reason}, {item.detail}"
+            elif rows is None:
+                yield f"{shard}: {item.key} was not written by the run"
+            else:
+                missing.pop(item.key, None)
+                yield from _sample(shard, item, rows)
+            if isinstance(item, Reject):
+                missing.pop(item.key, None)
+    yield from (f"{shard}: {key} is missing" for key in missing)
+
+
+def _sample(shard: str, sample: Sample, rows: list[Decision]) -> Iterator[str]:
+    if hashlib.sha256(sample.image).hexdigest() != rows[0].image_sha256_after:
+        yield f"{shard}: {sample.key} has another image"
+    if sample.captions != tuple(row.caption_after for row in rows):
+        yield f"{shard}: {sample.key} has other captions"

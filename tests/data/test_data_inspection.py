@@ -1,0 +1,94 @@
+"""What inspection finds, and how it is told to people, programs and code hosts."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from flows.cli import cli
+from srd_core.data import captions, codec, images, shards, tar
+from srd_core.data.reasons import REASONS
+
+Pack, Photo = Callable[..., bytes], Callable[..., bytes]
+
+
+def inspect(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, ["inspect", *arguments])
+
+
+@pytest.fixture
+def doubtful(tmp_path: Path, pack: Pack, photo: Photo) -> Path:
+    """Two good samples, one of them with a caption to clean, and two that are refused; a shard that breaks off."""
+    members = {"a.jpg": photo(1), "a.txt": "a dog", "b.jpg": photo(2), "b.txt": "a\u200b cat", "c.jpg": b"GIF89a", "c.txt": "x"}
+    members |= {"d.jpg": photo(3), "d.txt": "x", "d.pickle": b""}
+    (tmp_path / "one.tar").write_bytes(pack(members))
+    (tmp_path / "two.tar").write_bytes(pack({"e.jpg": photo(1), "e.txt": "a dog"})[:-1024])
+    return tmp_path
+
+
+def test_nothing_found_is_exit_code_0(shard_folder: Path) -> None:
+    result = inspect(str(shard_folder))
+    assert result.exit_code == 0
+    assert "40 usable samples with 80 pairs in 2 shards" in result.stdout
+
+
+def test_findings_are_told_with_their_place_reason_and_remedy(doubtful: Path) -> None:
+    result = inspect(str(doubtful))
+    assert result.exit_code == 1
+    assert "error   one/d: executable-member" in result.stdout and "warning two: truncated-shard" in result.stdout
+    assert REASONS["unsupported-image"].remedy in result.stdout
+    assert "3 usable samples" in result.stdout
+
+
+def test_a_place_that_cannot_be_read_is_exit_code_2(tmp_path: Path) -> None:
+    assert inspect(str(tmp_path / "nowhere")).exit_code == 2
+
+
+def test_programs_get_all_of_it(doubtful: Path) -> None:
+    facts = json.loads(inspect(str(doubtful), "--json").stdout)
+    found = {(item["shard"], item["key"], item["reason"], item["level"]) for item in facts["findings"]}
+    assert found == {
+        ("one", "b", "caption-cleaned", "note"),
+        ("one", "c", "unsupported-image", "error"),
+        ("one", "d", "executable-member", "error"),
+        ("two", "", "truncated-shard", "warning"),
+    }
+    assert (facts["samples"], facts["pairs"], facts["by_reason"]["caption-cleaned"]) == (3, 3, 1)
+
+
+def test_code_hosts_get_sarif(doubtful: Path, tmp_path: Path) -> None:
+    inspect(str(doubtful), "--sarif", str(tmp_path / "found.sarif"))
+    log = json.loads((tmp_path / "found.sarif").read_text())
+    (run,) = log["runs"]
+    rules = run["tool"]["driver"]["rules"]
+    assert log["version"] == "2.1.0" and len(run["results"]) == 4
+    for result in run["results"]:
+        assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
+        (place,) = result["locations"]
+        assert place["physicalLocation"]["artifactLocation"]["uri"].endswith(".tar")
+    assert {result["locations"][0]["logicalLocations"][0]["fullyQualifiedName"] for result in run["results"]} == {
+        "one/b",
+        "one/c",
+        "one/d",
+        "two",
+    }
+
+
+def test_nothing_is_written(doubtful: Path) -> None:
+    before = {path: path.read_bytes() for path in doubtful.rglob("*")}
+    inspect(str(doubtful))
+    assert {path: path.read_bytes() for path in doubtful.rglob("*")} == before
+
+
+def test_every_reason_that_the_code_can_give_is_explained_and_no_other() -> None:
+    code = "".join(Path(module.__file__ or "").read_text() for module in (captions, codec, images, shards))
+    known = {f"{reason}-shard" for reason in tar.REASONS} | {"too-many-samples-shard", "caption-cleaned"}
+    given = {
+        found for found in re.findall(r'"([a-z]+(?:-[a-z]+)+)"', code) if found in REASONS or found.rsplit("-")[-1] in ("image", "member")
+    }
+    assert given | known == set(REASONS)

@@ -1,0 +1,163 @@
+"""The data path by itself: everything is accounted for, nothing but pixels and clean text comes out, and a change of it is found."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from srd_core.config import Config
+from srd_core.data.decisions import read_decisions
+from srd_core.data.images import decode, encode
+from srd_core.data.samples import Sample
+from srd_core.data.shards import read_shard
+from srd_core.data.tar import TarWriter
+from srd_core.stages.sanitize import sanitize
+from srd_core.stages.seal import NAME, Statement
+from srd_core.stages.stage import Run
+from srd_core.stages.verification import check
+from srd_core.storage import open_storage
+
+
+def picture(number: int) -> np.ndarray:
+    return np.full((20, 30, 3), 20 * number % 250, np.uint8)
+
+
+def with_comment(number: int) -> bytes:
+    target = io.BytesIO()
+    Pillow.fromarray(picture(number)).save(target, "JPEG", comment=b"#!/bin/sh hidden", exif=b"Exif\0\0hidden")
+    return target.getvalue() + b"PK hidden behind the end"
+
+
+def write(path: Path, members: list[tuple[str, bytes]]) -> None:
+    with path.open("wb") as file, TarWriter(file) as writer:
+        for name, data in members:
+            writer.write(name, data)
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("source")
+    for shard in range(2):
+        members = [("bad.jpg", b"no image"), ("bad.json", b'{"captions": ["x", "y"]}')]
+        for number in range(6):
+            members += [(f"{number}.jpg", with_comment(number)), (f"{number}.txt", f"thing\u200b {number}\n".encode())]
+        members += [
+            ("p.png", encode(picture(3), "png")),
+            ("p.txt", b"plain"),
+            ("evil.jpg", with_comment(1)),
+            ("evil.pickle", b"cos\nsystem\n"),
+        ]
+        write(folder / f"s{shard}.tar", members)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def sink(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    sink = tmp_path_factory.mktemp("sanitized") / "sink"
+    tally = sanitize(Run(str(source), str(sink), "", Config(workers=1)))
+    refused = {"unsupported-image": 4, "executable-member": 2}
+    assert tally.as_facts() == {"pairs": 20, "actions": {"keep": 14, "reject": 6}, "rejects": refused}
+    return sink
+
+
+@pytest.fixture
+def copy(sink: Path, tmp_path: Path) -> Iterator[Path]:
+    shutil.copytree(sink, tmp_path / "sink")
+    yield tmp_path / "sink"
+
+
+def samples(sink: Path, shard: str = "s0") -> list[Sample]:
+    with (sink / "shards" / f"{shard}.tar").open("rb") as stream:
+        return [item for item in read_shard(stream, shard) if isinstance(item, Sample)]
+
+
+def test_only_pixels_come_out(sink: Path) -> None:
+    assert b"hidden" not in (sink / "shards" / "s0.tar").read_bytes()
+    made = samples(sink)
+    assert [sample.key for sample in made] == ["0", "1", "2", "3", "4", "5", "p"]
+    assert all(np.abs(decode(sample.image).astype(int) - picture(number)).max() < 4 for number, sample in enumerate(made[:6]))
+    assert np.array_equal(decode(made[6].image), picture(3))
+
+
+def test_captions_are_clean_and_their_rows_say_what_they_were(sink: Path) -> None:
+    assert [sample.captions for sample in samples(sink)][:2] == [("thing 0",), ("thing 1",)]
+    rows = {row.pair: row for row in read_decisions(sink / "decisions" / "s0.parquet")}
+    assert (rows["s0/0#0"].caption_before, rows["s0/0#0"].caption_after) == ("thing\u200b 0", "thing 0")
+    assert rows["s0/0#0"].reason == "no defence; caption cleaned" and rows["s0/p#0"].reason == "no defence"
+    assert [rows[f"s0/bad#{i}"].reason for i in range(2)] == ["unsupported-image"] * 2
+
+
+@pytest.mark.parametrize("workers", [2, 4])
+def test_the_number_of_workers_does_not_show(source: Path, sink: Path, tmp_path: Path, workers: int) -> None:
+    sanitize(Run(str(source), str(tmp_path), "", Config(workers=workers)))
+    mine, theirs = (Statement.read(open_storage(str(folder))) for folder in (tmp_path, sink))
+    assert mine.subject == theirs.subject and len(mine.subject) == 4
+    assert mine.predicate["configuration"] == theirs.predicate["configuration"]
+
+
+def test_verbatim_keeps_the_bytes_and_still_refuses_what_does_not_decode(source: Path, tmp_path: Path) -> None:
+    tally = sanitize(Run(str(source), str(tmp_path), "", Config(workers=1, cleanse={"verbatim": True})))  # type: ignore[arg-type]
+    assert tally.rejects == {"unsupported-image": 4, "executable-member": 2}
+    assert samples(tmp_path)[2].image == with_comment(2)
+
+
+def test_an_untouched_sink_is_as_it_was_written(sink: Path) -> None:
+    assert check(str(sink)) == []
+
+
+def test_a_flipped_byte_is_found_wherever_it_is(copy: Path) -> None:
+    draw = random.Random(0)
+    for path in sorted(copy.rglob("*/*.tar")) + sorted(copy.rglob("*.parquet")):
+        if "stages" in path.parts:
+            continue
+        for _ in range(6):
+            data = bytearray(path.read_bytes())
+            place = draw.randrange(len(data))
+            data[place] ^= 1 << draw.randrange(8)
+            before, _ = path.read_bytes(), path.write_bytes(data)
+            assert any(path.name in problem for problem in check(str(copy))), (path.name, place)
+            path.write_bytes(before)
+    assert check(str(copy)) == []
+
+
+def members_of(made: list[Sample]) -> list[tuple[str, bytes]]:
+    """What a shard of these samples holds."""
+    return [item for one in made for item in ((f"{one.key}.{one.suffix}", one.image), (f"{one.key}.txt", one.captions[0].encode()))]
+
+
+@pytest.mark.parametrize(
+    ("changed", "data", "what"),
+    [("3.jpg", with_comment(9), "3 has another image"), ("3.txt", b"x", "3 has other captions")],
+)
+def test_the_sample_that_was_changed_is_named(copy: Path, changed: str, data: bytes, what: str) -> None:
+    write(copy / "shards" / "s0.tar", [(name, data if name == changed else old) for name, old in members_of(samples(copy))])
+    problems = check(str(copy))
+    assert f"shards/s0.tar: {what}" in problems
+    assert len(problems) == 2
+
+
+def test_samples_that_vanish_or_appear_are_named(copy: Path) -> None:
+    kept = [sample for sample in samples(copy) if sample.key != "4"]
+    write(copy / "shards" / "s0.tar", [*members_of(kept), ("new.jpg", kept[0].image), ("new.txt", b"x")])
+    problems = check(str(copy))
+    assert "shards/s0.tar: 4 is missing" in problems and "shards/s0.tar: new was not written by the run" in problems
+
+
+def test_a_shard_that_was_added_is_named(copy: Path) -> None:
+    shutil.copy(copy / "shards" / "s0.tar", copy / "shards" / "s9.tar")
+    assert check(str(copy)) == ["shards/s9.tar is in the sink, but not in the manifest"]
+
+
+def test_the_manifest_is_a_statement_that_others_can_read(sink: Path) -> None:
+    fields = json.loads((sink / NAME).read_text())
+    assert fields["_type"] == "https://in-toto.io/Statement/v1" and set(fields) == {"_type", "subject", "predicateType", "predicate"}
+    assert all(set(subject["digest"]) == {"sha256"} for subject in fields["subject"])
+    assert set(fields["predicate"]) >= {"inputs", "configuration", "policy", "code", "libraries"}
