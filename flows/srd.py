@@ -16,6 +16,7 @@ from flows.artifacts import show_verdict
 from flows.line import Line, Made
 from srd_core.config import Arm, Protocol, load_config
 from srd_core.data.manifest import StageManifest
+from srd_core.stages.claim import claim
 from srd_core.stages.cleanse import NEEDS
 from srd_core.stages.files import shards_of
 from srd_core.stages.score import HOLDOUT
@@ -52,6 +53,8 @@ def srd(
     known = pipeline.take_inventory(run, "trusted")
     suspect = pipeline.take_inventory(run, "source")
     tests = {domain: pipeline.take_inventory(run, f"test:{domain}") for domain in run.config.evaluation.tests} or {HOLDOUT: known}
+    inputs = {"source": suspect, "trusted": known, **{f"test:{name}": test for name, test in tests.items() if name != HOLDOUT}}
+    claim(run, inputs)
     with workers(run.config.workers) as runner:
         line = Line(run, runner)
         witnesses = learn_defence(line, known)
@@ -64,7 +67,7 @@ def srd(
         hand_over = {f"cleansed-{arm}-{i}": part for arm, parts in cleansed.items() for i, part in enumerate(parts)}
         line.submit("report", pipeline.report, source=suspect, trusted=known, **witnesses, **hand_over, **scores)
         made = line.finish()
-    pipeline.write_manifest(run, {"source": suspect, "trusted": known, **{f"test:{name}": test for name, test in tests.items()}, **made})
+    pipeline.write_manifest(run, {**inputs, **made})
     verdict = cast(dict[str, Any], json.loads(run.sink_storage.read_bytes("verdict.json")))
     show_verdict(run.sink, verdict)
     return verdict

@@ -15,6 +15,7 @@ from srd_core.defences.treatment import Output
 from srd_core.progress import counter
 from srd_core.progress import stage as progress_stage
 from srd_core.stages import inventory
+from srd_core.stages.claim import claim
 from srd_core.stages.files import shards_of
 from srd_core.stages.seal import seal
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
@@ -53,6 +54,7 @@ def sanitize(run: Run) -> Tally:
     """
     with progress_stage("inventory"):
         source = inventory.take(run, "source")
+        claim(run, {"source": source})
     made = {f"sanitize-{shard.name}": SANITIZE.execute(run, {"source": source}, {"shard": shard.name}) for shard in shards_of(source)}
     seal(run, {"source": source, **made})
     total = Tally()

@@ -18,13 +18,13 @@ import srd_core
 from srd_core import __version__
 from srd_core.data.manifest import FileRef, Sha256, StageManifest, canonical_json, digest
 from srd_core.errors import SourceError
+from srd_core.stages.claim import WITHOUT_EFFECT
 from srd_core.stages.code import tree_digest
 from srd_core.stages.stage import Run
 from srd_core.storage import Storage
 
 NAME = "MANIFEST.json"
 _LIBRARIES = ("numpy", "open_clip_torch", "open_flamingo", "pillow", "prefect", "pyarrow", "sentence-transformers", "torch", "transformers")
-_WITHOUT_EFFECT = {"workers"}
 
 
 class _Part(BaseModel):
@@ -88,7 +88,7 @@ def seal(run: Run, manifests: Mapping[str, StageManifest]) -> StageManifest:
         "inputs": {name: item.facts["inventory"] for name, item in sorted(manifests.items()) if "inventory" in item.facts},
         "policy": policy,
         "stages": {name: item.key for name, item in sorted(manifests.items())},
-        "configuration": run.config.model_dump(mode="json", exclude=_WITHOUT_EFFECT),
+        "configuration": run.config.model_dump(mode="json", exclude=WITHOUT_EFFECT),
         "libraries": {name: _version(name) for name in _LIBRARIES},
     }
     content = canonical_json(Statement(subject=subjects, predicate=predicate).model_dump(mode="json", by_alias=True))

@@ -1,0 +1,61 @@
+"""A sink belongs to one run: the first to write RUN.json there. The same run may come again, to go on; any other is told.
+
+Written with the storage's own create-if-absent, so of many that start together exactly one wins, and results of two never mix.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from srd_core import __version__
+from srd_core.data.manifest import StageManifest, canonical_json
+from srd_core.errors import ConflictError
+from srd_core.stages.stage import Run
+
+NAME = "RUN.json"
+WITHOUT_EFFECT = {"work", "workers"}
+"""Configuration keys that change where and how fast, not what."""
+
+
+def claim(run: Run, inputs: Mapping[str, StageManifest]) -> None:
+    """Make the sink this run's own.
+
+    Args:
+        run: the run.
+        inputs: its inventories, by role.
+
+    Raises:
+        ConflictError: it is another run's; says in what they differ.
+    """
+    mine = {
+        "srd": __version__,
+        "inputs": {role: manifest.key for role, manifest in sorted(inputs.items())},
+        "configuration": run.config.model_dump(mode="json", exclude=WITHOUT_EFFECT),
+    }
+    sink = run.sink_storage
+    try:
+        sink.put_bytes(NAME, canonical_json(mine))
+    except ConflictError as error:
+        hint = f"Choose another sink; with `--set work={run.work_storage.uri}` it uses what has been computed here"
+        raise ConflictError(
+            f"{sink.uri} belongs to a run that is different in {_difference(sink.read_bytes(NAME), mine)}", hint=hint
+        ) from error
+
+
+def _difference(theirs: bytes, mine: Mapping[str, Any]) -> str:
+    try:
+        old, new = _flat(json.loads(theirs)), _flat(mine)
+    except ValueError:
+        return f"that its {NAME} cannot be read"
+    keys = [key for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)]
+    named = ", ".join(f"{key.removeprefix('configuration.')} ({old.get(key)!r} there, {new.get(key)!r} here)"[:120] for key in keys[:3])
+    return named + (f" and {len(keys) - 3} more" if len(keys) > 3 else "")
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat
