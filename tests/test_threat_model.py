@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ROWS = [line for line in (ROOT / "docs" / "threat-model.md").read_text().splitlines() if line.startswith("| ") and not line.startswith("| who ")]
+ROWS = [
+    line for line in (ROOT / "docs" / "threat-model.md").read_text().splitlines() if line.startswith("| ") and not line.startswith("| who ")
+]
 
 
 def test_there_are_rows() -> None:
