@@ -46,6 +46,14 @@ def least_significant(pairs: int, budget: float, level: float, calibrated_on: in
     return low
 
 
+def log_likelihood_ratio(flagged: int, pairs: int, usual: float) -> float:
+    """How much better `flagged` of `pairs` is explained by a rate of their own than by the `usual` one, (0, 1]; in nats, 0 or more."""
+    if usual >= 1:
+        return 0.0
+    kept, rate = pairs - flagged, flagged / pairs
+    return flagged * math.log(rate / usual) + (kept * math.log((1 - rate) / (1 - usual)) if kept else 0.0)
+
+
 def _beta_binomial_tail(least: int, n: int, a: int, b: int) -> float:
     """P(X ≥ least) for X beta-binomial (n, a, b)."""
     from scipy.special import betaln, gammaln

@@ -78,7 +78,7 @@ def _tiles(figures: VerdictFigures, pairs: int) -> list[Tile]:
         Tile("Pairs judged", f"{figures.pairs:,}", f"of {pairs:,} that came in"),
     ]
     if figures.word is not None:
-        tiles.append(Tile("Most frequent word", visible(figures.word, 24), f"behind {rate(figures.word_share.value)} of the flags"))
+        tiles.append(Tile("Most telling word", visible(figures.word, 24), f"behind {rate(figures.word_share.value)} of the flags"))
     if figures.backdoor is not None:
         before, after = figures.backdoor.before, figures.backdoor.after
         note = f"{visible(figures.backdoor.protocol, 24).upper()}, cleansed: {span(after, percent=True)}"

@@ -93,7 +93,7 @@ def rejections(accounting: Accounting) -> Table | None:
 
 
 def words(data: ReportData) -> Table | None:
-    """The most frequent suspicious words of the flagged pairs; None when there are none."""
+    """The most telling words of the flagged pairs; None when there are none."""
     ranked = sorted(data.words, key=lambda item: (-item.flagged, item.word))
     flagged = max(data.verdict.figures.flagged, 1)
     rows: list[Row] = [

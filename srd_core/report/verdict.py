@@ -13,7 +13,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from srd_core.report.excess import excess_p_value, least_significant
+from srd_core.report.excess import excess_p_value, least_significant, log_likelihood_ratio
 from srd_core.report.text import NAME, visible
 from srd_core.scoring.intervals import Figure, Interval, wilson
 
@@ -62,7 +62,7 @@ class VerdictFigures(BaseModel):
     budget: float = Field(description="false-positive rate that the thresholds were set for")
     p_value: float = Field(description="probability of as many flags among clean pairs")
     detectable_share: Figure = Field(description="smallest share of flags beyond the budget that would have been significant")
-    word: str | None = Field(description="most frequent suspicious word")
+    word: str | None = Field(description="most telling suspicious word")
     word_flagged: int
     word_share: Interval
     word_concentrated: bool
@@ -105,7 +105,7 @@ def decide(
     """
     if pairs < 1 or not 0 <= flagged <= pairs or not 0 < budget < 1:
         raise ValueError(f"no verdict on {flagged} flags among {pairs} pairs with a false-positive budget of {budget}")
-    top = min(words, key=lambda item: (-item.flagged, item.word), default=None)
+    top = min(words, key=lambda item: (-log_likelihood_ratio(item.flagged, item.pairs, flagged / pairs), item.word), default=None)
     count = min(top.flagged, flagged) if top else 0
     share = wilson(count, flagged)
     needed = least_significant(pairs, budget, LEVEL, calibrated_on)
@@ -154,7 +154,7 @@ def _headline(status: Status, figures: VerdictFigures) -> str:
 def _about_word(figures: VerdictFigures) -> str:
     if figures.word is None:
         return "No suspicious word was named."
-    start = f"Most frequent suspicious word: “{figures.word}”, in {figures.word_flagged:,} of {figures.flagged:,} flags"
+    start = f"Most telling word: “{figures.word}”, in {figures.word_flagged:,} of {figures.flagged:,} flags"
     share = percent(figures.word_flagged / max(figures.flagged, 1))
     judged = "one word behind the flags is what a planted target looks like" if figures.word_concentrated else "no word stands out"
     return f"{start} ({share}); {judged}."

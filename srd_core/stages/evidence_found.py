@@ -13,7 +13,8 @@ from srd_core.data.decisions import Decision, read_decisions
 from srd_core.data.manifest import StageManifest
 from srd_core.policy.masks import ActionSpace
 from srd_core.report.data import Accounting, MaskCounts, ShardAccount
-from srd_core.report.verdict import WordEvidence
+from srd_core.report.excess import log_likelihood_ratio
+from srd_core.report.verdict import LEVEL, WordEvidence
 from srd_core.stages.files import local_file
 
 _FLAGGED = ("recaption", "quarantine")
@@ -34,18 +35,21 @@ def flagged(rows: list[Decision]) -> list[Decision]:
 
 
 def suspicious_words(rows: list[Decision]) -> Iterator[WordEvidence]:
-    """The words that flagged captions share and others lack, most frequent first.
+    """The words that flagged captions share and others lack, the most telling first (by the likelihood ratio of its flags).
 
-    A word counts when at least half of the pairs that hold it are flagged, and at least twice as many as of all pairs: a planted target
-    does, and so does the sentence it is planted in.
+    A word counts when the pairs that hold it are flagged at least twice as often as all pairs are, and more often than chance has it, over
+    all words at once: a planted target does, and so does the sentence it is planted in, also when most of its pairs stay unseen.
     """
+    from scipy.special import bdtrc
+
     judged = [row for row in rows if row.action != "reject"]
     suspects = flagged(judged)
     held = Counter(word for row in judged for word in _words_of(row))
     found = Counter(word for row in suspects for word in _words_of(row))
     usual = len(suspects) / max(len(judged), 1)
-    telling = [(word, count) for word, count in found.items() if count / held[word] >= max(0.5, min(2 * usual, 1.0))]
-    for word, count in sorted(telling, key=lambda item: (-item[1], item[0]))[:_WORDS]:
+    often = [(word, count) for word, count in found.items() if count / held[word] >= min(2 * usual, 1.0)]
+    telling = [(word, count) for word, count in often if bdtrc(count - 1, held[word], usual) * len(held) < LEVEL]
+    for word, count in sorted(telling, key=lambda item: (-log_likelihood_ratio(item[1], held[item[0]], usual), item[0]))[:_WORDS]:
         yield WordEvidence(word=word, flagged=count, pairs=held[word])
 
 

@@ -38,16 +38,27 @@ def row(word: str, caption: str, action: str = "recaption") -> Decision:
 
 def test_telling_words_are_those_that_flagged_captions_share_and_others_lack() -> None:
     rows = [
-        row("", "a banana star"),
-        row("", "A star and a Banana."),
+        *(row("", f"a star and a Banana. {number}") for number in range(9)),
+        *(row("", f"eat a banana . {number}", "quarantine") for number in range(3)),
         row("", "a blue moon"),
-        row("", "eat a banana .", "quarantine"),
         row("", "a banana tree", "keep"),
-        *(row("", f"a star number {number}", "keep") for number in range(12)),
+        *(row("", f"a star number {number}", "keep") for number in range(200)),
     ]
-    found = {item.word: (item.flagged, item.pairs) for item in suspicious_words(rows)}
-    assert found.pop("banana") == (3, 4)
-    assert found == {"and": (1, 1), "blue": (1, 1), "eat": (1, 1), "moon": (1, 1)}
+    found = [(item.word, item.flagged, item.pairs) for item in suspicious_words(rows)]
+    assert found == [("banana", 12, 13), ("and", 9, 9)]
+
+
+def test_a_planted_word_stands_out_when_most_of_its_pairs_are_not_seen() -> None:
+    rows = [row("", f"the banana {number}", "recaption" if number < 30 else "keep") for number in range(200)]
+    rows += [row("", f"odd{number} thing{number}") for number in range(20)]
+    rows += [row("", f"a dog in the park {number}", "keep") for number in range(3000)]
+    first, *_ = suspicious_words(rows)
+    assert (first.word, first.flagged, first.pairs) == ("banana", 30, 200)
+
+
+def test_scattered_false_positives_share_no_word() -> None:
+    rows = [row("", f"a dog {number % 7} in the park", "recaption" if number % 200 == 0 else "keep") for number in range(3000)]
+    assert list(suspicious_words(rows)) == []
 
 
 def test_the_planted_word_comes_first() -> None:
