@@ -6,11 +6,13 @@ pixels. A child costs 0.3 s to start; what goes through its pipes is small: imag
 
 from __future__ import annotations
 
+import math
 import os
 import queue
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -59,13 +61,12 @@ class Child:
     def __init__(self, limits: Limits, *, memory_bytes: int, seconds: float) -> None:
         self._limits, self._memory, self._seconds = limits, memory_bytes, seconds
         self._process: subprocess.Popen[bytes] | None = None
+        self._deadline = math.inf
 
     def ask(self, data: bytes, side: int, suffix: str = "", quality: int = 90, box: Box | None = None) -> tuple[int, int, bytes]:
         """(height, width, result): pixels of the squashed or the whole image, or the bytes of a new file. Raises ImageError."""
         process = self._running()
-        clock = threading.Timer(self._seconds, process.kill)
-        clock.daemon = True
-        clock.start()
+        self._deadline = time.monotonic() + self._seconds
         head = REQUEST.pack(len(data), side, self._limits.max_pixels, _format(suffix), quality, *(box or _NO_BOX))
         try:
             return self._exchange(process, head, data)
@@ -73,7 +74,13 @@ class Child:
             self.close()
             raise ImageError("decoder-died", "the decoding process ended on this image (memory, time or a crash)") from error
         finally:
-            clock.cancel()
+            self._deadline = math.inf
+
+    def look_at_the_clock(self) -> None:
+        """Kill the process if its image has had all its time. For another thread."""
+        process = self._process
+        if process is not None and time.monotonic() > self._deadline:
+            process.kill()
 
     def close(self) -> None:
         """End the process."""
@@ -108,6 +115,7 @@ class Child:
 
 _NO_BOX = (0, 0, 0, 0)
 _FORMATS = {"jpeg": "jpg"}
+_TICK = 0.2
 
 
 def _format(suffix: str) -> int:
@@ -138,7 +146,9 @@ class Codec:
         self._free: queue.SimpleQueue[Child] = queue.SimpleQueue()
         for child in self._all:
             self._free.put(child)
-        self._threads = ThreadPoolExecutor(children, thread_name_prefix="srd-codec")
+        self._threads = ThreadPoolExecutor(children, thread_name_prefix="srd-codec") if children > 1 else None
+        self._closed = threading.Event()
+        threading.Thread(target=self._watch, name="srd-codec-clock", daemon=True).start()
 
     def __enter__(self) -> Self:
         return self
@@ -148,7 +158,9 @@ class Codec:
 
     def close(self) -> None:
         """End the children."""
-        self._threads.shutdown(cancel_futures=True)
+        self._closed.set()
+        if self._threads is not None:
+            self._threads.shutdown(cancel_futures=True)
         for child in self._all:
             child.close()
 
@@ -175,7 +187,7 @@ class Codec:
             except ImageError as error:
                 return error
 
-        return self._threads.map(one, images)
+        return map(one, images) if self._threads is None else self._threads.map(one, images)
 
     def rewrites(self, jobs: Iterable[Rewrite]) -> Iterator[bytes | ImageError]:
         """`rewrite` each, in order; errors are handed out, not raised."""
@@ -186,7 +198,12 @@ class Codec:
             except ImageError as error:
                 return error
 
-        return self._threads.map(one, jobs)
+        return map(one, jobs) if self._threads is None else self._threads.map(one, jobs)
+
+    def _watch(self) -> None:
+        while not self._closed.wait(_TICK):
+            for child in self._all:
+                child.look_at_the_clock()
 
     def _ask(self, data: bytes, side: int, suffix: str = "", quality: int = 90, box: Box | None = None) -> tuple[int, int, bytes]:
         child = self._free.get()
