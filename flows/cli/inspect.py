@@ -72,4 +72,5 @@ def _tell(inspection: Inspection, findings: list[Finding]) -> None:
         click.echo(f"… and {total - _SHOWN:,} more (--json lists up to {_KEPT:,})")
     for reason, count in sorted(inspection.by_reason.items(), key=lambda item: -item[1]):
         click.echo(f"{count:,} × {reason}: {REASONS[reason].meaning} {REASONS[reason].remedy}")
-    click.echo(f"{inspection.samples:,} usable samples with {inspection.pairs:,} pairs in {len(inspection.shards):,} shards")
+    shards = "1 shard" if len(inspection.shards) == 1 else f"{len(inspection.shards):,} shards"
+    click.echo(f"{inspection.samples:,} usable samples with {inspection.pairs:,} pairs in {shards}")
