@@ -7,6 +7,7 @@ import subprocess
 import tarfile
 from pathlib import Path
 
+import datasets
 import pytest
 import webdataset
 
@@ -71,3 +72,15 @@ def test_gnu_tar(shard: Path, ours: dict[str, dict[str, bytes]], tmp_path: Path)
     subprocess.run(["tar", "xf", shard, "-C", tmp_path], check=True)
     for key, members in ours.items():
         assert all((tmp_path / f"{key}.{suffix}").read_bytes() == data for suffix, data in members.items())
+
+
+def test_hugging_face_datasets(tmp_path: Path) -> None:
+    """Its builder wants the same members in every sample, and decodes images itself."""
+    with (tmp_path / "one.tar").open("wb") as file, ShardWriter(file) as writer:
+        for number, key in enumerate(KEYS):
+            writer.write(Sample("one", key, PHOTO, "jpg", (f"caption {number}, é",)))
+    sanitize(Run(str(tmp_path / "one.tar"), str(tmp_path / "sink"), "", Config(workers=1)))
+    shard = str(tmp_path / "sink" / "shards" / "one.tar")
+    read = list(datasets.load_dataset("webdataset", data_files=shard, split="train", streaming=True))
+    assert [(item["__key__"], item["txt"]) for item in read] == [(key, f"caption {number}, é") for number, key in enumerate(KEYS)]
+    assert all(item["jpg"].size == (32, 24) for item in read)
