@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from srd_core.stages.spar import SPAR
 from srd_core.stages.stage import Details, Run, Stage
 from srd_core.stages.synthesize import SYNTHESIZE
 from srd_core.stages.trusted import BASE, FLUENCY, REFERENCE
+from tests.servers import Seaweed, seaweed
 
 FAST = ["seed=1", "policy.dqn.steps=96", "policy.dqn.points=2", "evaluation.attack=badnet", "evaluation.images=8"]
 
@@ -96,3 +97,11 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
 def run(tmp_path: Path) -> Run:
     """A run of its own, for stages that a test makes up."""
     return Run(str(tmp_path / "source"), str(tmp_path / "sink"), str(tmp_path / "trusted"), Config())
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seaweed]:
+    """A server with the bucket `stages`."""
+    with seaweed(tmp_path_factory.mktemp("seaweed")) as server:
+        server.make_bucket("stages")
+        yield server

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +16,7 @@ from srd_core.stages.stage import Run
 from srd_core.stages.verification import check
 from srd_core.storage import open_storage
 from tests.proxies import Chooser, at_random, spoiled
-from tests.servers import seaweed
 from tests.stages.test_stages_once import make
-
-
-@pytest.fixture(scope="module")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with seaweed(tmp_path_factory.mktemp("seaweed")) as server:
-        server.make_bucket("faults")
-        yield server
 
 
 @pytest.fixture
@@ -34,7 +25,7 @@ def bucket(s3: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     for name, value in s3.environment().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
-    uri = f"s3://faults/{tmp_path.name}"
+    uri = f"s3://stages/{tmp_path.name}"
     storage = open_storage(f"{uri}/source")
     for path in make(tmp_path / "source", shards=8, samples=4).glob("*.tar"):
         storage.put_file(path.name, path)
@@ -111,7 +102,7 @@ def test_an_object_that_is_replaced_after_the_listing_is_noticed(
 
     def replace(method: str, path: str) -> str:
         if method == "PUT" and "RUN.json" in path and not done:
-            done.append(direct.put_object(Bucket="faults", Key=f"{tmp_path.name}/source/s2.tar", Body=other.read_bytes()))
+            done.append(direct.put_object(Bucket="stages", Key=f"{tmp_path.name}/source/s2.tar", Body=other.read_bytes()))
         return "none"
 
     with spoiled(s3.endpoint, replace) as (endpoint, _):  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,6 @@ from srd_core.stages.seal import NAME
 from srd_core.stages.stage import Run
 from srd_core.stages.verification import check
 from srd_core.storage import open_storage
-from tests.servers import seaweed
 
 Wipe = Callable[[], None]
 ROOT = Path(__file__).parents[2]
@@ -91,18 +90,11 @@ def test_a_hundred_kills_leave_no_trace(source: Path, tmp_path: Path) -> None:
     survive(source, str(tmp_path / "sink"), lambda: shutil.rmtree(tmp_path / "sink"), kills=100)
 
 
-@pytest.fixture(scope="module")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with seaweed(tmp_path_factory.mktemp("seaweed")) as server:
-        server.make_bucket("once")
-        yield server
-
-
 @pytest.fixture
 def remote(s3: Any, monkeypatch: pytest.MonkeyPatch) -> str:
     for name, value in s3.environment().items():
         monkeypatch.setenv(name, value)
-    return "s3://once/sink"
+    return "s3://stages/once"
 
 
 def _empty(sink: str) -> None:
