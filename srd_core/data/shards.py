@@ -99,7 +99,7 @@ def _sample(shard: str, group: _Group, limits: Limits) -> Sample | Reject:
     try:
         found = captions.parse(group.members.get("txt"), group.members.get("json"), limits)
         pairs = len(found.cleaned)
-        for suffix in group.members.keys() & CARRIED_SUFFIXES:
+        for suffix in sorted(group.members.keys() & CARRIED_SUFFIXES):
             captions.check_companion(group.members[suffix], limits, is_json=suffix.endswith("json"))
     except CaptionError as error:
         problem = problem or (error.reason, error.detail)

@@ -214,3 +214,12 @@ def test_a_sample_is_bounded_as_a_whole(pack: Pack) -> None:
         item.reason if isinstance(item, Reject) else item.key for item in read_shard(io.BytesIO(data), "s", Limits(max_sample_bytes=100))
     ]
     assert made == ["too-large", "b"]
+
+
+def test_of_several_bad_companions_it_is_always_the_same_one_that_is_named(pack: Pack) -> None:
+    data = pack({"a.jpg": b"x", "a.txt": "y", "a.url": b"\xff", "a.meta.json": b"{", "a.cls": b"\0", "a.key": b"\xff"})
+    (reject,) = read_shard(io.BytesIO(data), "s")
+    assert isinstance(reject, Reject) and (reject.reason, reject.detail) == (
+        "bad-text",
+        "a companion holds control or invisible characters",
+    )
