@@ -11,11 +11,12 @@ from srd_core.data.limits import Limits
 from srd_core.data.samples import Reject, Sample
 from srd_core.data.shards import read_shard
 from srd_core.errors import StorageError
-from srd_core.stages.seal import NAME, Statement, Subject
+from srd_core.stages.seal import Statement, Subject
 from srd_core.storage import Storage, open_storage
 
 _NAMED = 20
-_PLACES = {"shards", "quarantine", "decisions"}
+_PLACES = ("decisions", "quarantine", "shards")
+"""Folders that only a run writes to."""
 
 
 def check(sink: str) -> list[str]:
@@ -37,7 +38,7 @@ def check(sink: str) -> list[str]:
     for subject in statement.subject:
         if subject.name not in intact and subject.name.startswith("shards/"):
             problems += _samples(storage, subject.name, intact)
-    named = {subject.name for subject in statement.subject} | {NAME}
+    named = {subject.name for subject in statement.subject}
     problems += [f"{key} is in the sink, but not in the manifest" for key in _handed_back(storage) if key not in named]
     return problems
 
@@ -54,8 +55,7 @@ def _problem(storage: Storage, subject: Subject) -> str:
 
 
 def _handed_back(storage: Storage) -> list[str]:
-    """Keys of the folders that only a run writes to."""
-    return [info.key for place in sorted(_PLACES) for info in storage.list(f"{place}/")]
+    return [info.key for place in _PLACES for info in storage.list(f"{place}/")]
 
 
 def _samples(storage: Storage, shard: str, intact: set[str]) -> list[str]:
