@@ -23,14 +23,13 @@ class CurvePoint:
 
 @dataclass(frozen=True, slots=True)
 class LearningCurve:
-    """All points of a run, environment steps, gradient steps, seconds."""
+    """All points of a run, environment steps, gradient steps. No times: a policy is known by its files, which come out the same twice."""
 
     points: tuple[CurvePoint, ...]
     steps: int
     gradient_steps: int
-    seconds: float
 
     def as_dict(self) -> dict[str, object]:
         """Plain values for JSON; a loss that is not a number is null."""
         points = [{**asdict(point), "loss": None if math.isnan(point.loss) else point.loss} for point in self.points]
-        return {"points": points, "steps": self.steps, "gradient_steps": self.gradient_steps, "seconds": self.seconds}
+        return {"points": points, "steps": self.steps, "gradient_steps": self.gradient_steps}

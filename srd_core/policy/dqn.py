@@ -10,7 +10,6 @@ Not here: the reward, and any use of the policy.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -28,7 +27,8 @@ from srd_core.policy.replay import BalancedReplay, ReplayBatch
 from srd_core.policy.symmetry import TURNS
 from srd_core.seeds import derive, generator
 
-Progress = Callable[[CurvePoint], None]
+Progress = Callable[[int], None]
+"""Told the environment steps so far."""
 
 
 def train(
@@ -66,7 +66,7 @@ class _Run:
 
     def play(self, progress: Progress | None, held_out: MaskingEnvironment | None) -> tuple[LearnedPolicy, LearningCurve]:
         """The whole run."""
-        config, started = self.config, time.monotonic()
+        config = self.config
         points: list[CurvePoint] = []
         rewards: list[float] = []
         losses: list[float] = []
@@ -87,14 +87,14 @@ class _Run:
             if step * config.points // config.steps > len(points):
                 points.append(_point(step, rewards, losses, epsilon, greedy_reward(self.policy, held_out) if held_out else None))
                 rewards, losses = [], []
-                if progress:
-                    progress(points[-1])
+            if progress:
+                progress(step)
         if not self.updates:
             raise TrainingError(
                 f"no gradient step was taken in {step} steps: learning_starts is {config.learning_starts}",
                 hint="Lower learning_starts or raise steps; a policy that never learned is a random one",
             )
-        return self.policy, LearningCurve(tuple(points), step, self.updates, time.monotonic() - started)
+        return self.policy, LearningCurve(tuple(points), step, self.updates)
 
     def _images(self) -> Iterator[int]:
         """Image numbers without end, each once before any twice."""

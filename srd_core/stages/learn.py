@@ -51,7 +51,7 @@ def _learn(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:
     seed = derive(run.config.seed, "learn")
     held_out = environment(measured)
     with ticker("environment steps", total=config.dqn.steps) as tick:
-        policy, curve = train(environment(learned), config.dqn, seed=seed, held_out=held_out, progress=lambda point: tick(point.step))
+        policy, curve = train(environment(learned), config.dqn, seed=seed, held_out=held_out, progress=tick)
     facts = {"curve": curve.as_dict(), "held_out": _measure(policy, held_out, synthetic, measured, victim, seed)}
     policy.save(folder / "policy", {"seed": run.config.seed, "steps": curve.steps})
     (folder / "policy" / "curve.json").write_text(json.dumps(facts, sort_keys=True))

@@ -24,7 +24,7 @@ def rects(picture: str) -> list[dict[str, str]]:
 
 
 def curve(*points: CurvePoint) -> LearningCurve:
-    return LearningCurve(points, 100, 10, 1.0)
+    return LearningCurve(points, 100, 10)
 
 
 @given(st.text(st.characters(codec=None)))

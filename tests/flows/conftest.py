@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from srd_core.scenes.dataset import write_shards
+from tests.servers import seaweed
 
 SMALL = ["workers=1"]
 """One worker: in this process, with no start-up."""
@@ -35,13 +33,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
 
 @pytest.fixture(scope="session")
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A running S3 server (SeaweedFS), from `tests/servers.py`, which is loaded by path because test folders are no packages."""
-    spec = importlib.util.spec_from_file_location("srd_flow_servers", Path(__file__).parents[1] / "servers.py")
-    assert spec is not None
-    assert spec.loader is not None
-    servers = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = servers
-    spec.loader.exec_module(servers)
-    with servers.seaweed(tmp_path_factory.mktemp("s3")) as server:
+    """A running S3 server."""
+    with seaweed(tmp_path_factory.mktemp("s3")) as server:
         server.make_bucket("runs")
         yield server

@@ -81,7 +81,7 @@ def curve() -> LearningCurve:
         CurvePoint(2000 * i, -0.4 + 0.09 * i - 0.0022 * i * i, 0.02 + 0.016 * i, 0.3 / i, 1.0, None if i % 2 else -0.1 + 0.06 * i)
         for i in range(1, 21)
     )
-    return LearningCurve(points, 40_000, 1250, 812.0)
+    return LearningCurve(points, 40_000, 1250)
 
 
 def q_values(seed: int) -> np.ndarray:

@@ -1,0 +1,70 @@
+"""Commands killed at random moments and begun again, until what they leave can be compared."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from srd_core.data.manifest import digest
+from srd_core.stages.seal import NAME
+from srd_core.stages.verification import check
+from srd_core.storage import open_storage
+
+ROOT = Path(__file__).parents[1]
+SRD = [sys.executable, "-c", "from flows.cli import main; main()"]
+IN_A_ROW = 4
+
+
+def start(arguments: Sequence[str], settings: Sequence[str] = ()) -> subprocess.Popen[bytes]:
+    """`srd ARGUMENTS --set …` in a process group of its own."""
+    options = [part for setting in settings for part in ("--set", setting)]
+    return subprocess.Popen(
+        [*SRD, *arguments, *options], cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+
+
+def manifest(sink: str) -> str:
+    """Digest of the manifest, which names the digest of everything else."""
+    assert check(sink) == []
+    return digest(open_storage(sink).read_bytes(NAME).decode())
+
+
+def empty(sink: str) -> None:
+    """Remove every object."""
+    storage = open_storage(sink)
+    for info in storage.list():
+        storage.delete(info.key)
+
+
+def survive(arguments: Sequence[str], sink: str, kills: int, settings: Sequence[str] = ()) -> set[str]:
+    """Kill `srd ARGUMENTS` at random moments and go on; the manifests of all finished sinks, that of a run left alone among them."""
+    whole = _finish(start(arguments, settings))
+    manifests, draw = {manifest(sink)}, random.Random(kills)
+    while kills > 0:
+        empty(sink)
+        for _ in range(min(IN_A_ROW, kills)):
+            _kill(start(arguments, settings), after=draw.uniform(0.1, 1.0) * whole)
+            kills -= 1
+        _finish(start(arguments, settings))
+        manifests.add(manifest(sink))
+    return manifests
+
+
+def _kill(process: subprocess.Popen[bytes], after: float) -> None:
+    time.sleep(after)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def _finish(process: subprocess.Popen[bytes]) -> float:
+    """Seconds to the end, which has to be a good one."""
+    clock = time.perf_counter()
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors.decode()
+    return time.perf_counter() - clock
