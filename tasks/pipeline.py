@@ -17,6 +17,7 @@ from srd_core.stages.learn import LEARN
 from srd_core.stages.probe import PROBE
 from srd_core.stages.report import REPORT
 from srd_core.stages.retrain import MODEL, RETRAIN
+from srd_core.stages.sanitize import SANITIZE
 from srd_core.stages.score import SCORE
 from srd_core.stages.spar import SPAR
 from srd_core.stages.stage import Run
@@ -36,6 +37,7 @@ score = stage_task(SCORE)
 probe = stage_task(PROBE)
 model = stage_task(MODEL)
 report = stage_task(REPORT)
+sanitize = stage_task(SANITIZE)
 
 
 def cleanse(run: Run, arm: Arm) -> StageTask:

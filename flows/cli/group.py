@@ -12,7 +12,7 @@ import click
 
 from srd_core.errors import SrdError
 
-_COMMANDS = ("demo", "inspect", "sanitize", "cleanse", "verify", "poison", "train", "evaluate", "config", "bench")
+_COMMANDS = ("demo", "inspect", "sanitize", "cleanse", "verify", "decisions", "poison", "train", "evaluate", "config", "bench")
 _VERBOSE = "srd.verbose"
 INTERRUPTED = 130
 

@@ -62,11 +62,13 @@ class Child:
         self._limits, self._memory, self._seconds = limits, memory_bytes, seconds
         self._process: subprocess.Popen[bytes] | None = None
         self._deadline = math.inf
+        self._clock = threading.Lock()
 
     def ask(self, data: bytes, side: int, suffix: str = "", quality: int = 90, box: Box | None = None) -> tuple[int, int, bytes]:
         """(height, width, result): pixels of the squashed or the whole image, or the bytes of a new file. Raises ImageError."""
         process = self._running()
-        self._deadline = time.monotonic() + self._seconds
+        with self._clock:
+            self._deadline = time.monotonic() + self._seconds
         head = REQUEST.pack(len(data), side, self._limits.max_pixels, _format(suffix), quality, *(box or _NO_BOX))
         try:
             return self._exchange(process, head, data)
@@ -74,13 +76,18 @@ class Child:
             self.close()
             raise ImageError("decoder-died", "the decoding process ended on this image (memory, time or a crash)") from error
         finally:
-            self._deadline = math.inf
+            with self._clock:
+                killed, self._deadline = self._deadline == -math.inf, math.inf
+            if killed:  # perhaps just after the answer: the next image must not meet a dying process
+                self.close()
 
     def look_at_the_clock(self) -> None:
         """Kill the process if its image has had all its time. For another thread."""
-        process = self._process
-        if process is not None and time.monotonic() > self._deadline:
-            process.kill()
+        with self._clock:
+            process = self._process
+            if process is not None and time.monotonic() > self._deadline:
+                process.kill()
+                self._deadline = -math.inf
 
     def close(self) -> None:
         """End the process."""

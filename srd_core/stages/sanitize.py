@@ -5,10 +5,12 @@ Each shard is a stage of its own, so an interrupted run goes on where it stopped
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from srd_core.data.codec import Codec
-from srd_core.data.inventory import open_shard
+from srd_core.data.inventory import ShardRef, open_shard
+from srd_core.data.manifest import StageManifest
 from srd_core.defences.controls import NoDefence
 from srd_core.defences.rewriting import Tally, rewrite_shard
 from srd_core.defences.treatment import Output
@@ -55,9 +57,19 @@ def sanitize(run: Run) -> Tally:
     with progress_stage("inventory"):
         source = inventory.take(run, "source")
         claim(run, {"source": source})
-    made = {f"sanitize-{shard.name}": SANITIZE.execute(run, {"source": source}, {"shard": shard.name}) for shard in shards_of(source)}
+    made = {name_of(shard): SANITIZE.execute(run, {"source": source}, {"shard": shard.name}) for shard in shards_of(source)}
     seal(run, {"source": source, **made})
-    total = Tally()
-    for manifest in made.values():
-        total = total + Tally.from_facts(manifest.facts)
-    return total
+    return total(made.values())
+
+
+def name_of(shard: ShardRef) -> str:
+    """How the result for a shard is known in the manifest."""
+    return f"sanitize-{shard.name}"
+
+
+def total(made: Iterable[StageManifest]) -> Tally:
+    """What happened to the pairs of all these shards."""
+    tally = Tally()
+    for manifest in made:
+        tally = tally + Tally.from_facts(manifest.facts)
+    return tally

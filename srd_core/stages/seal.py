@@ -8,6 +8,7 @@ https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 import srd_core
 from srd_core import __version__
 from srd_core.data.manifest import FileRef, Sha256, StageManifest, canonical_json, digest
-from srd_core.errors import SourceError
+from srd_core.errors import SourceError, StorageError
 from srd_core.stages.claim import WITHOUT_EFFECT
 from srd_core.stages.code import tree_digest
 from srd_core.stages.stage import Run
@@ -91,6 +92,9 @@ def seal(run: Run, manifests: Mapping[str, StageManifest]) -> StageManifest:
         "configuration": run.config.model_dump(mode="json", exclude=WITHOUT_EFFECT),
         "libraries": {name: _version(name) for name in _LIBRARIES},
     }
+    for storage in (sink, run.work_storage):
+        with suppress(StorageError):  # without the right to tidy up, the run is as good
+            storage.tidy()
     content = canonical_json(Statement(subject=subjects, predicate=predicate).model_dump(mode="json", by_alias=True))
     sink.put_bytes(NAME, content, overwrite=True)
     return StageManifest(stage="seal", key=digest(predicate), outputs={}, facts={"outputs": len(outputs)})

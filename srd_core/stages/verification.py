@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from pydantic import ValidationError
+
 from srd_core.data.decisions import Decision, read_decisions
 from srd_core.data.limits import Limits
 from srd_core.data.samples import Reject, Sample
@@ -27,7 +29,7 @@ def check(sink: str) -> list[str]:
     """
     storage = open_storage(sink)
     statement = Statement.read(storage)
-    problems = []
+    limits, problems = _limits(statement), []
     intact: set[str] = set()
     for subject in statement.subject:
         problem = _problem(storage, subject)
@@ -37,7 +39,7 @@ def check(sink: str) -> list[str]:
             intact.add(subject.name)
     for subject in statement.subject:
         if subject.name not in intact and subject.name.startswith("shards/"):
-            problems += _samples(storage, subject.name, intact)
+            problems += _samples(storage, subject.name, intact, limits)
     named = {subject.name for subject in statement.subject}
     problems += [f"{key} is in the sink, but not in the manifest" for key in _handed_back(storage) if key not in named]
     return problems
@@ -54,11 +56,19 @@ def _problem(storage: Storage, subject: Subject) -> str:
     return ""
 
 
+def _limits(statement: Statement) -> Limits:
+    """Those of the run: what it let through is no damage."""
+    try:
+        return Limits.model_validate(statement.predicate["configuration"]["limits"])
+    except (KeyError, TypeError, ValidationError):
+        return Limits()
+
+
 def _handed_back(storage: Storage) -> list[str]:
     return [info.key for place in _PLACES for info in storage.list(f"{place}/")]
 
 
-def _samples(storage: Storage, shard: str, intact: set[str]) -> list[str]:
+def _samples(storage: Storage, shard: str, intact: set[str], limits: Limits) -> list[str]:
     """The samples of a shard that are not as the decisions say, as far as the decisions can be trusted."""
     name = PurePosixPath(shard).stem
     decisions = f"decisions/{name}.parquet"
@@ -66,7 +76,7 @@ def _samples(storage: Storage, shard: str, intact: set[str]) -> list[str]:
         return [f"{shard}: which samples differ cannot be told, since {decisions} is not as it was written either"]
     try:
         expected = _expected(storage, decisions)
-        lines = list(_differences(storage, shard, name, expected))
+        lines = list(_differences(storage, shard, name, expected, limits))
     except StorageError:
         return []
     more = [f"{shard}: {len(lines) - _NAMED} more samples differ"] if len(lines) > _NAMED else []
@@ -82,10 +92,10 @@ def _expected(storage: Storage, decisions: str) -> dict[str, list[Decision]]:
     return rows
 
 
-def _differences(storage: Storage, shard: str, name: str, expected: dict[str, list[Decision]]) -> Iterator[str]:
+def _differences(storage: Storage, shard: str, name: str, expected: dict[str, list[Decision]], limits: Limits) -> Iterator[str]:
     missing = dict.fromkeys(expected)
     with storage.open(shard) as stream:
-        for item in read_shard(stream, name, Limits()):
+        for item in read_shard(stream, name, limits):
             rows = expected.get(item.key)
             if isinstance(item, Reject):
                 yield f"{shard}: {item.key or 'the archive'} is damaged: {item.reason}, {item.detail}"

@@ -56,6 +56,9 @@ class Storage(Protocol):
     def delete(self, key: str) -> None:
         """Remove the object; nothing happens if there is none."""
 
+    def tidy(self) -> None:
+        """Remove what killed writers have left and listings do not show; what is being written now stays."""
+
     def fetch(self, key: str, folder: Path) -> Path:
         """A local file with the content: the object itself if it is local (do not change it), else a copy in `folder`."""
 

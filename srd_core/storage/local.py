@@ -1,18 +1,20 @@
 """Objects as files in a folder, under the protocol of `base`: written aside, flushed to disk, then put in place in one step.
 
-A crash leaves at most a hidden `.NAME.*.srd-tmp` file, which listings do not show. Where the file system knows no hard links, creation
-falls back to check-then-rename, which two writers at the same instant can both win.
+A crash leaves at most a hidden `.NAME.*.srd-tmp` file, which listings do not show and `tidy` removes: nobody holds its lock. Where the
+file system knows no hard links, creation falls back to check-then-rename, which two writers at the same instant can both win.
 """
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import io
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,6 +22,8 @@ from srd_core.errors import ConflictError, StorageError
 from srd_core.storage.base import CHUNK, ObjectInfo, checked_key, conflict, file_digest
 
 _TEMPORARY = ".srd-tmp"
+_GRACE = 60.0
+"""Seconds."""
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS})
 
 
@@ -89,6 +93,13 @@ class LocalStorage:
         with self._explained(key):
             self.path(key).unlink(missing_ok=True)
 
+    def tidy(self) -> None:
+        """See `Storage.tidy`."""
+        for folder, _, names in os.walk(self._root):
+            for name in names:
+                if name.endswith(_TEMPORARY):
+                    _remove_abandoned(Path(folder) / name)
+
     def fetch(self, key: str, folder: Path) -> Path:
         """The file itself."""
         if self.stat(key) is None:
@@ -111,6 +122,7 @@ class LocalStorage:
             temporary = target.parent / f".{target.name[:60]}.{uuid.uuid4().hex}{_TEMPORARY}"
             try:
                 with temporary.open("xb") as file:
+                    fcntl.flock(file, fcntl.LOCK_EX)
                     shutil.copyfileobj(source, file, CHUNK)
                     file.flush()
                     os.fsync(file.fileno())
@@ -148,6 +160,14 @@ class LocalStorage:
 
 def _info(key: str, status: os.stat_result) -> ObjectInfo:
     return ObjectInfo(key, status.st_size, f"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_size:x}")
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove a temporary file that no living writer has locked. The first minute is left for the lock to be taken."""
+    with suppress(OSError), path.open("rb") as file:
+        if time.time() - os.fstat(file.fileno()).st_mtime > _GRACE:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

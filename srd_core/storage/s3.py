@@ -13,6 +13,7 @@ import io
 import os
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -27,6 +28,7 @@ from srd_core.storage.s3_errors import status_of, translated
 
 PART = 256 * 2**20
 """Bytes of one part of a large upload; files up to this size go up in one request."""
+_ABANDONED = timedelta(days=1)
 
 
 class S3Storage:
@@ -100,6 +102,16 @@ class S3Storage:
         """See `Storage.delete`."""
         with translated(self._uri(key)):
             self._client.delete_object(**self._at(key))
+
+    def tidy(self) -> None:
+        """See `Storage.tidy`: uploads in parts that were begun more than a day ago and never finished."""
+        with translated(self.uri):
+            pages = self._client.get_paginator("list_multipart_uploads").paginate(
+                Bucket=self._bucket, Prefix=f"{self._prefix}/".lstrip("/")
+            )
+            for upload in (upload for page in pages for upload in page.get("Uploads", ())):
+                if datetime.now(UTC) - upload["Initiated"] > _ABANDONED:
+                    self._client.abort_multipart_upload(Bucket=self._bucket, Key=upload["Key"], UploadId=upload["UploadId"])
 
     def fetch(self, key: str, folder: Path) -> Path:
         """See `Storage.fetch`. A copy of the same version that is already in `folder` is used again."""

@@ -8,11 +8,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
 
-from srd_core.data.codec import Box, Codec, Look, Rewrite
+from srd_core.data.codec import Box, Child, Codec, Look, Rewrite
 from srd_core.data.images import ImageError, decode, decode_canvas, encode
 from srd_core.data.limits import Limits
 
@@ -86,6 +87,21 @@ def test_a_child_that_hangs_is_killed_by_the_clock(photo: Photo) -> None:
         os.kill(codec._all[0]._running().pid, signal.SIGSTOP)
         with pytest.raises(ImageError, match="decoder-died"):
             codec.decode(photo())
+
+
+def test_a_clock_that_strikes_just_after_the_answer_costs_nothing(photo: Photo, monkeypatch: pytest.MonkeyPatch) -> None:
+    child = Child(Limits(), memory_bytes=2**31, seconds=0)
+    answer = child._exchange
+
+    def then_strike(*arguments: Any) -> Any:
+        result = answer(*arguments)
+        child.look_at_the_clock()
+        return result
+
+    monkeypatch.setattr(child, "_exchange", then_strike)
+    sizes = [child.ask(photo(seed), 0)[:2] for seed in range(5)]
+    child.close()
+    assert len(set(sizes)) == 1
 
 
 def test_an_image_beyond_the_childs_memory_is_an_image_error(photo: Photo) -> None:

@@ -7,6 +7,7 @@ import json
 import random
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from PIL import Image as Pillow
 from srd_core.config import Config
 from srd_core.data.decisions import read_decisions
 from srd_core.data.images import decode, encode
+from srd_core.data.limits import Limits
 from srd_core.data.samples import Sample
 from srd_core.data.shards import read_shard
 from srd_core.data.tar import TarWriter
@@ -24,6 +26,8 @@ from srd_core.stages.seal import NAME, Statement
 from srd_core.stages.stage import Run
 from srd_core.stages.verification import check
 from srd_core.storage import open_storage
+
+LIMITS = Limits()
 
 
 def picture(number: int) -> np.ndarray:
@@ -74,9 +78,9 @@ def copy(sink: Path, tmp_path: Path) -> Iterator[Path]:
     yield tmp_path / "sink"
 
 
-def samples(sink: Path, shard: str = "s0") -> list[Sample]:
+def samples(sink: Path, shard: str = "s0", limits: Limits = LIMITS) -> list[Sample]:
     with (sink / "shards" / f"{shard}.tar").open("rb") as stream:
-        return [item for item in read_shard(stream, shard) if isinstance(item, Sample)]
+        return [item for item in read_shard(stream, shard, limits) if isinstance(item, Sample)]
 
 
 def test_only_pixels_come_out(sink: Path) -> None:
@@ -142,6 +146,17 @@ def test_the_sample_that_was_changed_is_named(copy: Path, changed: str, data: by
     problems = check(str(copy))
     assert f"shards/s0.tar: {what}" in problems
     assert len(problems) == 2
+
+
+def test_what_the_runs_limits_let_through_is_no_damage(tmp_path: Path) -> None:
+    limits, sink = Limits(max_caption_chars=30_000), tmp_path / "out"
+    (tmp_path / "in").mkdir()
+    members = [(f"{key}.{suffix}", data) for key in "ab" for suffix, data in (("jpg", with_comment(1)), ("txt", b"x" * 20_000))]
+    write(tmp_path / "in" / "s0.tar", members)
+    sanitize(Run(str(tmp_path / "in"), str(sink), "", Config(limits=limits)))
+    first, second = samples(sink, limits=limits)
+    write(sink / "shards" / "s0.tar", members_of([first, replace(second, captions=("another",))]))
+    assert [problem for problem in check(str(sink)) if ": " in problem] == ["shards/s0.tar: b has other captions"]
 
 
 def test_samples_that_vanish_or_appear_are_named(copy: Path) -> None:

@@ -7,13 +7,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from srd_core.errors import ConflictError, StorageError, TransientStorageError
-from srd_core.storage import open_storage
+from srd_core.storage import open_storage, s3
 from srd_core.storage.s3 import S3Storage
 
 
@@ -71,6 +72,23 @@ def test_large_files_go_up_in_parts_under_the_same_rule(s3_root: str, tmp_path: 
     path.write_bytes(bytes(11 * 2**20))
     with pytest.raises(ConflictError):
         storage.put_file("big", path)
+
+
+def test_uploads_that_were_never_finished_are_given_up_after_a_day(s3_root: str, s3_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    bucket, _, prefix = s3_root.removeprefix("s3://").partition("/")
+    client = s3_server.client()
+
+    def unfinished() -> set[str]:
+        return {upload["Key"] for upload in client.list_multipart_uploads(Bucket=bucket).get("Uploads", ())}
+
+    for key in (f"{prefix}/a", f"{prefix}-other/a"):
+        client.create_multipart_upload(Bucket=bucket, Key=key)
+    both = unfinished()
+    open_storage(s3_root).tidy()
+    assert unfinished() == both >= {f"{prefix}/a", f"{prefix}-other/a"}
+    monkeypatch.setattr(s3, "_ABANDONED", timedelta(0))
+    open_storage(s3_root).tidy()
+    assert unfinished() == both - {f"{prefix}/a"}
 
 
 def test_fetch_reuses_the_copy_until_the_object_changes(s3_root: str, tmp_path: Path) -> None:

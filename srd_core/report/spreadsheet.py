@@ -1,0 +1,70 @@
+"""Decisions for people who open them in a spreadsheet: CSV or Parquet in which no text can act as a formula.
+
+A cell that begins like a formula gets an apostrophe before it, which spreadsheets show as text (OWASP, "CSV Injection"); characters
+that cannot be seen are spelled out. So these files are for reading; what was decided, byte for byte, is in `decisions/`.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from srd_core.data.decisions import SCHEMA, Decision, as_row
+from srd_core.errors import ConfigError
+
+_FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20'")
+"""What begins a formula, in both widths, and the mark that says that it is none."""
+_ROWS = 4096
+FORMATS = (".csv", ".parquet")
+
+
+def safe_cell(text: str) -> str:
+    """Text that a spreadsheet takes for text, on one line."""
+    visible = "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)
+    return f"'{visible}" if visible.lstrip().startswith(_FORMULA) else visible
+
+
+def write(decisions: Iterable[Decision], target: Path) -> int:
+    """Write rows to a `.csv` (UTF-8 with the mark that Excel needs) or `.parquet` file; how many there were.
+
+    Raises:
+        ConfigError: another suffix.
+    """
+    rows = (_safe(decision) for decision in decisions)
+    if target.suffix == ".csv":
+        return _csv(rows, target)
+    if target.suffix == ".parquet":
+        return _parquet(rows, target)
+    raise ConfigError(f"{target} is neither .csv nor .parquet", hint="Name the file after the format that you want")
+
+
+_Row = dict[str, str | float | None]
+
+
+def _safe(decision: Decision) -> _Row:
+    return {name: safe_cell(value) if isinstance(value, str) else value for name, value in as_row(decision).items()}
+
+
+def _csv(rows: Iterator[_Row], target: Path) -> int:
+    count = 0
+    with target.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.DictWriter(file, SCHEMA.names)
+        writer.writeheader()
+        for row in rows:
+            writer.writerow(row)
+            count += 1
+    return count
+
+
+def _parquet(rows: Iterator[_Row], target: Path) -> int:
+    count = 0
+    with pq.ParquetWriter(target, SCHEMA, compression="zstd") as writer:
+        while part := list(islice(rows, _ROWS)):
+            writer.write_table(pa.Table.from_pylist(part, schema=SCHEMA))
+            count += len(part)
+    return count
