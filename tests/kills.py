@@ -44,14 +44,14 @@ def empty(sink: str) -> None:
 
 def survive(arguments: Sequence[str], sink: str, kills: int, settings: Sequence[str] = ()) -> set[str]:
     """Kill `srd ARGUMENTS` at random moments and go on; the manifests of all finished sinks, that of a run left alone among them."""
-    whole = _finish(start(arguments, settings))
+    whole = finish(start(arguments, settings))
     manifests, draw = {manifest(sink)}, random.Random(kills)
     while kills > 0:
         empty(sink)
         for _ in range(min(IN_A_ROW, kills)):
             _kill(start(arguments, settings), after=draw.uniform(0.1, 1.0) * whole)
             kills -= 1
-        _finish(start(arguments, settings))
+        finish(start(arguments, settings))
         manifests.add(manifest(sink))
     return manifests
 
@@ -62,7 +62,7 @@ def _kill(process: subprocess.Popen[bytes], after: float) -> None:
     process.communicate()
 
 
-def _finish(process: subprocess.Popen[bytes]) -> float:
+def finish(process: subprocess.Popen[bytes]) -> float:
     """Seconds to the end, which has to be a good one."""
     clock = time.perf_counter()
     _, errors = process.communicate()

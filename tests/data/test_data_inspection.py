@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from pydantic import BaseModel
+from sarif_pydantic import Sarif
 
 from flows.cli import cli
 from srd_core.data import captions, codec, images, shards, tar
@@ -77,6 +80,25 @@ def test_code_hosts_get_sarif(doubtful: Path, tmp_path: Path) -> None:
         "one/d",
         "two",
     }
+
+
+def test_the_sarif_is_what_the_standard_knows(doubtful: Path, tmp_path: Path) -> None:
+    inspect(str(doubtful), "--sarif", str(tmp_path / "found.sarif"))
+    text = (tmp_path / "found.sarif").read_text()
+    log = Sarif.model_validate_json(text)
+    assert [where for where, model in models_of(log) if model.model_extra not in ({}, None)] == []
+    assert log.model_dump(mode="json", by_alias=True, exclude_unset=True) == json.loads(text)
+
+
+def models_of(node: Any, where: str = "log") -> Iterator[tuple[str, BaseModel]]:
+    """Every object of a log with its place; what the standard does not know is in its `model_extra`."""
+    if isinstance(node, BaseModel):
+        yield where, node
+        for name in node.model_fields_set & type(node).model_fields.keys():
+            yield from models_of(getattr(node, name), f"{where}.{name}")
+    elif isinstance(node, list):
+        for number, item in enumerate(node):
+            yield from models_of(item, f"{where}[{number}]")
 
 
 def test_nothing_is_written(doubtful: Path) -> None:
