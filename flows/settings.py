@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 _QUIET = {
     "DO_NOT_TRACK": "1",
@@ -60,7 +62,7 @@ def prefect_server() -> Iterator[None]:
             with _deaf_to_interrupts():
                 server.start()
             try:
-                with temporary_settings({PREFECT_API_URL: server.api_url}):
+                with temporary_settings({PREFECT_API_URL: server.api_url}), _not_outliving_us(server.server_process):
                     yield
             finally:
                 EventsWorker.drain_all(timeout=10)
@@ -75,6 +77,21 @@ def _deaf_to_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _not_outliving_us(process: subprocess.Popen[Any] | None) -> Iterator[None]:
+    """If this process is killed inside, so is `process`: a shell in a group of its own waits for the end of a pipe that only we hold."""
+    if process is None:
+        yield
+        return
+    command = ["/bin/sh", "-c", f"read -r line; kill -9 {process.pid}"]
+    guard = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+    try:
+        yield
+    finally:
+        guard.kill()
+        guard.communicate()
 
 
 def _free_port() -> int:

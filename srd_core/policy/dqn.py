@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -65,7 +66,11 @@ class _Run:
         self.updates = 0
 
     def play(self, progress: Progress | None, held_out: MaskingEnvironment | None) -> tuple[LearnedPolicy, LearningCurve]:
-        """The whole run."""
+        """The whole run. Captions are made in another thread while the network learns from the steps before: one batch late, in any run."""
+        with ThreadPoolExecutor(1, thread_name_prefix="environment") as aside:
+            return self._play(aside, progress, held_out)
+
+    def _play(self, aside: Executor, progress: Progress | None, held_out: MaskingEnvironment | None) -> tuple[LearnedPolicy, LearningCurve]:
         config = self.config
         points: list[CurvePoint] = []
         rewards: list[float] = []
@@ -77,13 +82,14 @@ class _Run:
             epsilon = config.epsilon(step)
             states = states[: config.steps - step]
             actions = self._explore(states, epsilon)
-            outcome = self.env.step(states, actions)
+            answer = aside.submit(self.env.step, states, actions)
+            if step >= config.learning_starts:
+                losses += [self._update(step) for _ in range(config.updates_per_step)]
+            outcome = answer.result()
             self.replay.add(states, actions, outcome.rewards, outcome.states, outcome.done)
             states = [State(next(queue)) if end else state for state, end in zip(outcome.states, outcome.done, strict=True)]
             step += len(actions)
             rewards += outcome.rewards.tolist()
-            if step >= config.learning_starts:
-                losses += [self._update(step) for _ in range(config.updates_per_step)]
             if step * config.points // config.steps > len(points):
                 points.append(_point(step, rewards, losses, epsilon, greedy_reward(self.policy, held_out) if held_out else None))
                 rewards, losses = [], []
