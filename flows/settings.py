@@ -11,9 +11,8 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 _QUIET = {
@@ -40,33 +39,48 @@ def prefect_server() -> Iterator[None]:
     """Prefect is ready inside: the server that is configured, or a temporary one with its records in memory (8 s to start)."""
     from prefect.events.worker import EventsWorker
     from prefect.server.api.server import SubprocessASGIServer
-    from prefect.settings import (
-        PREFECT_API_URL,
-        PREFECT_LOCAL_STORAGE_PATH,
-        PREFECT_LOGGING_TO_API_ENABLED,
-        PREFECT_SERVER_DATABASE_CONNECTION_URL,
-        temporary_settings,
-    )
+    from prefect.settings import PREFECT_API_URL
 
     if PREFECT_API_URL.value():
         yield
         return
     with tempfile.TemporaryDirectory(prefix="srd-prefect-") as folder:
         ours = {
-            PREFECT_SERVER_DATABASE_CONNECTION_URL: "sqlite+aiosqlite:///:memory:",
-            PREFECT_LOCAL_STORAGE_PATH: Path(folder),
-            PREFECT_LOGGING_TO_API_ENABLED: False,
+            "PREFECT_SERVER_DATABASE_CONNECTION_URL": "sqlite+aiosqlite:///:memory:",
+            "PREFECT_LOCAL_STORAGE_PATH": folder,
+            "PREFECT_LOGGING_TO_API_ENABLED": "false",
         }
-        with temporary_settings(ours):
+        with _environment(ours):
             server = SubprocessASGIServer(port=_free_port())
             with _deaf_to_interrupts():
                 server.start()
             try:
-                with temporary_settings({PREFECT_API_URL: server.api_url}), _not_outliving_us(server.server_process):
+                with _environment({"PREFECT_API_URL": server.api_url}), _not_outliving_us(server.server_process):
                     yield
             finally:
                 EventsWorker.drain_all(timeout=10)
                 server.stop()
+
+
+@contextmanager
+def _environment(settings: Mapping[str, str]) -> Iterator[None]:
+    """Prefect's settings for all threads. Its `temporary_settings` do not reach the thread that forwards workers' events, which then starts
+    a second server.
+    """
+    from prefect.context import refresh_global_settings_context
+
+    before = {name: os.environ.get(name) for name in settings}
+    os.environ.update(settings)
+    refresh_global_settings_context()
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        refresh_global_settings_context()
 
 
 @contextmanager

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import subprocess
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +34,34 @@ def test_kills_leave_no_trace_on_s3(data: Any, s3: Any, monkeypatch: pytest.Monk
         monkeypatch.setenv(name, value)
     sink = "s3://runs/killed"
     assert len(survive(cleanse(data, sink), sink, 100, QUICK)) == 1
+
+
+def marked(mark: str) -> set[str]:
+    """Numbers of the living processes whose environment holds `mark`."""
+    found = set()
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if mark.encode() in (entry / "environ").read_bytes() and "Z" not in (entry / "stat").read_text().rpartition(")")[2].split()[:1]:
+                found.add(entry.name)
+    return found
+
+
+def until(met: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not met() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return met()
+
+
+def test_nothing_outlives_a_run_that_is_killed(data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mark = f"SRD_MARK={uuid.uuid4().hex}"
+    monkeypatch.setenv(*mark.split("="))
+    run = start(cleanse(data, str(tmp_path / "sink")), ["workers=2"])
+    assert until(lambda: any((tmp_path / "sink" / "stages").glob("base/*.json")), 120)
+    assert len(marked(mark)) >= 4
+    run.kill()
+    run.communicate()
+    assert until(lambda: not marked(mark), 20), [Path(f"/proc/{number}/cmdline").read_text() for number in marked(mark)]
 
 
 def ended_well(process: subprocess.Popen[bytes]) -> bool:
