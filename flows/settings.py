@@ -11,9 +11,15 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from prefect.server.api.server import SubprocessASGIServer
+
+T = TypeVar("T")
 
 _QUIET = {
     "DO_NOT_TRACK": "1",
@@ -35,14 +41,17 @@ def quiet(*, verbose: bool = False) -> None:
 
 
 @contextmanager
-def prefect_server() -> Iterator[None]:
-    """Prefect is ready inside: the server that is configured, or a temporary one with its records in memory (8 s to start)."""
+def prefect_server(meanwhile: Callable[[], T]) -> Iterator[T]:
+    """Prefect is ready inside: the server that is configured, or a temporary one with its records in memory, which takes 8 s to start.
+
+    Yields what `meanwhile` returns, which is called while the server starts.
+    """
     from prefect.events.worker import EventsWorker
     from prefect.server.api.server import SubprocessASGIServer
     from prefect.settings import PREFECT_API_URL
 
     if PREFECT_API_URL.value():
-        yield
+        yield meanwhile()
         return
     with tempfile.TemporaryDirectory(prefix="srd-prefect-") as folder:
         ours = {
@@ -50,16 +59,22 @@ def prefect_server() -> Iterator[None]:
             "PREFECT_LOCAL_STORAGE_PATH": folder,
             "PREFECT_LOGGING_TO_API_ENABLED": "false",
         }
-        with _environment(ours):
+        with _environment(ours), ThreadPoolExecutor(1) as aside:
             server = SubprocessASGIServer(port=_free_port())
-            with _deaf_to_interrupts():
-                server.start()
             try:
+                started = aside.submit(_start, server)
+                result = meanwhile()
+                started.result()
                 with _environment({"PREFECT_API_URL": server.api_url}), _not_outliving_us(server.server_process):
-                    yield
+                    yield result
             finally:
                 EventsWorker.drain_all(timeout=10)
                 server.stop()
+
+
+def _start(server: SubprocessASGIServer) -> None:
+    with _deaf_to_interrupts():
+        server.start()
 
 
 @contextmanager

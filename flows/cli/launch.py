@@ -34,9 +34,8 @@ def run_flow(name: str, *arguments: Any, **keywords: Any) -> Any:
         say("starting: loading libraries and a temporary Prefect server")
         from prefect.exceptions import PrefectException
 
-        flow = load_flow(name)
         try:
-            with prefect_server():
+            with prefect_server(lambda: load_flow(name)) as flow:
                 return flow(*arguments, **keywords)
         except PrefectException as error:
             known = meant_for_user(error)
