@@ -11,8 +11,10 @@ import click
 
 from flows.cli.group import verbose_option
 from srd_core.data.decisions import ACTIONS, Decision, as_row
+from srd_core.report.text import NAME, visible
 
 _SHOWN = 20
+_LONG = 120
 
 
 @click.command("decisions", short_help="What was decided on each pair; also for spreadsheets.")
@@ -58,8 +60,6 @@ def _tell(rows: Iterator[Decision], sink: str) -> None:
 
 
 def _line(row: Decision) -> str:
-    from srd_core.report.spreadsheet import safe_cell
-
-    texts = [row.caption_before[:100], *([row.caption_after[:100]] if row.caption_after not in ("", row.caption_before) else [])]
-    about = [part for part in (row.reason, safe_cell(" -> ".join(texts))) if part]
-    return f"{row.action:10} {safe_cell(row.pair)}: {': '.join(about)}"
+    texts = [row.caption_before, *([row.caption_after] if row.caption_after not in ("", row.caption_before) else [])]
+    about = [part for part in (row.reason, " -> ".join(visible(text, _LONG) for text in texts)) if part]
+    return f"{row.action:10} {visible(row.pair, NAME)}: {': '.join(about)}"

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from srd_core.data.decisions import SCHEMA, Decision, as_row
 from srd_core.errors import ConfigError
+from srd_core.report.text import visible
 
 _FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20'")
 """What begins a formula, in both widths, and the mark that says that it is none."""
@@ -25,8 +26,8 @@ FORMATS = (".csv", ".parquet")
 
 def safe_cell(text: str) -> str:
     """Text that a spreadsheet takes for text, on one line."""
-    visible = "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)
-    return f"'{visible}" if visible.lstrip().startswith(_FORMULA) else visible
+    shown = visible(text, limit=len(text))
+    return f"'{shown}" if shown.lstrip().startswith(_FORMULA) else shown
 
 
 def write(decisions: Iterable[Decision], target: Path) -> int:
