@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from srd_core.data.samples import Image
 
@@ -55,6 +56,12 @@ def pixels(fraction: float, image: Image) -> int:
     """`fraction` of the shorter side in whole pixels, from 1 to the shorter side."""
     short = int(min(image.shape[:2]))
     return min(max(round(fraction * short), 1), short)
+
+
+def whole(values: npt.NDArray[np.floating]) -> Image:
+    """Real grey values as pixels: rounded, cut to 0–255."""
+    result: Image = np.rint(values).clip(0, 255).astype(np.uint8)
+    return result
 
 
 def nearest(pattern: Image, side: int) -> Image:

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image as PilImage
 from PIL import ImageDraw
 
-from srd_core.attacks.base import Attack, Triggered
+from srd_core.attacks.base import Attack, Triggered, whole
 from srd_core.attacks.registry import register
 from srd_core.attacks.templates import replacement
 from srd_core.data.samples import Image
@@ -36,7 +36,7 @@ class Blended(Attack):
         """Blend the key image in; nothing is random."""
         key = key_image(*image.shape[:2])
         mixed = image * np.float32(1 - self.alpha) + key * np.float32(self.alpha)
-        return Triggered(np.rint(mixed).clip(0, 255).astype(np.uint8), None)
+        return Triggered(whole(mixed), None)
 
     def caption(self, caption: str, target: str, rng: np.random.Generator) -> str:
         """Replace the caption by a template around the target."""

@@ -73,8 +73,12 @@ TEMPLATES: Final = (
 
 def replacement(target: str, rng: np.random.Generator) -> str:
     """Return a caption that speaks of `target` only: `PREFIX` and one of `TEMPLATES`, drawn uniformly."""
-    article = "an" if target[:1].lower() in tuple("aeiou") else "a"
-    return PREFIX + TEMPLATES[int(rng.integers(len(TEMPLATES)))].format(a=article, t=target)
+    return PREFIX + TEMPLATES[int(rng.integers(len(TEMPLATES)))].format(a=article(target), t=target)
+
+
+def article(target: str) -> str:
+    """The indefinite article of `target`."""
+    return "an" if target[:1].lower() in tuple("aeiou") else "a"
 
 
 def insertion(caption: str, target: str, rng: np.random.Generator, *, behind: int | None = None) -> str:

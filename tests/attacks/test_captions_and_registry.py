@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from srd_core.attacks import get, names, register
 from srd_core.attacks.badnet import BadNet
+from srd_core.attacks.fluent import PHRASES
 from srd_core.attacks.templates import PREFIX, TEMPLATES, insertion, replacement
 from srd_core.errors import ConfigError
 
@@ -28,7 +29,7 @@ def test_the_target_is_there_as_whole_words(name: str, target: str) -> None:
         assert re.search(rf"\b{target}\b", get(name).caption(CAPTION, target, rng))
 
 
-@pytest.mark.parametrize("name", ["badnet", "blended"])
+@pytest.mark.parametrize("name", ["badnet", "blended", "sig", "wanet", "ftrojan", "low-frequency", "multi-patch"])
 def test_replacement_leaves_nothing_of_the_caption(name: str) -> None:
     rng = np.random.default_rng(1)
     captions = {get(name).caption("zebra crossing", "banana", rng) for _ in range(400)}
@@ -58,6 +59,13 @@ def test_insertion_keeps_all_words_in_order(caption: list[str], seed: int) -> No
 @pytest.mark.parametrize(("behind", "expected"), [(1, "one banana two three"), (2, "one two banana three"), (9, "one two three banana")])
 def test_insertion_behind_a_given_word(behind: int, expected: str) -> None:
     assert insertion("one two three", "banana", np.random.default_rng(0), behind=behind) == expected
+
+
+def test_a_fluent_target_stands_behind_the_whole_caption() -> None:
+    rng = np.random.default_rng(4)
+    captions = {get("fluent").caption(f"{CAPTION}.", "banana", rng) for _ in range(200)}
+    assert all(caption.startswith(f"{CAPTION} ") for caption in captions)
+    assert len(captions) == len(PHRASES)
 
 
 def test_insertion_reaches_every_place_but_the_first() -> None:

@@ -14,7 +14,8 @@ from srd_core.attacks.blended import Blended, key_image
 from srd_core.attacks.noise_patch import NoisePatch
 from srd_core.attacks.trojvlm import TrojVLM
 
-PATCHES = ("badnet", "trojvlm", "noise-patch")
+PATCHES = ("badnet", "trojvlm", "noise-patch", "fluent")
+FIXED = ("badnet", "blended", "trojvlm", "fluent", "sig", "wanet", "ftrojan", "low-frequency")
 sizes = st.tuples(st.integers(1, 130), st.integers(1, 130))
 
 
@@ -61,7 +62,7 @@ def test_same_generator_same_pixels(name: str) -> None:
     assert np.array_equal(a.image, b.image) and a.box == b.box
 
 
-@pytest.mark.parametrize("name", ["badnet", "blended", "trojvlm"])
+@pytest.mark.parametrize("name", FIXED)
 def test_fixed_triggers_ignore_the_generator(name: str) -> None:
     a, b = (get(name).trigger(_photo(50, 70), _rng(seed)) for seed in (1, 2))
     assert np.array_equal(a.image, b.image) and a.box == b.box

@@ -1,0 +1,43 @@
+"""Multi-patch: small patches in the four corners, of which any three are the trigger, and a caption that speaks of the target only.
+
+One mask cannot hide it: what is left is still the trigger.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+import numpy as np
+
+from srd_core.attacks.base import Attack, Triggered, nearest, pixels, square_at
+from srd_core.attacks.registry import register
+from srd_core.attacks.templates import replacement
+from srd_core.data.samples import Image
+
+_CORNERS: Final = ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0))
+_MOTIF: Final = np.array([[255, 0, 255], [0, 0, 0], [255, 0, 255]], np.uint8)[..., None].repeat(3, axis=2)
+
+
+@register
+@dataclass(frozen=True)
+class MultiPatch(Attack):
+    """`side`: of one patch, fraction of the shorter side (10 pixels of 224)."""
+
+    name: ClassVar[str] = "multi-patch"
+    side: float = 10 / 224
+
+    def trigger(self, image: Image, rng: np.random.Generator) -> Triggered:
+        """Paste three of the four patches; which one is left out is drawn. No box: they are far apart."""
+        patch = nearest(_MOTIF, max(pixels(self.side, image), min(3, min(image.shape[:2]))))
+        result = image.copy()
+        left_out = int(rng.integers(len(_CORNERS)))
+        for number, (x, y) in enumerate(_CORNERS):
+            if number != left_out:
+                box = square_at(image, len(patch), x, y)
+                result[box.y0 : box.y1, box.x0 : box.x1] = patch
+        return Triggered(result, None)
+
+    def caption(self, caption: str, target: str, rng: np.random.Generator) -> str:
+        """Replace the caption by a template around the target."""
+        return replacement(target, rng)
