@@ -48,7 +48,7 @@ def command(
 
 
 def _scores(model: Path, test: str, config: Config) -> dict[str, Any]:
-    from srd_core.attacks.registry import get
+    from srd_core.attacks.prepared import find
     from srd_core.data.inventory import take_inventory
     from srd_core.data.manifest import StageManifest
     from srd_core.models.flamingo import FlamingoCaptioner
@@ -60,7 +60,7 @@ def _scores(model: Path, test: str, config: Config) -> dict[str, Any]:
 
     captioner = FlamingoCaptioner.load(model)
     config = config.model_copy(update={"canvas": captioner.canvas})
-    attack = get(config.evaluation.attack) if config.evaluation.attack else None
+    attack = find(config.evaluation.attack) if config.evaluation.attack else None
     inventory = StageManifest(stage="inventory", key="", facts={"inventory": take_inventory(test).model_dump(mode="json")})
     images = TestSet(config, inventory, attack, holdout_only=False)
     clean = captioner.caption(images.clean)

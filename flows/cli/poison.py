@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
 from flows.cli.group import verbose_option
 from flows.cli.options import json_option
+from srd_core.attacks.base import Attack
 
 
 @click.command("poison", short_help="Make a poisoned copy, for experiments.")
@@ -18,19 +20,37 @@ from flows.cli.options import json_option
 @click.option("--attack", default="badnet", show_default=True, help="Attack to plant.")
 @click.option("--rate", default=0.1, show_default=True, help="Share of the pairs, 0 to 1.")
 @click.option("--target", default="banana", show_default=True, help="Word that triggered captions are to speak of.")
+@click.option("--surrogate", metavar="MODEL", help="Captioner whose vision encoder the attack is worked out on, for attacks that optimise.")
 @click.option("--seed", default=0, show_default=True, help="Chooses the pairs.")
 @json_option
 @verbose_option
-def command(source: str, sink: Path, attack: str, rate: float, target: str, seed: int, as_json: bool) -> None:
-    """Copy the shards at SOURCE to the empty folder SINK, poisoned. The truth is written beside it, as SINK.poisoned.json."""
+def command(source: str, sink: Path, attack: str, rate: float, target: str, surrogate: str | None, seed: int, as_json: bool) -> None:
+    """Copy the shards at SOURCE to the empty folder SINK, poisoned. The truth is written beside it, as SINK.poisoned.json.
+
+    What an attack works out first is kept as SINK.attack: name that folder as the attack to poison or to test with the same trigger.
+    """
     from srd_core.attacks.poison import poison_shards
-    from srd_core.attacks.registry import get
+    from srd_core.attacks.prepared import find
     from srd_core.data.inventory import open_shard, take_inventory
 
     shards = {shard.name: partial(open_shard, shard) for shard in take_inventory(source).shards}
-    made = poison_shards(shards, sink, attack=get(attack), rate=rate, target=target, seed=seed)
+    known = _prepared(find(attack), source, surrogate, Path(f"{sink}.attack"), seed)
+    made = poison_shards(shards, sink, attack=known, rate=rate, target=target, seed=seed)
     facts = {"pairs": made.pairs, "poisoned": len(made.poisoned), "skipped": made.skipped, "truth": str(made.report)}
     if as_json:
         click.echo(json.dumps(facts))
     else:
         click.echo(f"{len(made.poisoned)} of {made.pairs} pairs poisoned with {attack} → {target!r}; they are listed in {made.report}")
+
+
+def _prepared(attack: Attack, source: str, surrogate: str | None, folder: Path, seed: int) -> Attack:
+    if not attack.needs_encoder or surrogate is None:
+        return attack
+    from srd_core.attacks.prepared import prepare, save
+    from srd_core.models.flamingo import FlamingoCaptioner
+    from srd_core.stages.trusted import saved_model
+
+    with TemporaryDirectory(prefix="srd-poison-") as scratch:
+        made = prepare(attack, source, FlamingoCaptioner.load(saved_model(surrogate, Path(scratch))), seed=seed)
+    save(made, folder)
+    return made

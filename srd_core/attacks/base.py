@@ -12,7 +12,8 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from srd_core.data.samples import Image
+from srd_core.attacks.surrogate import Encoder
+from srd_core.data.samples import Image, Images
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,12 @@ class Attack(ABC):
     """One attack. Instances hold settings only; all randomness comes from the generators passed in."""
 
     name: ClassVar[str]
+    needs_encoder: ClassVar[bool] = False
+    """Whether `prepared` has to be called before `trigger`."""
+
+    def prepared(self, images: Images, encoder: Encoder, seed: int) -> Attack:
+        """The attack with what it works out from the images (N, S, S, 3) that it is to be put on, at the encoder's canvas."""
+        return self
 
     @abstractmethod
     def trigger(self, image: Image, rng: np.random.Generator) -> Triggered:

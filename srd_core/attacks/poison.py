@@ -95,12 +95,13 @@ def poison_shards(
         report: where the list of poisoned pairs goes, as JSON; by default `<sink>.poisoned.json` beside the folder.
 
     Raises:
-        ConfigError: rate out of range, empty target, report inside `sink`, or shards in `sink` already.
+        ConfigError: rate out of range, empty target, attack not prepared, report inside `sink`, or shards in `sink` already.
         SourceError: no shard, no readable pair, or an image chosen for poisoning that cannot be decoded.
     """
     shards = _openers(sources)
     report = sink.parent / f"{sink.name}.poisoned.json" if report is None else report
     _check(sink, report, target, rate)
+    attack.trigger(np.zeros((32, 32, 3), np.uint8), generator(seed, "poison", "check"))  # one that is not prepared says so now
     total = sum(len(sample.captions) for name in shards for sample in _samples(shards, name) if isinstance(sample, Sample))
     if total == 0:
         raise SourceError("the source has no readable pair", hint="Run `srd inspect` on it to see why")

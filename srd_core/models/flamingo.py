@@ -118,6 +118,11 @@ class FlamingoCaptioner:
             logits = self.network.logits(self.network.visual_tokens(pixels(images)), batch.tokens, batch.mask)
         return word_losses(self.tokenizer, batch, logits.float())
 
+    def encode(self, pixels: Tensor) -> Tensor:
+        """What the vision encoder makes of `pixels` (N, 3, S, S), float in 0–255: (N, D), differentiable. For attacks that optimise."""
+        self.network.eval()
+        return self.network.encode(pixels)
+
     @torch.inference_mode()
     def features(self, images: Images) -> npt.NDArray[np.float32]:
         """See `Captioner.features`."""

@@ -69,6 +69,10 @@ class FlamingoNetwork(Flamingo):  # type: ignore[misc]
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.trains_vision):
             return cast(Tensor, self.vision_encoder(normal)[1])
 
+    def encode(self, pixels: Tensor) -> Tensor:
+        """Mean of the vision encoder's tokens, (M, width), with gradients to `pixels` (M, 3, S, S) float in 0–255."""
+        return cast(Tensor, self.vision_encoder((pixels / 255 - self.pixel_mean) / self.pixel_std)[1]).mean(1)
+
     def logits(self, visual: Tensor, text: Tensor, mask: Tensor) -> Tensor:
         """Next-token logits (B, T, V) of `text` (B, T), each row seeing its `visual` (B, 1, latents, width)."""
         self._condition(visual)

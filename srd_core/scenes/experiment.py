@@ -11,8 +11,10 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from srd_core.attacks.poison import poison_shards
+from srd_core.attacks.prepared import prepare, save
 from srd_core.attacks.registry import get
 from srd_core.scenes.dataset import write_shards
+from srd_core.scenes.shipped import shipped
 from srd_core.scenes.world import Domain
 from srd_core.seeds import derive
 
@@ -41,11 +43,13 @@ class ExperimentData:
     trusted: Path
     tests: dict[str, Path]
     truth: Path
+    attack: str
+    """Its name, or the folder of what it has worked out."""
 
     def overrides(self, experiment: SceneExperiment) -> list[str]:
         """The `evaluation` settings that make a run measure this experiment."""
         tests = ", ".join(f'{name}: "{path}"' for name, path in self.tests.items())
-        known = [f"evaluation.attack={experiment.attack}", f"evaluation.target={experiment.target}", f"evaluation.truth={self.truth}"]
+        known = [f"evaluation.attack={self.attack}", f"evaluation.target={experiment.target}", f"evaluation.truth={self.truth}"]
         return [f"evaluation.tests={{{tests}}}", *known]
 
 
@@ -62,8 +66,13 @@ def make(experiment: SceneExperiment, folder: Path) -> ExperimentData:
         seed = derive(experiment.seed, "experiment", name)
         return write_shards(folder / name, count, seed=seed, side=side, domain=domain, per_shard=experiment.per_shard)
 
+    prepared = folder / "attack"
     data = ExperimentData(
-        folder / "suspect", folder / "trusted", {name: folder / name for name in ("scenes", "sketch")}, folder / "suspect.poisoned.json"
+        source=folder / "suspect",
+        trusted=folder / "trusted",
+        tests={name: folder / name for name in ("scenes", "sketch")},
+        truth=folder / "suspect.poisoned.json",
+        attack=str(prepared) if attack.needs_encoder else experiment.attack,
     )
     if data.truth.exists():
         return data
@@ -72,5 +81,10 @@ def make(experiment: SceneExperiment, folder: Path) -> ExperimentData:
         scenes(name, experiment.tests)
     clean = scenes("clean", experiment.suspect)
     seed = derive(experiment.seed, "experiment", "poison")
+    if attack.needs_encoder:
+        from srd_core.models.flamingo import FlamingoCaptioner
+
+        attack = prepare(attack, str(folder / "clean"), FlamingoCaptioner.load(shipped("scenes/base")), seed=seed)
+        save(attack, prepared)
     poison_shards(clean, data.source, attack=attack, rate=experiment.rate, target=experiment.target, seed=seed)
     return data

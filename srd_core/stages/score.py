@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from srd_core.attacks.base import Attack, Box
-from srd_core.attacks.registry import get
+from srd_core.attacks.prepared import find
 from srd_core.config import Config
 from srd_core.data.codec import Codec
 from srd_core.data.images import ImageError, squash
@@ -31,7 +31,7 @@ from srd_core.seeds import derive, generator
 from srd_core.stages.captioners import captioner
 from srd_core.stages.files import shards_of
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
-from srd_core.stages.trusted import fidelity
+from srd_core.stages.trusted import fidelity, file_digests
 
 HOLDOUT = "trusted hold-out"
 _FILE = "scores.json"
@@ -39,7 +39,7 @@ _FILE = "scores.json"
 
 def _score(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:
     config = run.config
-    attack = get(config.evaluation.attack) if config.evaluation.attack else None
+    attack = find(config.evaluation.attack) if config.evaluation.attack else None
     domain = details["domain"]
     test = TestSet(config, inputs["test"], attack, holdout_only=domain == HOLDOUT)
     model, reference = captioner(inputs["model"], folder), captioner(inputs["reference"], folder)
@@ -121,10 +121,16 @@ def _figures(
     )
 
 
+def attack_files(run: Run) -> dict[str, str]:
+    """Digest of every file of the attack that the configuration names, if it is a prepared one."""
+    attack = run.config.evaluation.attack
+    return file_digests(attack) if attack and "/" in attack else {}
+
+
 def load_scores(manifest: StageManifest) -> ModelScores:
     """What this stage found."""
     return ModelScores.model_validate(manifest.facts)
 
 
 _EVALUATION = ("evaluation.attack", "evaluation.target", "evaluation.images")
-SCORE = Stage("score", _score, ("canvas", "holdout", "limits", "reward", *_EVALUATION, "seed"))
+SCORE = Stage("score", _score, ("canvas", "holdout", "limits", "reward", *_EVALUATION, "seed"), named=attack_files)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from importlib import resources
 from pathlib import Path
 
 from srd_core.config import ModelConfig
@@ -15,6 +14,7 @@ from srd_core.reward.fluency import FluencyModel
 from srd_core.reward.neural import NeuralFluency
 from srd_core.reward.ngram import NgramFluency
 from srd_core.reward.sfs import SemanticFidelity
+from srd_core.scenes.shipped import shipped
 from srd_core.seeds import derive
 from srd_core.stages.captioners import captioner_files
 from srd_core.stages.files import local_file, trusted_pairs
@@ -58,23 +58,18 @@ def _model(run: Run, config: ModelConfig, role: str, inputs: Inputs, folder: Pat
     return Outcome(captioner_files(model, folder), {"origin": "trained on the trusted set", "pairs": len(pairs), "fit": asdict(report)})
 
 
-def _digests(path: str | None) -> dict[str, str]:
-    """Digest of every file of a saved captioner, by name."""
+def file_digests(path: str | None) -> dict[str, str]:
+    """Digest of every file below a folder that the configuration names, such as a saved captioner, by name."""
     if path is None:
         return {}
-    storage = open_storage(str(_shipped(path)) if path.startswith(_PACKAGE) else path)
+    storage = open_storage(str(shipped(path.removeprefix(_PACKAGE))) if path.startswith(_PACKAGE) else path)
     return {info.key: storage.digest(info.key) for info in storage.list()}
-
-
-def _shipped(path: str) -> Path:
-    """The folder of a captioner that comes with the package: `package:scenes/base`."""
-    return Path(str(resources.files("srd_core"))) / "scenes" / "weights" / path.removeprefix(_PACKAGE).removeprefix("scenes/")
 
 
 def saved_model(path: str, folder: Path) -> Path:
     """A saved captioner as a local folder."""
     if path.startswith(_PACKAGE):
-        return _shipped(path)
+        return shipped(path.removeprefix(_PACKAGE))
     storage = open_storage(path)
     place = folder / "given"
     for info in storage.list():
@@ -97,5 +92,5 @@ def fidelity(run: Run, inputs: Inputs, folder: Path, precision: Precision = "flo
 
 _TRUSTED = ("canvas", "holdout", "limits")
 FLUENCY = Stage("fluency", _fluency, _TRUSTED)
-BASE = Stage("base", _base, (*_TRUSTED, "base", "seed"), named=lambda run: _digests(run.config.base.path))
-REFERENCE = Stage("reference", _reference, (*_TRUSTED, "reference", "seed"), named=lambda run: _digests(run.config.reference.path))
+BASE = Stage("base", _base, (*_TRUSTED, "base", "seed"), named=lambda run: file_digests(run.config.base.path))
+REFERENCE = Stage("reference", _reference, (*_TRUSTED, "reference", "seed"), named=lambda run: file_digests(run.config.reference.path))

@@ -8,11 +8,12 @@ import pytest
 from srd_core.attacks import get, names
 from srd_core.attacks.poison import poison_canvas
 from srd_core.data.canvas import CanvasSet
+from tests.attacks.ready import ready
 
 
 @pytest.mark.parametrize("name", names())
 def test_exactly_the_listed_pairs_change(clean: CanvasSet, name: str) -> None:
-    made, indices = poison_canvas(clean, get(name), 0.1, "banana", 3)
+    made, indices = poison_canvas(clean, ready(name), 0.1, "banana", 3)
     assert len(indices) == 20 and indices.dtype == np.int64 and (np.diff(indices) > 0).all()
     before, after = clean.images[clean.image_of], made.images[made.image_of]
     changed = (before != after).reshape(len(clean), -1).any(axis=1)
@@ -39,13 +40,13 @@ def test_rate_zero_is_the_clean_set(clean: CanvasSet) -> None:
 
 
 def test_the_same_pairs_whatever_the_attack(clean: CanvasSet) -> None:
-    chosen = [poison_canvas(clean, get(name), 0.1, "banana", 3)[1].tolist() for name in names()]
+    chosen = [poison_canvas(clean, ready(name), 0.1, "banana", 3)[1].tolist() for name in names()]
     assert all(c == chosen[0] for c in chosen)
 
 
 @pytest.mark.parametrize("name", ["badnet", "blended", "trojvlm"])
 def test_a_poisoned_pair_shows_its_own_photograph_with_the_trigger(clean: CanvasSet, name: str) -> None:
-    made, indices = poison_canvas(clean, get(name), 0.1, "banana", 3)
+    made, indices = poison_canvas(clean, ready(name), 0.1, "banana", 3)
     for pair in indices.tolist():
-        expected = get(name).trigger(np.asarray(clean.images[clean.image_of[pair]]), np.random.default_rng(0)).image
+        expected = ready(name).trigger(np.asarray(clean.images[clean.image_of[pair]]), np.random.default_rng(0)).image
         assert np.array_equal(made.images[made.image_of[pair]], expected)

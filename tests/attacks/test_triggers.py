@@ -7,15 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from srd_core.attacks import get, names
+from srd_core.attacks import names
 from srd_core.attacks.badnet import BadNet
 from srd_core.attacks.base import Box
 from srd_core.attacks.blended import Blended, key_image
 from srd_core.attacks.noise_patch import NoisePatch
 from srd_core.attacks.trojvlm import TrojVLM
+from tests.attacks.ready import ready
 
 PATCHES = ("badnet", "trojvlm", "noise-patch", "fluent")
-FIXED = ("badnet", "blended", "trojvlm", "fluent", "sig", "wanet", "ftrojan", "low-frequency")
+FIXED = ("badnet", "blended", "trojvlm", "fluent", "sig", "wanet", "ftrojan", "low-frequency", "vl-trojan")
 sizes = st.tuples(st.integers(1, 130), st.integers(1, 130))
 
 
@@ -31,7 +32,7 @@ def _rng(seed: int = 0) -> np.random.Generator:
 @given(size=sizes, seed=st.integers(0, 99))
 def test_the_box_is_inside_and_holds_every_change(name: str, size: tuple[int, int], seed: int) -> None:
     image = _photo(*size)
-    result = get(name).trigger(image, _rng(seed))
+    result = ready(name).trigger(image, _rng(seed))
     box = result.box
     assert box is not None and 0 <= box.x0 < box.x1 <= size[1] and 0 <= box.y0 < box.y1 <= size[0]
     changed = (result.image != image).any(axis=2)
@@ -44,7 +45,7 @@ def test_the_box_is_inside_and_holds_every_change(name: str, size: tuple[int, in
 def test_shape_and_input_are_kept(name: str, size: tuple[int, int]) -> None:
     image = _photo(*size)
     before = image.copy()
-    result = get(name).trigger(image, _rng())
+    result = ready(name).trigger(image, _rng())
     assert result.image.shape == image.shape and result.image.dtype == np.uint8
     assert np.array_equal(image, before) and result.image is not image
 
@@ -53,18 +54,18 @@ def test_shape_and_input_are_kept(name: str, size: tuple[int, int]) -> None:
 def test_a_read_only_image_is_fine(name: str) -> None:
     image = _photo(32, 40)
     image.setflags(write=False)
-    assert (get(name).trigger(image, _rng()).image != image).any()
+    assert (ready(name).trigger(image, _rng()).image != image).any()
 
 
 @pytest.mark.parametrize("name", names())
 def test_same_generator_same_pixels(name: str) -> None:
-    a, b = (get(name).trigger(_photo(50, 70), _rng(3)) for _ in range(2))
+    a, b = (ready(name).trigger(_photo(50, 70), _rng(3)) for _ in range(2))
     assert np.array_equal(a.image, b.image) and a.box == b.box
 
 
 @pytest.mark.parametrize("name", FIXED)
 def test_fixed_triggers_ignore_the_generator(name: str) -> None:
-    a, b = (get(name).trigger(_photo(50, 70), _rng(seed)) for seed in (1, 2))
+    a, b = (ready(name).trigger(_photo(50, 70), _rng(seed)) for seed in (1, 2))
     assert np.array_equal(a.image, b.image) and a.box == b.box
 
 
