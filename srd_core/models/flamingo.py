@@ -22,6 +22,7 @@ from srd_core.models.architecture import Architecture
 from srd_core.models.build import build_network, load_tokenizer
 from srd_core.models.captioner import WordLoss
 from srd_core.models.network import FlamingoNetwork
+from srd_core.models.objectives.captioning import Captioning, Objective
 from srd_core.models.schedule import FitReport, Schedule
 from srd_core.models.text import TextBatch, encode_captions, prompt_ids, word_losses
 from srd_core.models.tokenizer import learn_tokenizer, wrap
@@ -79,7 +80,15 @@ class FlamingoCaptioner:
 
     def fit(self, pairs: CanvasSet, schedule: Schedule, *, seed: int) -> FitReport:
         """See `Captioner.fit`."""
-        return fit_network(self.network, self.tokenizer, self._prompt, pairs, schedule, seed=seed)
+        return self.fit_to(self.objective(pairs), schedule, seed=seed)
+
+    def objective(self, pairs: CanvasSet) -> Captioning:
+        """The captions of `pairs`, for `fit_to` or for an objective that adds to it."""
+        return Captioning(self.network, self.tokenizer, self._prompt, pairs)
+
+    def fit_to(self, objective: Objective, schedule: Schedule, *, seed: int) -> FitReport:
+        """Train on whatever `objective` asks for."""
+        return fit_network(self.network, objective, schedule, seed=seed)
 
     def caption(self, images: Images) -> list[str]:
         """See `Captioner.caption`."""

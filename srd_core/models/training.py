@@ -13,28 +13,25 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from transformers import PreTrainedTokenizerBase
 
 from srd_core.data.canvas import CanvasSet
 from srd_core.errors import SourceError, TrainingError
 from srd_core.models.network import FlamingoNetwork
+from srd_core.models.objectives.captioning import Objective
 from srd_core.models.schedule import FitReport, Schedule
-from srd_core.models.text import caption_loss, encode_captions
 from srd_core.progress import track
 from srd_core.seeds import generator
 
 
-def fit_network(
-    network: FlamingoNetwork, tokenizer: PreTrainedTokenizerBase, prompt: Tensor, pairs: CanvasSet, schedule: Schedule, *, seed: int
-) -> FitReport:
-    """Train `network` in place and report.
+def fit_network(network: FlamingoNetwork, objective: Objective, schedule: Schedule, *, seed: int) -> FitReport:
+    """Train `network` in place on the pairs of `objective` and report.
 
     Raises:
         SourceError: there is no pair.
         TrainingError: the loss is not a number, or no step was taken.
     """
+    pairs = objective.pairs
     if not len(pairs):
         raise SourceError("there is no pair to train on", hint="Check that the source holds samples with an image and a caption")
     torch.manual_seed(seed)
@@ -47,7 +44,7 @@ def fit_network(
     losses: list[float] = []
     started = time.monotonic()
     for batch in track(_batches(pairs, schedule.batch_size, steps, seed), "train", total=steps):
-        losses.append(_step(network, tokenizer, prompt, pairs, batch, optimizer, schedule))
+        losses.append(_step(network, objective, batch, optimizer, schedule))
         rates.step()
     network.eval()
     if not losses or not math.isfinite(sum(losses)):
@@ -57,21 +54,9 @@ def fit_network(
     return FitReport(len(losses), float(np.mean(losses[:tenth])), float(np.mean(losses[-tenth:])), time.monotonic() - started)
 
 
-def _step(
-    network: FlamingoNetwork,
-    tokenizer: PreTrainedTokenizerBase,
-    prompt: Tensor,
-    pairs: CanvasSet,
-    batch: np.ndarray,
-    optimizer: torch.optim.Optimizer,
-    schedule: Schedule,
-) -> float:
-    shown, row_of = np.unique(pairs.image_of[batch], return_inverse=True)
-    images = torch.from_numpy(np.ascontiguousarray(pairs.images[shown])).permute(0, 3, 1, 2)
-    text = encode_captions(tokenizer, prompt, [pairs.captions[i] for i in batch])
+def _step(network: FlamingoNetwork, objective: Objective, batch: np.ndarray, optimizer: torch.optim.Optimizer, schedule: Schedule) -> float:
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=schedule.precision == "bfloat16"), sdpa_kernel(SDPBackend.MATH):
-        visual = network.visual_tokens(images)[torch.from_numpy(row_of)]
-        loss = caption_loss(network.logits(visual, text.tokens, text.mask), text.labels)
+        loss = objective.loss(batch)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_([p for p in network.parameters() if p.grad is not None], schedule.clip)
