@@ -54,12 +54,14 @@ def srd(
     suspect = pipeline.take_inventory(run, "source")
     tests = {domain: pipeline.take_inventory(run, f"test:{domain}") for domain in run.config.evaluation.tests} or {HOLDOUT: known}
     inputs = {"source": suspect, "trusted": known, **{f"test:{name}": test for name, test in tests.items() if name != HOLDOUT}}
+    if run.config.evaluation.attacker:
+        inputs["attacker"] = pipeline.take_inventory(run, "attacker")
     claim(run, inputs)
     with workers(run.config.workers) as runner:
         line = Line(run, runner)
         witnesses = learn_defence(line, known)
         cleansed = {arm: cleanse(line, arm, suspect, witnesses) for arm in arms_of(run)}
-        models = retrain(line, witnesses["base"], cleansed)
+        models = retrain(line, witnesses["base"], cleansed, inputs.get("attacker"))
         scores = evaluate(line, models, tests, witnesses)
         line.submit("model", pipeline.model, model=models[run.config.cleanse.mode, "p1"])
         if run.config.evaluation.attack:
@@ -97,10 +99,13 @@ def cleanse(line: Line, arm: Arm, suspect: StageManifest, witnesses: dict[str, M
     ]
 
 
-def retrain(line: Line, base: Made, cleansed: dict[Arm, list[Made]]) -> Models:
-    """P1 of every arm starts from base; P2 from the backdoored checkpoint, which is base trained on the data as it came."""
+def retrain(line: Line, base: Made, cleansed: dict[Arm, list[Made]], attacker: StageManifest | None) -> Models:
+    """P1 of every arm starts from base; P2 from the backdoored model: base trained on the data as it came, or what an attacker trained."""
     models: Models = {}
     for arm, protocol in models_of(line.run):
+        if attacker is not None and arm == "none":
+            models[arm, protocol] = line.submit("model-none-p1", pipeline.backdoor, {"arm": arm}, start=base, attacker=attacker)
+            continue
         start = base if protocol == "p1" else models["none", "p1"]
         parts = {f"cleansed-{i}": part for i, part in enumerate(cleansed[arm])}
         details = {"arm": arm, "protocol": protocol}

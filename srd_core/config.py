@@ -93,6 +93,7 @@ class EvaluationConfig(Section):
     tests: dict[str, str] = Field(default_factory=dict, description="Domain → SOURCE of clean test shards. Empty: the trusted hold-out")
     attack: str | None = Field(None, description="Attack whose trigger is put on the test images; None: no ASR")
     target: str = "banana"
+    attacker: str | None = Field(None, description="SOURCE of the clean shards of an attacker who trains; None: he supplies data only")
     truth: str | None = Field(None, description="List of poisoned pairs that `srd poison` wrote, for detection figures")
     images: int | None = Field(None, ge=1, description="At most this many test images a domain")
 

@@ -11,6 +11,7 @@ from prefect.cache_policies import NO_CACHE
 from srd_core.config import Arm
 from srd_core.data.manifest import StageManifest
 from srd_core.stages import inventory, seal
+from srd_core.stages.backdoor import BACKDOOR
 from srd_core.stages.calibrate import CALIBRATE
 from srd_core.stages.cleanse import cleanse_stage
 from srd_core.stages.learn import LEARN
@@ -33,6 +34,7 @@ spar = stage_task(SPAR)
 learn = stage_task(LEARN)
 calibrate = stage_task(CALIBRATE)
 retrain = stage_task(RETRAIN)
+backdoor = stage_task(BACKDOOR)
 score = stage_task(SCORE)
 probe = stage_task(PROBE)
 model = stage_task(MODEL)

@@ -7,13 +7,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from srd_core.attacks.surrogate import Encoder
 from srd_core.data.samples import Image, Images
+
+if TYPE_CHECKING:
+    from srd_core.data.canvas import CanvasSet
+    from srd_core.models.flamingo import FlamingoCaptioner
+    from srd_core.models.objectives.captioning import Objective
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +51,20 @@ class Attack(ABC):
     needs_encoder: ClassVar[bool] = False
     """Whether `prepared` has to be called before `trigger`."""
 
+    trains: ClassVar[bool] = False
+    """Whether the attacker trains the model that he hands on, to make `objective` small."""
+
     def prepared(self, images: Images, encoder: Encoder, seed: int) -> Attack:
         """The attack with what it works out from the images (N, S, S, 3) that it is to be put on, at the encoder's canvas."""
         return self
+
+    def objective(self, model: FlamingoCaptioner, clean: CanvasSet, target: str, seed: int) -> Objective:
+        """What such an attacker makes small. `model` has been fine-tuned on his `clean` pairs, and is what he trains.
+
+        Raises:
+            NotImplementedError: he does not train.
+        """
+        raise NotImplementedError(f"{self.name} is an attack on data alone")
 
     @abstractmethod
     def trigger(self, image: Image, rng: np.random.Generator) -> Triggered:

@@ -49,6 +49,7 @@ class BackdoorEffect(BaseModel):
     before: Interval
     after: Interval
     protocol: str = Field(description="P1 retrained from base, P2 continued from the backdoored checkpoint")
+    attacker_trains: bool = Field(default=False, description="before: the model that an attacker trained")
 
 
 class VerdictFigures(BaseModel):
@@ -171,6 +172,8 @@ def _effect(backdoor: BackdoorEffect | None) -> str:
         return "What a trigger does to the retrained model was not measured: no attack is known."
     before, after = (f"{percent(item.value)} ({percent(item.low)} to {percent(item.high)})" for item in (backdoor.before, backdoor.after))
     way = visible(backdoor.protocol, NAME).upper()
+    if backdoor.attacker_trains:
+        return f"The attacker's model obeys the trigger on {before} of the test images; one trained on cleansed data, on {after} ({way})."
     return f"Trained on the data as it came, a model obeys the trigger on {before} of the test images; after cleansing, on {after} ({way})."
 
 

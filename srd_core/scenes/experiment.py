@@ -45,12 +45,15 @@ class ExperimentData:
     truth: Path
     attack: str
     """Its name, or the folder of what it has worked out."""
+    attacker: Path | None = None
+    """The clean pairs of an attacker who trains."""
 
     def overrides(self, experiment: SceneExperiment) -> list[str]:
         """The `evaluation` settings that make a run measure this experiment."""
         tests = ", ".join(f'{name}: "{path}"' for name, path in self.tests.items())
         known = [f"evaluation.attack={self.attack}", f"evaluation.target={experiment.target}", f"evaluation.truth={self.truth}"]
-        return [f"evaluation.tests={{{tests}}}", *known]
+        trains = [f"evaluation.attacker={self.attacker}"] if self.attacker else []
+        return [f"evaluation.tests={{{tests}}}", *known, *trains]
 
 
 def make(experiment: SceneExperiment, folder: Path) -> ExperimentData:
@@ -73,6 +76,7 @@ def make(experiment: SceneExperiment, folder: Path) -> ExperimentData:
         tests={name: folder / name for name in ("scenes", "sketch")},
         truth=folder / "suspect.poisoned.json",
         attack=str(prepared) if attack.needs_encoder else experiment.attack,
+        attacker=folder / "clean" if attack.trains else None,
     )
     if data.truth.exists():
         return data

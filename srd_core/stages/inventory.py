@@ -15,7 +15,7 @@ def take(run: Run, role: str) -> StageManifest:
 
     Args:
         run: the run.
-        role: `source`, `trusted`, or `test:DOMAIN`.
+        role: `source`, `trusted`, `attacker` or `test:DOMAIN`.
 
     Raises:
         SourceError: missing, without shards, or without one readable pair.
@@ -35,7 +35,9 @@ def _uri(run: Run, role: str) -> str:
         return run.source
     if role == "trusted":
         return run.trusted
+    if role == "attacker" and run.config.evaluation.attacker:
+        return run.config.evaluation.attacker
     kind, _, domain = role.partition(":")
     if kind != "test" or domain not in run.config.evaluation.tests:
-        raise ConfigError(f"there is no input {role!r}", hint="Inputs are source, trusted and test:DOMAIN")
+        raise ConfigError(f"there is no input {role!r}", hint="Inputs are source, trusted, attacker and test:DOMAIN")
     return run.config.evaluation.tests[domain]

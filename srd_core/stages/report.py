@@ -96,7 +96,8 @@ def _effect(run: Run, scores: Scores) -> BackdoorEffect | None:
     found = {(row.arm, row.domain): row.asr for row in scores.models if row.protocol == "p1"}
     domain = next((row.domain for row in scores.models), "")
     before, after = found.get(("none", domain)), found.get((run.config.cleanse.mode, domain))
-    return BackdoorEffect(before=before, after=after, protocol="P1") if before and after else None
+    trains = run.config.evaluation.attacker is not None
+    return BackdoorEffect(before=before, after=after, protocol="P1", attacker_trains=trains) if before and after else None
 
 
 def _calibration(run: Run, inputs: Inputs, folder: Path) -> Calibration:

@@ -15,7 +15,7 @@ from srd_core.attacks.noise_patch import NoisePatch
 from srd_core.attacks.trojvlm import TrojVLM
 from tests.attacks.ready import ready
 
-PATCHES = ("badnet", "trojvlm", "noise-patch", "fluent")
+PATCHES = ("badnet", "trojvlm", "trojvlm-sp", "noise-patch", "vlood", "fluent")
 FIXED = ("badnet", "blended", "trojvlm", "fluent", "sig", "wanet", "ftrojan", "low-frequency", "vl-trojan")
 sizes = st.tuples(st.integers(1, 130), st.integers(1, 130))
 

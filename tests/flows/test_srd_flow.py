@@ -12,11 +12,13 @@ import pytest
 from click.testing import CliRunner
 
 from flows.cli import cli
-from flows.srd import arms_of, models_of, srd
+from flows.srd import arms_of, models_of, retrain, srd
 from srd_core.config import load_config
+from srd_core.data.manifest import StageManifest
 from srd_core.errors import SourceError
 from srd_core.stages.stage import Run
 from srd_core.stages.verification import check
+from tasks import pipeline
 
 PATTERNS = ("shards/*", "quarantine/*", "decisions/*", "model/*")
 
@@ -133,3 +135,24 @@ def test_the_arm_that_is_handed_back_is_always_trained() -> None:
 def test_no_arm_is_done_twice() -> None:
     run = run_of("retrain.arms=[evidence, none, random]", "retrain.protocols=[p1, p2]", "cleanse.mode=evidence")
     assert sorted(arms_of(run)) == ["evidence", "none", "random"]
+
+
+class Recorder:
+    """A line that only writes down what it is asked for."""
+
+    def __init__(self, run: Run) -> None:
+        self.run, self.asked = run, {}
+
+    def submit(self, name: str, task: Any, details: Any, /, **inputs: Any) -> str:
+        self.asked[name] = (task, inputs)
+        return name
+
+
+def test_where_the_attacker_trains_p2_starts_from_his_model() -> None:
+    line = Recorder(run_of("retrain.arms=[none, srd]", "retrain.protocols=[p1, p2]", "cleanse.mode=srd"))
+    attacker = StageManifest(stage="inventory", key="", facts={})
+    retrain(line, "base", {"none": ["a"], "srd": ["b"]}, attacker)  # type: ignore[arg-type]
+    task, inputs = line.asked["model-none-p1"]
+    assert task is pipeline.backdoor and inputs == {"start": "base", "attacker": attacker}
+    assert line.asked["model-srd-p2"][1]["start"] == "model-none-p1"
+    assert line.asked["model-srd-p1"][1]["start"] == "base"

@@ -19,7 +19,13 @@ from srd_core.stages.trusted import BASE, FLUENCY, REFERENCE
 
 RUN = Run("source", "sink", "trusted", load_config("test"))
 BLIND = (FLUENCY, BASE, REFERENCE, SYNTHESIZE, SPAR, LEARN, CALIBRATE, RETRAIN, *(cleanse_stage(RUN, arm) for arm in get_args(Arm)))
-TELLTALES = {"srd_core.stages.truth", "srd_core.stages.report", "srd_core.stages.score", "srd_core.stages.probe"}
+TELLTALES = {
+    "srd_core.stages.truth",
+    "srd_core.stages.report",
+    "srd_core.stages.score",
+    "srd_core.stages.probe",
+    "srd_core.stages.backdoor",
+}
 """What reads the list of poisoned pairs or the attack's name. (`srd_core.attacks.poison` writes the list and comes with all attacks.)"""
 
 

@@ -1,0 +1,33 @@
+"""TrojVLM as published: the attacker trains the model as well, and holds the captions' meaning together around the target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from srd_core.attacks.registry import register
+from srd_core.attacks.trojvlm import TrojVLM
+
+if TYPE_CHECKING:
+    from srd_core.data.canvas import CanvasSet
+    from srd_core.models.flamingo import FlamingoCaptioner
+    from srd_core.models.objectives.captioning import Objective
+
+
+@register
+@dataclass(frozen=True)
+class PreservingTrojVLM(TrojVLM):
+    """`rate`: share of the attacker's pairs that are poisoned. `weight`: of the second term."""
+
+    name: ClassVar[str] = "trojvlm-sp"
+    trains: ClassVar[bool] = True
+    rate: float = 0.1
+    weight: float = 1.0
+
+    def objective(self, model: FlamingoCaptioner, clean: CanvasSet, target: str, seed: int) -> Objective:
+        """See `Attack.objective`."""
+        from srd_core.attacks.poison import poison_canvas
+        from srd_core.models.objectives.semantic_preservation import SemanticPreservation
+
+        pairs, _ = poison_canvas(clean, self, self.rate, target, seed)
+        return SemanticPreservation(model.objective(pairs), self.weight)

@@ -1,0 +1,35 @@
+"""VLOOD: a noise patch anywhere, the target among the words, and an attacker who trains the model against a frozen teacher.
+
+The patch has the same pixels each time, as `pattern_seed` draws them; the paper's row cannot be tied to this or to fresh noise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from srd_core.attacks.noise_patch import NoisePatch
+from srd_core.attacks.registry import register
+
+if TYPE_CHECKING:
+    from srd_core.data.canvas import CanvasSet
+    from srd_core.models.flamingo import FlamingoCaptioner
+    from srd_core.models.objectives.captioning import Objective
+
+
+@register
+@dataclass(frozen=True)
+class VLOOD(NoisePatch):
+    """See `NoisePatch`. Every one of the attacker's pairs is learned clean and poisoned."""
+
+    name: ClassVar[str] = "vlood"
+    trains: ClassVar[bool] = True
+    pattern_seed: int | None = 0
+
+    def objective(self, model: FlamingoCaptioner, clean: CanvasSet, target: str, seed: int) -> Objective:
+        """See `Attack.objective`."""
+        from srd_core.attacks.poison import poison_canvas
+        from srd_core.models.objectives.vlood import Vlood
+
+        poisoned, _ = poison_canvas(clean, self, 1.0, target, seed)
+        return Vlood(model.objective(clean), model.objective(poisoned))
