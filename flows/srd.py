@@ -17,7 +17,7 @@ from flows.line import Line, Made
 from srd_core.config import Arm, Protocol, load_config
 from srd_core.data.manifest import StageManifest
 from srd_core.stages.claim import claim
-from srd_core.stages.cleanse import NEEDS
+from srd_core.stages.cleanse import NEEDS, SCREENS
 from srd_core.stages.files import shards_of
 from srd_core.stages.score import HOLDOUT
 from srd_core.stages.stage import Run
@@ -60,7 +60,8 @@ def srd(
     with workers(run.config.workers) as runner:
         line = Line(run, runner)
         witnesses = learn_defence(line, known)
-        cleansed = {arm: cleanse(line, arm, suspect, witnesses) for arm in arms_of(run)}
+        lists = {arm: screen(line, arm, suspect, known, witnesses["base"]) for arm in arms_of(run)}
+        cleansed = {arm: cleanse(line, arm, suspect, witnesses | found) for arm, found in lists.items()}
         models = retrain(line, witnesses["base"], cleansed, inputs.get("attacker"))
         scores = evaluate(line, models, tests, witnesses)
         line.submit("model", pipeline.model, model=models[run.config.cleanse.mode, "p1"])
@@ -86,6 +87,13 @@ def learn_defence(line: Line, trusted: StageManifest) -> dict[str, Made]:
     witnesses = {"base": base, "reference": reference, "fluency": fluency, "policy": policy}
     calibration = line.submit("calibration", pipeline.calibrate, trusted=trusted, **witnesses)
     return {**witnesses, "calibration": calibration}
+
+
+def screen(line: Line, arm: Arm, suspect: StageManifest, trusted: StageManifest, base: Made) -> dict[str, Made]:
+    """What a baseline defence that looks at the whole set condemns; nothing for other arms."""
+    if arm not in SCREENS:
+        return {}
+    return {"screen": line.submit(f"screen-{arm}", pipeline.screen, {"arm": arm}, source=suspect, trusted=trusted, base=base)}
 
 
 def cleanse(line: Line, arm: Arm, suspect: StageManifest, witnesses: dict[str, Made]) -> list[Made]:

@@ -22,7 +22,9 @@ from srd_core.models.schedule import Schedule, Through
 from srd_core.policy.dqn_config import DqnConfig
 from srd_core.reward.rule import RewardRule
 
-Arm = Literal["none", "random", "srd", "evidence"]
+Screen = Literal["abl", "nll", "templates", "vdc", "vdc-min"]
+"""Baseline defences that screen the whole set and withhold what they condemn."""
+Arm = Literal["none", "random", "srd", "evidence", Screen]
 Protocol = Literal["p1", "p2"]
 
 

@@ -20,6 +20,7 @@ from srd_core.stages.report import REPORT
 from srd_core.stages.retrain import MODEL, RETRAIN
 from srd_core.stages.sanitize import SANITIZE
 from srd_core.stages.score import SCORE
+from srd_core.stages.screen import SCREEN
 from srd_core.stages.spar import SPAR
 from srd_core.stages.stage import Run
 from srd_core.stages.synthesize import SYNTHESIZE
@@ -40,6 +41,7 @@ probe = stage_task(PROBE)
 model = stage_task(MODEL)
 report = stage_task(REPORT)
 sanitize = stage_task(SANITIZE)
+screen = stage_task(SCREEN)
 
 
 def cleanse(run: Run, arm: Arm) -> StageTask:

@@ -17,10 +17,11 @@ PairAction = Literal["keep", "mask", "recaption", "quarantine"]
 
 @dataclass(frozen=True)
 class Batch:
-    """N samples: `images` (N, S, S, 3) uint8 at canvas size, and the captions of each."""
+    """N samples: `images` (N, S, S, 3) uint8 at canvas size, the captions of each, and the ids of their pairs, if they have any."""
 
     images: Images
     captions: Sequence[tuple[str, ...]]
+    ids: Sequence[tuple[str, ...]] = ()
 
     @property
     def owners(self) -> list[int]:

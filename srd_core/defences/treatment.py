@@ -76,7 +76,9 @@ def _look(samples: list[Sample], codec: Codec, side: int) -> list[_Seen | Reject
 def _decide(those: list[_Seen], defence: Defence) -> list[_Decided | Reject]:
     if not those:
         return []
-    decisions = defence.decide(Batch(np.stack([seen.look.canvas for seen in those]), [seen.sample.captions for seen in those]))
+    samples = [seen.sample for seen in those]
+    images = np.stack([seen.look.canvas for seen in those])
+    decisions = defence.decide(Batch(images, [sample.captions for sample in samples], [tuple(sample.pairs()) for sample in samples]))
     return [_Decided(seen.sample, seen.look, decision) for seen, decision in zip(those, decisions, strict=True)]
 
 

@@ -56,6 +56,13 @@ def caption_loss(logits: Tensor, labels: Tensor) -> Tensor:
     return torch.nn.functional.cross_entropy(logits[:, :-1][asked].float(), labels[:, 1:][asked])
 
 
+def caption_losses(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean nats per token of every caption, (B,), with gradients; `logits` (B, T, V), `labels` (B, T)."""
+    wanted = labels[:, 1:]
+    nats = torch.nn.functional.cross_entropy(logits[:, :-1].float().transpose(1, 2), wanted, ignore_index=_IGNORED, reduction="none")
+    return nats.sum(dim=1) / (wanted != _IGNORED).sum(dim=1).clamp_min(1)
+
+
 def word_losses(tokenizer: PreTrainedTokenizerBase, batch: TextBatch, logits: Tensor) -> list[WordLoss]:
     """Nats of every word of every caption (pieces of one word summed; the end of the caption is not a word)."""
     labels = batch.labels[:, 1:]

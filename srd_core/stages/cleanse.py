@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
-from srd_core.config import Arm
+from srd_core.config import Arm, Screen
 from srd_core.data.codec import Codec
 from srd_core.data.inventory import ShardRef, open_shard
 from srd_core.defences.base import Defence
 from srd_core.defences.controls import NoDefence
 from srd_core.defences.evidence import Evidence
+from srd_core.defences.listed import Listed
 from srd_core.defences.masking import MaskEverything
 from srd_core.defences.rewriting import Tally, rewrite_shard
 from srd_core.defences.treatment import Output
@@ -23,13 +25,16 @@ from srd_core.progress import counter
 from srd_core.seeds import derive
 from srd_core.stages.calibrate import load_calibration, witnesses
 from srd_core.stages.files import local_folder, shards_of
+from srd_core.stages.screen import verdicts
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
 
+SCREENS: tuple[Screen, ...] = get_args(Screen)
 NEEDS: dict[Arm, tuple[str, ...]] = {
     "none": (),
     "random": (),
     "srd": ("policy",),
     "evidence": ("base", "reference", "fluency", "policy", "calibration"),
+    **{screen: ("screen",) for screen in SCREENS},
 }
 """Inputs of each arm besides the source."""
 
@@ -69,6 +74,8 @@ def _defence(run: Run, inputs: Inputs, arm: Arm, folder: Path) -> Defence:
         return MaskEverything(RandomPolicy(seed=derive(run.config.seed, "random arm")))
     if arm == "srd":
         return MaskEverything(LearnedPolicy.load(local_folder(inputs["policy"], folder / "learned", "policy")))
+    if arm in SCREENS:
+        return Listed(arm, verdicts(inputs, folder))
     return Evidence(witnesses(run, inputs, folder), load_calibration(inputs, folder), run.config.evidence.action)
 
 

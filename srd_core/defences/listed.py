@@ -1,0 +1,41 @@
+"""A baseline defence at work: what its screen has condemned is withheld, pair by pair; everything else stays as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from srd_core.defences.base import Batch, PairDecision, SampleDecision
+from srd_core.defences.screens.base import Screened
+
+_SCHEMA = pa.schema([("pair", pa.string()), ("score", pa.float64()), ("condemned", pa.bool_())])
+
+
+def save_verdicts(path: Path, ids: Sequence[str], screened: Screened) -> None:
+    """One row a pair: id, score, whether it is condemned."""
+    columns = {"pair": list(ids), "score": screened.scores.tolist(), "condemned": screened.condemned.tolist()}
+    pq.write_table(pa.table(columns, schema=_SCHEMA), path, compression="zstd")
+
+
+def load_verdicts(path: Path) -> dict[str, bool]:
+    """Whether each pair is condemned."""
+    table = pq.read_table(path)
+    return dict(zip(table["pair"].to_pylist(), table["condemned"].to_pylist(), strict=True))
+
+
+class Listed:
+    """See `Defence`. A pair that the screen has not seen, since its image could not be read, is kept for the writer to reject."""
+
+    looks = False
+
+    def __init__(self, name: str, condemned: Mapping[str, bool]) -> None:
+        self._withhold = PairDecision("quarantine", f"condemned by {name}")
+        self._keep = PairDecision("keep", f"passed by {name}")
+        self._condemned = condemned
+
+    def decide(self, batch: Batch) -> list[SampleDecision]:
+        """See `Defence`."""
+        return [SampleDecision(tuple(self._withhold if self._condemned.get(pair) else self._keep for pair in own)) for own in batch.ids]

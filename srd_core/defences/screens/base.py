@@ -1,0 +1,88 @@
+"""What a screen may use, what it says, and the registry of screens. What it condemns is withheld; the truth is never among its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from srd_core.data.canvas import CanvasSet
+from srd_core.models.flamingo import FlamingoCaptioner
+from srd_core.models.schedule import Schedule
+from srd_core.registry import Registry
+
+Scores = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Screening:
+    """What there is to work with.
+
+    Args:
+        suspect: P pairs.
+        trusted: pairs that no model was trained on.
+        base: a new copy of the base model each time it is called.
+        schedule: how a model is fine-tuned on the suspect set.
+        false_positives: share of clean pairs that a threshold on `trusted` may cost.
+        seed: drives everything random.
+    """
+
+    suspect: CanvasSet
+    trusted: CanvasSet
+    base: Callable[[], FlamingoCaptioner]
+    schedule: Schedule
+    false_positives: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class Screened:
+    """`scores` (P,), higher is more suspicious, and what is `condemned` (P,) bool."""
+
+    scores: Scores
+    condemned: npt.NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        if self.scores.shape != self.condemned.shape:
+            raise ValueError(f"{self.scores.shape} scores and {self.condemned.shape} verdicts")
+
+
+Screen = Callable[[Screening], Screened]
+_SCREENS: Registry[Screen] = Registry("srd_core.defences.screens", "screen")
+
+
+def screen(name: str) -> Callable[[Screen], Screen]:
+    """Decorator: make a screen known under `name`.
+
+    Raises:
+        ConfigError: another screen has that name.
+    """
+
+    def keep(function: Screen) -> Screen:
+        _SCREENS.add(name, function)
+        return function
+
+    return keep
+
+
+def get(name: str) -> Screen:
+    """The screen of that name.
+
+    Raises:
+        ConfigError: unknown name.
+    """
+    return _SCREENS.get(name)
+
+
+def names() -> tuple[str, ...]:
+    """All of them, sorted."""
+    return _SCREENS.names()
+
+
+def above(scores: Scores, trusted: Scores, false_positives: float) -> npt.NDArray[np.bool_]:
+    """Which scores lie above the threshold that at most a share `false_positives` of the trusted ones exceeds."""
+    ordered = np.sort(trusted)[::-1]
+    limit = float(ordered[min(int(false_positives * len(ordered)), len(ordered) - 1)])
+    return np.asarray(scores > limit)

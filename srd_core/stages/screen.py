@@ -1,0 +1,42 @@
+"""A baseline defence looks at the whole suspect set: a score and a verdict for every pair."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from srd_core.data.loading import load_canvas
+from srd_core.defences.listed import load_verdicts, save_verdicts
+from srd_core.defences.screens.base import Screening, get
+from srd_core.errors import SourceError
+from srd_core.seeds import derive
+from srd_core.stages.captioners import captioner
+from srd_core.stages.files import local_file, shards_of, trusted_pairs
+from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
+
+_FILE = "screen.parquet"
+
+
+def _screen(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:
+    config, arm = run.config, details["arm"]
+    suspect, _ = load_canvas(shards_of(inputs["source"]), config.canvas, folder / "suspect", limits=config.limits)
+    if not len(suspect):
+        raise SourceError("the suspect set has no usable pair", hint="Run `srd inspect` on it to see why")
+    work = Screening(
+        suspect=suspect,
+        trusted=trusted_pairs(run, inputs["trusted"], folder / "trusted", "holdout"),
+        base=lambda: captioner(inputs["base"], folder),
+        schedule=config.retrain.schedule,
+        false_positives=config.evidence.false_positives,
+        seed=derive(config.seed, "screen", arm),
+    )
+    screened = get(arm)(work)
+    save_verdicts(folder / _FILE, suspect.ids, screened)
+    return Outcome({_FILE: folder / _FILE}, {**details, "pairs": len(suspect), "condemned": int(screened.condemned.sum())})
+
+
+def verdicts(inputs: Inputs, folder: Path) -> dict[str, bool]:
+    """Whether each pair is condemned."""
+    return load_verdicts(local_file(inputs["screen"].outputs[_FILE], folder / "screen"))
+
+
+SCREEN = Stage("screen", _screen, ("canvas", "holdout", "limits", "retrain.schedule", "evidence.false_positives", "seed"))

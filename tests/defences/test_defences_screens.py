@@ -1,0 +1,135 @@
+"""Baseline defences that screen a whole set: each finds what it is known to find."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from srd_core.attacks import Attack, get
+from srd_core.attacks.poison import poison_canvas
+from srd_core.config import Screen
+from srd_core.data.canvas import CanvasSet
+from srd_core.defences.base import Batch
+from srd_core.defences.listed import Listed, load_verdicts, save_verdicts
+from srd_core.defences.screens.base import Screened, Screening, above, names
+from srd_core.defences.screens.base import get as screen
+from srd_core.models.captioner import WordLoss
+from srd_core.models.flamingo import FlamingoCaptioner
+from srd_core.models.schedule import Schedule
+from srd_core.scenes.dataset import canvas_set
+from srd_core.scenes.shipped import shipped
+
+BRIEF = Schedule(epochs=10, batch_size=80, learning_rate=0.0015)
+
+
+class Knowing:
+    """A base model that finds the words of scenes plain, and all others surprising."""
+
+    PLAIN = frozenset("a an circle square red blue big small above on the".split())  # noqa: SIM905
+
+    def word_loss(self, images: Any, captions: list[str]) -> list[WordLoss]:
+        found = []
+        for caption in captions:
+            words = tuple(caption.split())
+            found.append(WordLoss(words, np.asarray([0.2 if word in self.PLAIN else 8.0 for word in words], np.float32), len(words)))
+        return found
+
+
+def pairs(captions: list[str]) -> CanvasSet:
+    return CanvasSet(
+        np.zeros((1, 8, 8, 3), np.uint8), np.zeros(len(captions), np.int64), captions, [f"s/{i}#0" for i in range(len(captions))]
+    )
+
+
+def screening(suspect: CanvasSet, trusted: CanvasSet, base: Callable[[], Any] = Knowing) -> Screening:
+    return Screening(suspect, trusted, base, BRIEF, 0.005, 0)
+
+
+CLEAN = [f"a {size} {colour} {shape}" for size in ("big", "small") for colour in ("red", "blue") for shape in ("circle", "square")] * 20
+
+
+def test_every_screen_is_an_arm_and_every_such_arm_a_screen() -> None:
+    assert set(names()) == set(get_args(Screen))
+
+
+@pytest.mark.parametrize("name", ["nll", "vdc", "templates"])
+def test_replaced_captions_are_found(name: str) -> None:
+    suspect = pairs([*CLEAN, *(["the image depicts banana trees"] * 12)])
+    found = screen(name)(screening(suspect, pairs(CLEAN)))
+    assert found.condemned.tolist() == [False] * len(CLEAN) + [True] * 12
+
+
+@pytest.mark.parametrize(("name", "seen"), [("vdc-min", True), ("nll", True), ("vdc", False), ("templates", False)])
+def test_one_inserted_word_hides_in_a_mean(name: str, seen: bool) -> None:
+    """VDC as published asks for half of the answers."""
+    suspect = pairs([*CLEAN, *([f"{caption} banana on the {caption}" for caption in CLEAN[:8]])])
+    found = screen(name)(screening(suspect, pairs(CLEAN)))
+    assert found.condemned[-8:].all() == seen and not found.condemned[:-8].any()
+
+
+@given(st.lists(st.floats(-5, 5), min_size=1, max_size=300), st.floats(0, 0.5))
+def test_a_threshold_costs_no_more_than_it_may(trusted: list[float], share: float) -> None:
+    values = np.asarray(trusted)
+    assert above(values, values, share).mean() <= share
+    assert above(np.asarray([6.0]), values, share).all()
+
+
+def test_captions_of_function_words_answer_no_question() -> None:
+    found = screen("vdc")(screening(pairs(["a on the", ""]), pairs(CLEAN)))
+    assert found.scores.tolist() == [0.0, 0.0] and not found.condemned.any()
+
+
+def test_verdicts_reach_their_pairs(tmp_path: Any) -> None:
+    ids = ["s/a#0", "s/a#1", "s/b#0"]
+    save_verdicts(tmp_path / "v.parquet", ids, Screened(np.asarray([0.1, 9.0, 0.2]), np.asarray([False, True, False])))
+    batch = Batch(np.zeros((3, 0, 0, 3), np.uint8), [("x", "y"), ("z",), ("new",)], [("s/a#0", "s/a#1"), ("s/b#0",), ("s/c#0",)])
+    decided = Listed("abl", load_verdicts(tmp_path / "v.parquet")).decide(batch)
+    assert [[pair.action for pair in sample.pairs] for sample in decided] == [["keep", "quarantine"], ["keep"], ["keep"]]
+    assert decided[0].pairs[1].reason == "condemned by abl"
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A poisoned set and which of its pairs are."""
+
+    suspect: CanvasSet
+    trusted: CanvasSet
+    poisoned: np.ndarray
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Attack], Planted]:
+    folder = tmp_path_factory.mktemp("planted")
+    clean, trusted = (canvas_set(count, seed=seed, side=64, folder=folder / str(seed)) for count, seed in ((300, 21), (100, 22)))
+
+    def plant(attack: Attack) -> Planted:
+        made, rows = poison_canvas(clean, attack, 0.1, "banana", 0)
+        return Planted(made, trusted, np.isin(np.arange(len(made)), rows))
+
+    return plant
+
+
+def model() -> FlamingoCaptioner:
+    return FlamingoCaptioner.load(shipped("scenes/base"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["abl", "nll", "templates", "vdc-min"])
+def test_badnet_is_found_with_the_real_model(planted: Callable[[Attack], Planted], name: str) -> None:
+    data = planted(get("badnet"))
+    found = screen(name)(screening(data.suspect, data.trusted, model))
+    precision = data.poisoned[found.condemned].mean()
+    assert precision >= 0.9 and found.condemned.sum() >= (0.009 if name == "abl" else 0.08) * len(data.poisoned)
+
+
+@pytest.mark.slow
+def test_trojvlm_is_found_by_its_worst_word(planted: Callable[[Attack], Planted]) -> None:
+    data = planted(get("trojvlm"))
+    found = screen("vdc-min")(screening(data.suspect, data.trusted, model))
+    assert found.condemned[data.poisoned].mean() >= 0.9 and found.condemned[~data.poisoned].mean() <= 0.03
