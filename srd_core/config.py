@@ -24,7 +24,8 @@ from srd_core.reward.rule import RewardRule
 
 Screen = Literal["abl", "nll", "templates", "vdc", "vdc-min"]
 """Baseline defences that screen the whole set and withhold what they condemn."""
-Arm = Literal["none", "random", "srd", "evidence", Screen]
+Arm = Literal["none", "random", "srd", "evidence", "collision", Screen]
+"""What is done to the suspect set. `collision` is a control for experiments: see `srd_core.defences.collision`."""
 Protocol = Literal["p1", "p2"]
 
 

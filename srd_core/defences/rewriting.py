@@ -59,6 +59,7 @@ def rewrite_shard(
     canvas: int,
     output: Output = DEFAULT,
     limits: Limits,
+    arrange: Callable[[Iterator[Sample | Reject]], Iterator[Sample | Reject]] = iter,
     progress: Callable[[int], None] = lambda done: None,
 ) -> tuple[dict[str, Path], Tally]:
     """Write `shards/NAME.tar`, `decisions/NAME.parquet` and, when something is withheld, `quarantine/NAME.tar` below `folder`.
@@ -72,6 +73,7 @@ def rewrite_shard(
         canvas: side of the images that the defence sees, pixels.
         output: how images are written.
         limits: what is refused.
+        arrange: changes samples before anything else sees them.
         progress: told after each batch how many bytes of images it held.
     """
     paths = {name: folder / name for name in (f"shards/{shard}.tar", f"decisions/{shard}.parquet", f"quarantine/{shard}.tar")}
@@ -82,7 +84,7 @@ def rewrite_shard(
         kept, withheld = (stack.enter_context(ShardWriter(file)) for file in files)
         rows = stack.enter_context(DecisionWriter(paths[f"decisions/{shard}.parquet"]))
         tally = Tally()
-        for items in _batches(read_shard(stream, shard, limits)):
+        for items in _batches(arrange(read_shard(stream, shard, limits))):
             for clean, aside, own in treat(items, defence, codec, canvas, output):
                 if clean is not None:
                     kept.write(clean)

@@ -13,6 +13,7 @@ from srd_core.config import Arm, Screen
 from srd_core.data.codec import Codec
 from srd_core.data.inventory import ShardRef, open_shard
 from srd_core.defences.base import Defence
+from srd_core.defences.collision import first_copies
 from srd_core.defences.controls import NoDefence
 from srd_core.defences.evidence import Evidence
 from srd_core.defences.listed import Listed
@@ -31,6 +32,7 @@ from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
 SCREENS: tuple[Screen, ...] = get_args(Screen)
 NEEDS: dict[Arm, tuple[str, ...]] = {
     "none": (),
+    "collision": (),
     "random": (),
     "srd": ("policy",),
     "evidence": ("base", "reference", "fluency", "policy", "calibration"),
@@ -50,25 +52,34 @@ def _cleanse(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcom
     size = sum(shard.size for shard in shards)
     with counter(f"{arm}: kB of images", total=size // 1000) as count, Codec(run.config.limits) as codec:
         for shard in shards:
-            made, tally = _one_shard(run, shard, defence, folder / shard.name, codec, lambda read: count(read // 1000))
+            made, tally = _one_shard(run, arm, shard, defence, folder / shard.name, codec, lambda read: count(read // 1000))
             total = total + tally
             files |= {prefix + name: path for name, path in made.items()}
     return Outcome(files, {"arm": arm, **total.as_facts()})
 
 
 def _one_shard(
-    run: Run, shard: ShardRef, defence: Defence, folder: Path, codec: Codec, progress: Callable[[int], None]
+    run: Run, arm: Arm, shard: ShardRef, defence: Defence, folder: Path, codec: Codec, progress: Callable[[int], None]
 ) -> tuple[dict[str, Path], Tally]:
     config = run.config
     output = Output(config.cleanse.quality, config.cleanse.verbatim)
     with open_shard(shard) as stream:
         return rewrite_shard(
-            stream, shard.name, defence, folder, codec, canvas=config.canvas, output=output, limits=config.limits, progress=progress
+            stream,
+            shard.name,
+            defence,
+            folder,
+            codec,
+            canvas=config.canvas,
+            output=output,
+            limits=config.limits,
+            arrange=first_copies if arm == "collision" else iter,
+            progress=progress,
         )
 
 
 def _defence(run: Run, inputs: Inputs, arm: Arm, folder: Path) -> Defence:
-    if arm == "none":
+    if arm in ("none", "collision"):
         return NoDefence()
     if arm == "random":
         return MaskEverything(RandomPolicy(seed=derive(run.config.seed, "random arm")))
