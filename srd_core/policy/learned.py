@@ -22,6 +22,8 @@ from srd_core.policy.qnetwork import NetworkShape, QNetwork
 from srd_core.policy.symmetry import TURNS
 
 BATCH = 64
+LARGER = 0.06
+"""Reward that the next larger size may cost. On eleven development policies: 2 points more coverage of triggers, 0.01 less reward."""
 
 
 class _Card(BaseModel):
@@ -41,7 +43,8 @@ class LearnedPolicy:
 
     A mask over half a trigger already stops the attack, so the network's map is as high at the edge of a trigger as over its middle. Masks
     of all sizes are worth something over the middle only. So the value of a mask is that of its place, a mean over the sizes, less what
-    its size is worth less than the best there, by a mean over the 3 x 3 places around; both over all turned views of the picture.
+    its size is worth less than the best there, by a mean over the 3 x 3 places around; both over all turned views of the picture. Of sizes
+    worth nearly the same the larger is better: what is left of a trigger that a mask covers in part is there to be learned again.
     """
 
     def __init__(self, network: QNetwork, space: ActionSpace, *, margin: float = 0.0) -> None:
@@ -69,6 +72,7 @@ class LearnedPolicy:
         with torch.inference_mode():
             seen = torch.stack([turn.undo(self.grids(self.network(turn.apply(upright)))) for turn in TURNS]).mean(0)
             around = F.avg_pool2d(F.pad(seen, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
+            around = around + LARGER * torch.tensor(self._space.sizes).argsort().argsort().view(1, -1, 1, 1)
             agreed = seen.mean(1, keepdim=True) + around - around.amax(1, keepdim=True)
             values: Values = agreed.flatten(1).numpy()
         return values
