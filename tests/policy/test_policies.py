@@ -135,6 +135,24 @@ def test_where_masks_help_alike_the_place_is_taken_on_which_the_sizes_agree(monk
     assert choice.action % 100 == SPACE.encode(gx=5, gy=4, size_index=0) and choice.action >= 100 and choice.q_gain == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize(
+    ("sizes", "worth", "expected"),
+    [
+        ((0.1, 0.2, 0.3, 0.4), (1.0, 1.0, 1.0, 1.0), 3),
+        ((0.1, 0.2, 0.3, 0.4), (1.0, 1.0, 1.0, 0.95), 3),
+        ((0.1, 0.2, 0.3, 0.4), (1.0, 1.0, 1.0, 0.90), 2),
+        ((0.1, 0.2, 0.3, 0.4), (1.5, 1.0, 1.0, 1.0), 0),
+        ((0.4, 0.1, 0.3, 0.2), (1.0, 1.0, 1.0, 1.0), 0),
+    ],
+)
+def test_of_sizes_worth_nearly_the_same_the_larger_is_taken(
+    monkeypatch: pytest.MonkeyPatch, sizes: tuple[float, ...], worth: tuple[float, ...], expected: int
+) -> None:
+    policy = learned(space=ActionSpace(sizes=sizes))
+    monkeypatch.setattr(policy.network, "forward", lambda planes: torch.tensor(worth).repeat_interleave(100).expand(len(planes), -1))
+    assert policy.choose(IMAGES[:1])[0].action // 100 == expected
+
+
 @pytest.mark.parametrize("turn", TURNS)
 def test_a_turned_picture_gets_the_same_values_turned(turn: Turn) -> None:
     policy = learned()
