@@ -22,6 +22,7 @@ from srd_core.errors import TrainingError
 from srd_core.policy.curve import CurvePoint, LearningCurve
 from srd_core.policy.dqn_config import DqnConfig
 from srd_core.policy.environment import Actions, MaskingEnvironment, State
+from srd_core.policy.evaluation import greedy_reward
 from srd_core.policy.learned import LearnedPolicy, as_tensor
 from srd_core.policy.qnetwork import NetworkShape, QNetwork
 from srd_core.policy.replay import BalancedReplay, ReplayBatch
@@ -162,13 +163,6 @@ class _Run:
             picked = (self.online(planes) if self.config.double else values).argmax(1, keepdim=True)
             targets[torch.from_numpy(going)] += self.config.gamma * values.gather(1, picked).squeeze(1).clamp_min(0)
         return targets
-
-
-def greedy_reward(policy: LearnedPolicy, env: MaskingEnvironment) -> float:
-    """Mean reward of the first greedy action on every image of `env`."""
-    states = env.reset(range(len(env)))
-    actions = np.asarray([choice.action for choice in policy.choose(env.images)], np.int64)
-    return float(env.step(states, actions).rewards.mean())
 
 
 def _point(step: int, rewards: list[float], losses: list[float], epsilon: float, held_out: float | None) -> CurvePoint:

@@ -53,6 +53,13 @@ class Comparison:
         return self.low > 0
 
 
+def greedy_reward(policy: Policy, env: MaskingEnvironment) -> float:
+    """Mean reward of the first greedy action on every image of `env`."""
+    states = env.reset(range(len(env)))
+    actions = np.asarray([choice.action for choice in policy.choose(env.images)], np.int64)
+    return float(env.step(states, actions).rewards.mean())
+
+
 def play(policy: Policy, env: MaskingEnvironment, *, force_mask: bool = False) -> Played:
     """One greedy episode on every image of `env`; `force_mask` rules out "no mask" as the first action only."""
     states = env.reset(range(len(env)))

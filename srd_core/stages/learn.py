@@ -12,10 +12,10 @@ import numpy as np
 from srd_core.attacks.synthesis import Synthetic
 from srd_core.errors import SourceError
 from srd_core.models.flamingo import FlamingoCaptioner
-from srd_core.policy.dqn import train
 from srd_core.policy.environment import MaskingEnvironment
 from srd_core.policy.evaluation import compare, coverage, play
 from srd_core.policy.learned import LearnedPolicy
+from srd_core.policy.learners import learner
 from srd_core.policy.random_policy import RandomPolicy
 from srd_core.policy.reward_source import CaptionReward
 from srd_core.progress import ticker
@@ -50,10 +50,12 @@ def _learn(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:
 
     seed = derive(run.config.seed, "learn")
     held_out = environment(measured)
+    game = environment(learned)
     with ticker("environment steps", total=config.dqn.steps) as tick:
-        policy, curve = train(environment(learned), config.dqn, seed=seed, held_out=held_out, progress=tick)
-    facts = {"curve": curve.as_dict(), "held_out": _measure(policy, held_out, synthetic, measured, victim, seed)}
-    policy.save(folder / "policy", {"seed": run.config.seed, "steps": curve.steps})
+        policy, curve = learner(config.kind)(game, config.dqn, seed=seed, held_out=held_out, progress=tick)
+    measures = _measure(policy, held_out, synthetic, measured, victim, seed)
+    facts = {"kind": config.kind, "reward_calls": game.steps, "curve": curve.as_dict(), "held_out": measures}
+    policy.save(folder / "policy", {"kind": config.kind, "seed": run.config.seed, "steps": curve.steps})
     (folder / "policy" / "curve.json").write_text(json.dumps(facts, sort_keys=True))
     return Outcome(files_below(folder / "policy", "policy"), facts)
 

@@ -1,0 +1,186 @@
+"""Proximal policy optimisation of mask placement, by stable-baselines3 (needs the extra `bench`): the paper's second algorithm.
+
+The actor's network is the one whose map the DQN learns, read as logits; the logit of "no mask" is 0. So what comes out is a
+`LearnedPolicy` like any other, greedy on that map. The same actions, images and number of environment steps as the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from srd_core.errors import ConfigError
+from srd_core.policy.curve import CurvePoint, LearningCurve
+from srd_core.policy.dqn_config import DqnConfig
+from srd_core.policy.environment import MaskingEnvironment, State
+from srd_core.policy.evaluation import greedy_reward
+from srd_core.policy.learned import LearnedPolicy
+from srd_core.policy.qnetwork import NetworkShape, QNetwork, pooled
+from srd_core.seeds import derive, generator
+
+try:
+    from gymnasium import spaces
+    from stable_baselines3 import PPO
+    from stable_baselines3.common.callbacks import BaseCallback
+    from stable_baselines3.common.policies import ActorCriticPolicy
+    from stable_baselines3.common.type_aliases import PyTorchObs
+    from stable_baselines3.common.vec_env import VecEnv
+except ImportError as error:
+    raise ConfigError("policy.kind is ppo, and stable-baselines3 is not installed", hint="pip install 'srd[bench]'") from error
+
+ROLLOUT = 8
+"""Steps of every environment between updates."""
+
+
+def train(
+    env: MaskingEnvironment,
+    config: DqnConfig,
+    *,
+    seed: int,
+    progress: Callable[[int], None] | None = None,
+    held_out: MaskingEnvironment | None = None,
+) -> tuple[LearnedPolicy, LearningCurve]:
+    """Like `dqn.train`; of the settings, those of exploration and replay play no part, and `envs` is at most what divides the steps."""
+    envs = _divisor(config.steps, config.envs)
+    with torch.random.fork_rng(devices=[]):
+        shape = NetworkShape(grid=env.space.grid, sizes=len(env.space.sizes), width=config.width, duelling=False)
+        learner = PPO(
+            MapActorCritic,
+            Batches(env, envs, seed),
+            learning_rate=config.learning_rate / 4,
+            n_steps=_divisor(config.steps // envs, ROLLOUT),
+            batch_size=min(256, envs),
+            n_epochs=4,
+            gamma=config.gamma,
+            ent_coef=0.01,
+            max_grad_norm=config.clip,
+            policy_kwargs={"shape": shape},
+            seed=derive(seed, "ppo") % 2**31,
+            device="cpu",
+        )
+        policy = LearnedPolicy(cast(MapActorCritic, learner.policy).map, env.space)
+        recorder = Recorder(policy, config, progress, held_out)
+        learner.learn(config.steps, callback=recorder)
+        return policy, LearningCurve(tuple(recorder.points), learner.num_timesteps, learner._n_updates)
+
+
+class MapActorCritic(ActorCriticPolicy):
+    """A `QNetwork` as actor, and a value from its pooled features. Pictures come as (N, 4, S, S) uint8."""
+
+    def __init__(self, *parts: Any, shape: NetworkShape, **rest: Any) -> None:
+        self._map_shape = shape
+        super().__init__(*parts, **rest)
+
+    def _build(self, lr_schedule: Callable[[float], float]) -> None:
+        self.map = QNetwork(self._map_shape)
+        self.worth = nn.Linear(8 * self._map_shape.width, 1)
+        self.optimizer = torch.optim.Adam(self.parameters(), lr=lr_schedule(1), eps=1e-5)
+
+    def forward(self, obs: Tensor, deterministic: bool = False) -> tuple[Tensor, Tensor, Tensor]:
+        """Actions, values, log-probabilities."""
+        chances, values = self._both(obs)
+        actions = chances.argmax(dim=1) if deterministic else torch.multinomial(chances.exp(), 1).squeeze(1)
+        return actions, values, _taken(chances, actions)
+
+    def evaluate_actions(self, obs: PyTorchObs, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Values, log-probabilities, entropy."""
+        chances, values = self._both(cast(Tensor, obs))
+        return values, _taken(chances, actions.flatten()), -(chances.exp() * chances).sum(dim=1)
+
+    def predict_values(self, obs: PyTorchObs) -> Tensor:
+        """Values alone."""
+        return self._both(cast(Tensor, obs))[1]
+
+    def _both(self, obs: Tensor) -> tuple[Tensor, Tensor]:
+        """Log-probabilities of all actions (N, count), and values (N,)."""
+        features = self.map.features(obs)
+        masks = self.map.values(features)
+        logits = torch.cat([masks, masks.new_zeros(len(masks), 1)], dim=1)
+        return logits.log_softmax(dim=1), self.worth(pooled(features).float()).squeeze(1)
+
+
+def _taken(chances: Tensor, actions: Tensor) -> Tensor:
+    return chances.gather(1, actions.long().unsqueeze(1)).squeeze(1)
+
+
+class Batches(VecEnv):
+    """`env` as stable-baselines3 sees it: so many images at once, a new one wherever an episode has ended."""
+
+    def __init__(self, env: MaskingEnvironment, count: int, seed: int) -> None:
+        side = env.images.shape[1]
+        self._env, self._queue = env, _images(len(env), seed)
+        super().__init__(count, spaces.Box(0, 255, (side, side, 4), np.uint8), spaces.Discrete(env.space.count))
+        self._states: list[State] = []
+
+    def reset(self) -> np.ndarray:
+        """First states."""
+        self._states = self._env.reset([next(self._queue) for _ in range(self.num_envs)])
+        return self._env.render(self._states)
+
+    def step_async(self, actions: np.ndarray) -> None:
+        """Remember what to do."""
+        self._actions = np.asarray(actions, np.int64)
+
+    def step_wait(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[dict[str, Any]]]:
+        """Do it."""
+        outcome = self._env.step(self._states, self._actions)
+        self._states = [State(next(self._queue)) if end else state for state, end in zip(outcome.states, outcome.done, strict=True)]
+        return self._env.render(self._states), outcome.rewards, outcome.done, [{} for _ in outcome.done]
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+    def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
+        """There is one environment behind all."""
+        return [getattr(self._env, attr_name, None)] * getattr(self, "num_envs", 1)
+
+    def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
+        """Not for outsiders."""
+        raise AttributeError(attr_name)
+
+    def env_method(self, method_name: str, *arguments: Any, indices: Any = None, **keywords: Any) -> list[Any]:
+        """Not for outsiders."""
+        raise AttributeError(method_name)
+
+    def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:
+        """It never is."""
+        return [False] * self.num_envs
+
+
+class Recorder(BaseCallback):
+    """Writes the learning curve, and tells of progress."""
+
+    def __init__(
+        self, policy: LearnedPolicy, config: DqnConfig, progress: Callable[[int], None] | None, held_out: MaskingEnvironment | None
+    ) -> None:
+        super().__init__()
+        self._policy, self._config, self._progress, self._held_out = policy, config, progress, held_out
+        self.points: list[CurvePoint] = []
+        self._rewards: list[float] = []
+
+    def _on_step(self) -> bool:
+        self._rewards += self.locals["rewards"].tolist()
+        step, config = self.num_timesteps, self._config
+        if step * config.points // config.steps > len(self.points):
+            earned = np.asarray(self._rewards)
+            held_out = greedy_reward(self._policy, self._held_out) if self._held_out else None
+            self.points.append(CurvePoint(step, float(earned.mean()), float((earned > 0).mean()), float("nan"), 0.0, held_out))
+            self._rewards = []
+        if self._progress:
+            self._progress(min(step, config.steps))
+        return True
+
+
+def _divisor(number: int, most: int) -> int:
+    """The largest divisor of `number` that is at most `most`: rollouts of equal size make exactly as many steps as were asked for."""
+    return next(size for size in range(min(most, number), 0, -1) if number % size == 0)
+
+
+def _images(count: int, seed: int) -> Iterator[int]:
+    rng = generator(seed, "ppo", "images")
+    while True:
+        yield from rng.permutation(count).tolist()
