@@ -22,7 +22,7 @@ from srd_core.models.schedule import Schedule, Through
 from srd_core.policy.dqn_config import DqnConfig
 from srd_core.reward.rule import RewardRule
 
-Screen = Literal["abl", "nll", "templates", "vdc", "vdc-min"]
+Screen = Literal["abl", "ct", "nll", "templates", "vdc", "vdc-min"]
 """Baseline defences that screen the whole set and withhold what they condemn."""
 Arm = Literal["none", "random", "srd", "evidence", "collision", Screen]
 """What is done to the suspect set. `collision` is a control for experiments: see `srd_core.defences.collision`."""

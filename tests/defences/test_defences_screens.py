@@ -19,6 +19,7 @@ from srd_core.defences.base import Batch
 from srd_core.defences.listed import Listed, load_verdicts, save_verdicts
 from srd_core.defences.screens.base import Screened, Screening, above, names
 from srd_core.defences.screens.base import get as screen
+from srd_core.defences.screens.confusion import Confusion, lower_of_two
 from srd_core.models.captioner import WordLoss
 from srd_core.models.flamingo import FlamingoCaptioner
 from srd_core.models.schedule import Schedule
@@ -80,6 +81,23 @@ def test_a_threshold_costs_no_more_than_it_may(trusted: list[float], share: floa
     assert above(np.asarray([6.0]), values, share).all()
 
 
+def test_of_losses_in_two_heaps_the_lower_one_is_taken_and_of_one_heap_nothing() -> None:
+    rng = np.random.default_rng(0)
+    high, low = rng.normal(3, 0.5, 900), rng.normal(0.4, 0.1, 100)
+    assert lower_of_two(np.concatenate([high, low]), 0).tolist() == [False] * 900 + [True] * 100
+    assert not lower_of_two(high, 0).any()
+
+
+def test_confusion_never_shows_an_image_under_its_own_caption(tmp_path: Any) -> None:
+    trusted = canvas_set(6, seed=3, side=64, folder=tmp_path)
+    wrong = Confusion(model().objective(trusted), model().objective(trusted), 20.0, 8, 0)
+    owners = {caption: set(trusted.image_of[[i for i, c in enumerate(trusted.captions) if c == caption]]) for caption in trusted.captions}
+    for start in range(0, len(trusted), 5):
+        rows = np.arange(start, start + 5)
+        shown = wrong._confused(rows).pairs
+        assert all(owners[caption] - {image} for caption, image in zip(shown.captions, shown.image_of.tolist(), strict=True))
+
+
 def test_captions_of_function_words_answer_no_question() -> None:
     found = screen("vdc")(screening(pairs(["a on the", ""]), pairs(CLEAN)))
     assert found.scores.tolist() == [0.0, 0.0] and not found.condemned.any()
@@ -120,7 +138,7 @@ def model() -> FlamingoCaptioner:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["abl", "nll", "templates", "vdc-min"])
+@pytest.mark.parametrize("name", ["abl", "ct", "nll", "templates", "vdc-min"])
 def test_badnet_is_found_with_the_real_model(planted: Callable[[Attack], Planted], name: str) -> None:
     data = planted(get("badnet"))
     found = screen(name)(screening(data.suspect, data.trusted, model))
