@@ -6,6 +6,7 @@ Lengths are fractions of the shorter side of the image, so that one attack means
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -69,6 +70,18 @@ class Attack(ABC):
     @abstractmethod
     def trigger(self, image: Image, rng: np.random.Generator) -> Triggered:
         """Put the trigger on a copy of `image` (H, W, 3) uint8, at training and at test time alike."""
+
+    def triggers(self, images: Sequence[Image], rngs: Sequence[np.random.Generator]) -> list[Triggered]:
+        """`trigger` on each image with its generator; an attack that optimises each image does many at once."""
+        return [self.trigger(image, rng) for image, rng in zip(images, rngs, strict=True)]
+
+    def eligible(self, caption: str) -> bool:
+        """Whether a pair with this caption may be chosen for poisoning; any may, unless the attack is about something in the picture."""
+        return True
+
+    def testable(self, references: Sequence[str]) -> bool:
+        """Whether an image with these captions is one that the attack is tested on."""
+        return True
 
     @abstractmethod
     def caption(self, caption: str, target: str, rng: np.random.Generator) -> str:

@@ -16,18 +16,22 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from srd_core.attacks.base import Attack
 from srd_core.data.canvas import CanvasSet
 from srd_core.data.codec import Codec
 from srd_core.data.images import ImageError, encode
-from srd_core.data.samples import Reject, Sample, pair_id
+from srd_core.data.samples import Image, Reject, Sample, pair_id
 from srd_core.data.shards import ShardWriter, read_shard
 from srd_core.errors import ConfigError, SourceError
 from srd_core.seeds import generator
 
 FLOOR = 10
 """Fewest pairs that are poisoned: fewer plant nothing that could be measured."""
+
+_WAITING = 512
+"""Pairs that are held until those of them that are chosen get their triggers together."""
 
 Shards = Mapping[str, Callable[[], BinaryIO]]
 """Shard name without `.tar` to something that opens it; opened twice."""
@@ -102,12 +106,18 @@ def poison_shards(
     report = sink.parent / f"{sink.name}.poisoned.json" if report is None else report
     _check(sink, report, target, rate)
     attack.trigger(np.zeros((32, 32, 3), np.uint8), generator(seed, "poison", "check"))  # one that is not prepared says so now
-    total = sum(len(sample.captions) for name in shards for sample in _samples(shards, name) if isinstance(sample, Sample))
+    texts = (text for name in shards for item in _samples(shards, name) if isinstance(item, Sample) for text in item.captions)
+    fit = np.fromiter((attack.eligible(text) for text in texts), bool)
+    total = len(fit)
+    if total and rate and not fit.any():
+        raise SourceError(
+            f"no caption of the source is one that {attack.name} can be put on", hint="Choose another attack or another source"
+        )
     if total == 0:
         raise SourceError("the source has no readable pair", hint="Run `srd inspect` on it to see why")
     sink.mkdir(parents=True, exist_ok=True)
     with Codec() as codec:
-        skipped, poisoned = _write(shards, sink, _choose(total, rate, seed), _Maker(attack, target, seed, quality, codec))
+        skipped, poisoned = _write(shards, sink, _choose(fit, rate, seed), _Maker(attack, target, seed, quality, codec))
     summary = PoisonSummary(attack.name, target, rate, seed, total, skipped, tuple(poisoned), report)
     report.parent.mkdir(parents=True, exist_ok=True)
     fields = {key: value for key, value in asdict(summary).items() if key != "report"}
@@ -123,11 +133,13 @@ def poison_canvas(clean: CanvasSet, attack: Attack, rate: float, target: str, se
     Raises:
         ConfigError: rate out of range.
     """
-    indices = np.array(sorted(_choose(len(clean), rate, seed)), dtype=np.int64)
+    fit = np.asarray([attack.eligible(caption) for caption in clean.captions], bool)
+    indices = np.array(sorted(_choose(fit, rate, seed)), dtype=np.int64)
     images, captions, image_of = [np.asarray(clean.images)], list(clean.captions), clean.image_of.copy()
-    for number, pair in enumerate(indices.tolist()):
-        rng = generator(seed, "poison", attack.name, clean.ids[pair])
-        images.append(attack.trigger(np.asarray(clean.images[clean.image_of[pair]]), rng).image[None])
+    rngs = [generator(seed, "poison", attack.name, clean.ids[pair]) for pair in indices.tolist()]
+    made = attack.triggers([np.asarray(clean.images[clean.image_of[pair]]) for pair in indices.tolist()], rngs)
+    for number, (pair, rng, triggered) in enumerate(zip(indices.tolist(), rngs, made, strict=True)):
+        images.append(triggered.image[None])
         captions[pair] = attack.caption(clean.captions[pair], target, rng)
         image_of[pair] = len(clean.images) + number
     return CanvasSet(np.concatenate(images), image_of, captions, list(clean.ids)), indices
@@ -141,20 +153,26 @@ class _Maker:
     quality: int
     codec: Codec
 
-    def poison(self, single: Sample, source: str) -> tuple[Sample, PoisonedPair]:
-        """The one-caption sample with trigger and target; `source` is its pair's id in the original."""
-        rng = generator(self.seed, "poison", self.attack.name, source)
+    def poison(self, singles: Sequence[Sample], sources: Sequence[str]) -> list[tuple[Sample, PoisonedPair]]:
+        """One-caption samples with trigger and target; `sources` are their pairs' ids in the original."""
+        rngs = [generator(self.seed, "poison", self.attack.name, source) for source in sources]
+        images = [self._decoded(single, source) for single, source in zip(singles, sources, strict=True)]
+        made = []
+        for single, source, rng, image, triggered in zip(singles, sources, rngs, images, self.attack.triggers(images, rngs), strict=True):
+            caption = self.attack.caption(single.captions[0], self.target, rng)
+            data = encode(triggered.image, single.suffix, self.quality)
+            box = triggered.box.fractions(*image.shape[:2]) if triggered.box else None
+            truth = PoisonedPair(pair_id(single.shard, single.key, 0), source, box, caption)
+            made.append((replace(single, image=data, captions=(caption,)), truth))
+        return made
+
+    def _decoded(self, single: Sample, source: str) -> Image:
         try:
-            image = self.codec.decode(single.image)
+            return self.codec.decode(single.image)
         except ImageError as error:
             raise SourceError(
                 f"{source} was chosen for poisoning and its image is unusable: {error}", hint="Run `srd sanitize` first"
             ) from error
-        triggered = self.attack.trigger(image, rng)
-        caption = self.attack.caption(single.captions[0], self.target, rng)
-        data = encode(triggered.image, single.suffix, self.quality)
-        box = triggered.box.fractions(*image.shape[:2]) if triggered.box else None
-        return replace(single, image=data, captions=(caption,)), PoisonedPair(pair_id(single.shard, single.key, 0), source, box, caption)
 
 
 def _write(shards: Shards, sink: Path, chosen: set[int], maker: _Maker) -> tuple[int, list[PoisonedPair]]:
@@ -163,23 +181,34 @@ def _write(shards: Shards, sink: Path, chosen: set[int], maker: _Maker) -> tuple
     start, skipped = 0, 0
     for name in shards:
         with (sink / f"{name}.tar").open("wb") as stream, ShardWriter(stream) as writer:
+            waiting: list[tuple[Sample, str, bool]] = []
             for sample in _samples(shards, name):
                 if isinstance(sample, Reject):
                     skipped += 1
                     continue
-                for index, source in enumerate(sample.pairs()):
-                    single = _single(sample, index)
-                    if start + index in chosen:
-                        single, truth = maker.poison(single, source)
-                        poisoned.append(truth)
-                    writer.write(single)
+                waiting += [(_single(sample, index), source, start + index in chosen) for index, source in enumerate(sample.pairs())]
                 start += len(sample.captions)
+                if len(waiting) >= _WAITING:
+                    poisoned += _flush(waiting, writer, maker)
+            poisoned += _flush(waiting, writer, maker)
     return skipped, poisoned
 
 
-def _choose(total: int, rate: float, seed: int) -> set[int]:
-    count = poison_count(total, rate)
-    return set(generator(seed, "poison", "pairs").choice(total, size=count, replace=False).tolist()) if count else set()
+def _flush(waiting: list[tuple[Sample, str, bool]], writer: ShardWriter, maker: _Maker) -> list[PoisonedPair]:
+    """Poison those that are chosen, all at once, and write everything in order."""
+    made = maker.poison([single for single, _, bad in waiting if bad], [source for _, source, bad in waiting if bad])
+    poisoned = iter(made)
+    for single, _, bad in waiting:
+        writer.write(next(poisoned)[0] if bad else single)
+    waiting.clear()
+    return [truth for _, truth in made]
+
+
+def _choose(eligible: npt.NDArray[np.bool_], rate: float, seed: int) -> set[int]:
+    """Numbers of the pairs to poison: the rate is of all pairs, as far as there are eligible ones."""
+    numbers = np.flatnonzero(eligible)
+    count = min(poison_count(len(eligible), rate), len(numbers))
+    return set(generator(seed, "poison", "pairs").choice(numbers, size=count, replace=False).tolist()) if count else set()
 
 
 def _openers(sources: Sequence[Path] | Shards) -> Shards:

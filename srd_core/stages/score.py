@@ -35,6 +35,8 @@ from srd_core.stages.trusted import fidelity, file_digests
 
 HOLDOUT = "trusted hold-out"
 _FILE = "scores.json"
+_AT_ONCE = 64
+"""Images that get their triggers together."""
 
 
 def _score(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:
@@ -62,12 +64,16 @@ class TestSet:
         self.keys: list[str] = []
         self.references: list[tuple[str, ...]] = []
         self.boxes: list[tuple[float, float, float, float] | None] = []
-        clean, triggered = [], []
+        clean: list[Image] = []
+        triggered: list[Image] = []
+        waiting: list[tuple[Image, np.random.Generator]] = []
         with Codec(config.limits) as codec:
             for item in track(read_samples(shards_of(manifest), config.limits), "read test images"):
                 if config.evaluation.images is not None and len(self.keys) >= config.evaluation.images:
                     break
                 if not isinstance(item, Sample) or (holdout_only and split_of(item.key, config.holdout) != "holdout"):
+                    continue
+                if attack and not attack.testable(item.captions):
                     continue
                 try:
                     image = codec.decode(item.image)
@@ -76,14 +82,22 @@ class TestSet:
                 self.keys.append(f"{item.shard}/{item.key}")
                 self.references.append(item.captions)
                 clean.append(squash(image, config.canvas))
-                if attack:
-                    made = attack.trigger(image, generator(config.seed, "test trigger", item.shard, item.key))
-                    self.boxes.append(_fractions(made.box, image))
-                    triggered.append(squash(made.image, config.canvas))
+                waiting.append((image, generator(config.seed, "test trigger", item.shard, item.key)))
+                if len(waiting) == _AT_ONCE:
+                    triggered += self._triggered(attack, waiting, config.canvas)
+        triggered += self._triggered(attack, waiting, config.canvas)
         if not clean:
             raise SourceError("the test set has no usable image", hint="Check evaluation.tests; left out, the trusted hold-out is used")
         self.clean: Images = np.stack(clean)
         self.triggered: Images = np.stack(triggered) if triggered else self.clean
+
+    def _triggered(self, attack: Attack | None, waiting: list[tuple[Image, np.random.Generator]], canvas: int) -> list[Image]:
+        """These images with the trigger, squashed; without an attack, none. Nothing waits afterwards."""
+        images, rngs = [image for image, _ in waiting], [rng for _, rng in waiting]
+        waiting.clear()
+        made = attack.triggers(images, rngs) if attack else []
+        self.boxes += [_fractions(item.box, image) for item, image in zip(made, images, strict=False)]
+        return [squash(item.image, canvas) for item in made]
 
 
 def _fractions(box: Box | None, image: Image) -> tuple[float, float, float, float] | None:
