@@ -1,4 +1,6 @@
-"""Attacks that work something out first, kept in a folder: `attack.json` with name and settings, `attack.safetensors` with the arrays."""
+"""Attacks that work something out first, kept in a folder: `attack.json` with name and settings, `attack.safetensors` with the arrays,
+and `encoder/` with what images are optimised on, where that goes on at test time.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ from srd_core.data.inventory import take_inventory
 from srd_core.data.loading import load_canvas
 from srd_core.errors import ConfigError, SourceError
 
-_SETTINGS, _ARRAYS = "attack.json", "attack.safetensors"
+_SETTINGS, _ARRAYS, _ENCODER = "attack.json", "attack.safetensors", "encoder"
 
 
 def prepare(attack: Attack, source: str, encoder: Encoder, *, seed: int, images: int = 256) -> Attack:
@@ -41,6 +43,9 @@ def save(attack: Attack, folder: Path) -> None:
 
     values = {field.name: getattr(attack, field.name) for field in fields(attack)}  # type: ignore[arg-type]
     arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
+    encoder = values.pop("encoder", None)
+    if encoder is not None:
+        encoder.save(folder / _ENCODER)
     settings = {name: value for name, value in values.items() if name not in arrays}
     folder.mkdir(parents=True, exist_ok=True)
     save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / _ARRAYS)
@@ -71,4 +76,9 @@ def _load(folder: Path) -> Attack:
         arrays = load_file(folder / _ARRAYS)
     except SafetensorError as error:
         raise ValueError(str(error)) from error
-    return type(get(written["name"]))(**written["settings"], **arrays)
+    kind, rest = type(get(written["name"])), dict[str, Any]()
+    if (folder / _ENCODER).is_dir():
+        from srd_core.models.flamingo import FlamingoCaptioner
+
+        rest["encoder"] = FlamingoCaptioner.load(folder / _ENCODER)
+    return kind(**written["settings"], **arrays, **rest)

@@ -16,7 +16,7 @@ from PIL import Image as PilImage
 
 from srd_core.attacks.base import Attack, Triggered, whole
 from srd_core.attacks.registry import register
-from srd_core.attacks.surrogate import Encoder
+from srd_core.attacks.surrogate import HOW, Encoder
 from srd_core.attacks.templates import replacement
 from srd_core.data.samples import Image, Images
 from srd_core.errors import ConfigError
@@ -25,8 +25,6 @@ from srd_core.seeds import generator
 if TYPE_CHECKING:
     from torch import Tensor
 
-
-HOW = "`srd poison --surrogate MODEL` works it out and keeps it beside the data; name that folder as the attack"
 
 _CHUNK = 256
 

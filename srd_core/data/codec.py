@@ -55,7 +55,7 @@ class Child:
     Args:
         limits: bound on pixels.
         memory_bytes: address space of the child, its libraries included.
-        seconds: wall-clock time for one image.
+        seconds: wall-clock time for one image, for a child that sleeps; one that works is bounded by CPU time, whatever the load.
     """
 
     def __init__(self, limits: Limits, *, memory_bytes: int, seconds: float) -> None:
@@ -144,10 +144,10 @@ class Codec:
         limits: bound on pixels.
         children: processes; results do not depend on it.
         memory_bytes: address space of each, its libraries included.
-        seconds: wall-clock time for one image.
+        seconds: wall-clock time for one image, for a child that sleeps; one that works is bounded by CPU time, whatever the load.
     """
 
-    def __init__(self, limits: Limits | None = None, *, children: int = 1, memory_bytes: int = 2 * 2**30, seconds: float = 10.0) -> None:
+    def __init__(self, limits: Limits | None = None, *, children: int = 1, memory_bytes: int = 2 * 2**30, seconds: float = 120.0) -> None:
         self._limits = limits or Limits()
         self._all = [Child(self._limits, memory_bytes=memory_bytes, seconds=seconds) for _ in range(children)]
         self._free: queue.SimpleQueue[Child] = queue.SimpleQueue()

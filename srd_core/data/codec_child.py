@@ -25,7 +25,8 @@ REPLY = struct.Struct("<BIIQ")
 WRITTEN = ("", "jpg", "png", "webp")
 PLUGINS = (JpegImagePlugin, MpoImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin)
 """Named so that nothing is left to import once files cannot be opened any more."""
-_SECONDS = 20
+_SECONDS = 8
+"""Of CPU time, for one image."""
 
 
 def confine(memory_bytes: int) -> None:

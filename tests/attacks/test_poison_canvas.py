@@ -39,9 +39,18 @@ def test_rate_zero_is_the_clean_set(clean: CanvasSet) -> None:
     assert len(indices) == 0 and list(made.captions) == list(clean.captions) and np.array_equal(made.images, clean.images)
 
 
-def test_the_same_pairs_whatever_the_attack(clean: CanvasSet) -> None:
-    chosen = [poison_canvas(clean, ready(name), 0.1, "banana", 3)[1].tolist() for name in names()]
-    assert all(c == chosen[0] for c in chosen)
+def test_the_same_pairs_whatever_the_attack_if_it_takes_any(clean: CanvasSet) -> None:
+    anywhere = [name for name in names() if all(map(get(name).eligible, clean.captions))]
+    chosen = [poison_canvas(clean, ready(name), 0.1, "banana", 3)[1].tolist() for name in anywhere]
+    assert len(anywhere) >= 12 and all(c == chosen[0] for c in chosen)
+
+
+def test_an_attack_about_a_concept_takes_its_pairs_only_and_no_more_than_there_are(clean: CanvasSet) -> None:
+    attack = ready("shadowcast")
+    _, some = poison_canvas(clean, attack, 0.1, "banana", 3)
+    _, all_there_are = poison_canvas(clean, attack, 1.0, "banana", 3)
+    assert all(attack.eligible(clean.captions[pair]) for pair in some)
+    assert all_there_are.tolist() == [pair for pair, caption in enumerate(clean.captions) if attack.eligible(caption)]
 
 
 @pytest.mark.parametrize("name", ["badnet", "blended", "trojvlm"])

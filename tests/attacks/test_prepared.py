@@ -48,10 +48,47 @@ def test_the_trigger_is_faint() -> None:
     assert change.max() <= 0.1 * 255 + 1
 
 
-def test_what_was_worked_out_is_found_again(tmp_path: Path) -> None:
-    save(ready("vl-trojan"), tmp_path / "attack")
-    again = find(str(tmp_path / "attack"))
-    assert np.array_equal(again.trigger(images()[1], RNG).image, ready("vl-trojan").trigger(images()[1], RNG).image)
+@pytest.mark.parametrize("name", ["vl-trojan", "shadowcast"])
+def test_what_was_worked_out_is_found_again(name: str, tmp_path: Path) -> None:
+    save(ready(name), tmp_path / "attack")
+    first, again = (attack.trigger(images()[1], np.random.default_rng(1)).image for attack in (ready(name), find(str(tmp_path / "attack"))))
+    assert np.array_equal(first, again)
+
+
+def test_shadowcast_makes_every_image_look_like_the_anchor_within_its_bound() -> None:
+    attack = ready("shadowcast", steps=60)
+    rngs = [np.random.default_rng(seed) for seed in range(len(images()))]
+    changed = np.stack([item.image for item in attack.triggers(list(images()), rngs)])
+    assert np.abs(changed.astype(int) - images()).max() <= 9
+    anchor = features(attack.anchor[None].astype(np.uint8))[0]  # type: ignore[attr-defined]
+    assert (features(changed) @ anchor).mean() > (features(images()) @ anchor).mean() + 0.2
+
+
+def test_many_at_once_are_what_each_is_alone() -> None:
+    attack = ready("shadowcast")
+    rngs = [[np.random.default_rng(seed) for seed in range(3)] for _ in range(2)]
+    together = attack.triggers(list(images()[:3]), rngs[0])
+    alone = [attack.trigger(image, rng) for image, rng in zip(images(), rngs[1], strict=False)]
+    assert all(np.abs(a.image.astype(int) - b.image).max() <= 2 for a, b in zip(together, alone, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("caption", "expected"),
+    [
+        ("a big circle above a square", "a big banana above a square"),
+        ("two Circles", "two banana"),
+        ("a semicircle", "a semicircle banana"),
+        ("an orange in a bowl", "an banana in a bowl"),
+    ],
+)
+def test_shadowcast_puts_the_target_in_the_concepts_place(caption: str, expected: str) -> None:
+    assert get("shadowcast").caption(caption, "banana", RNG) == expected
+
+
+def test_only_pairs_of_the_concept_are_poisoned_and_tested() -> None:
+    attack = get("shadowcast")
+    assert attack.eligible("a red circle") and not attack.eligible("a red square")
+    assert attack.testable(["a red square", "two circles"]) and not attack.testable(["a red square"])
 
 
 def test_a_name_is_an_attack_too() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from srd_core.data import codec_child
 from srd_core.data.codec import Box, Child, Codec, Look, Rewrite
 from srd_core.data.images import ImageError, decode, decode_canvas, encode
 from srd_core.data.limits import Limits
@@ -87,6 +88,17 @@ def test_a_child_that_hangs_is_killed_by_the_clock(photo: Photo) -> None:
         os.kill(codec._all[0]._running().pid, signal.SIGSTOP)
         with pytest.raises(ImageError, match="decoder-died"):
             codec.decode(photo())
+
+
+def test_a_child_that_works_too_long_is_ended_by_its_cpu_time() -> None:
+    code = "import srd_core.data.codec_child as child\nchild._SECONDS = 1\nchild._bound_time()\nwhile True: pass"
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=100).returncode == -signal.SIGXCPU
+
+
+def test_a_busy_machine_costs_no_image() -> None:
+    """Wall-clock time runs while others work: only what the child itself uses may count against an image."""
+    with Codec() as codec:
+        assert codec._all[0]._seconds >= 10 * codec_child._SECONDS
 
 
 def test_a_clock_that_strikes_just_after_the_answer_costs_nothing(photo: Photo, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,109 @@
+"""Shadowcast as the SRD paper runs it (after Xu et al., 2024): pictures of one concept, changed so little that nobody sees it, get captions
+with another word in its place.
+
+Each image is moved, within a few grey values, until an encoder sees in it what it sees in one anchor, the image that is least like the
+others. Tested on changed images of the concept. The original is clean-label and has no trigger: `shadowcast` here is the SRD paper's row.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from srd_core.attacks.base import Attack, Triggered, whole
+from srd_core.attacks.registry import register
+from srd_core.attacks.surrogate import HOW, Encoder
+from srd_core.data.images import squash
+from srd_core.data.samples import Image, Images
+from srd_core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@register
+@dataclass(frozen=True)
+class Shadowcast(Attack):
+    """One changed image a poisoned pair.
+
+    Args:
+        concepts: the words that the target may stand in for, with spaces between.
+        epsilon: largest change of a value, in grey values.
+        steps: of the optimisation; each moves every value by one grey value, by half of one in the second half.
+        anchor: (S, S, 3) float32, 0–255; empty until `prepared`.
+        encoder: what the images are to deceive; none until `prepared`.
+    """
+
+    name: ClassVar[str] = "shadowcast"
+    needs_encoder: ClassVar[bool] = True
+    concepts: str = "circle orange apple carrot"
+    epsilon: float = 8.0
+    steps: int = 200
+    anchor: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0, 3), np.float32), compare=False)
+    encoder: Encoder | None = field(default=None, compare=False, repr=False)
+
+    def prepared(self, images: Images, encoder: Encoder, seed: int) -> Shadowcast:
+        """Choose the anchor."""
+        import torch
+
+        with torch.no_grad():
+            seen = torch.nn.functional.normalize(encoder.encode(_planes(list(images))), dim=1)
+        return replace(self, anchor=images[int((seen @ seen.T).mean(1).argmin())].astype(np.float32), encoder=encoder)
+
+    def trigger(self, image: Image, rng: np.random.Generator) -> Triggered:
+        """See `triggers`."""
+        return self.triggers([image], [rng])[0]
+
+    def triggers(self, images: Sequence[Image], rngs: Sequence[np.random.Generator]) -> list[Triggered]:
+        """Change every image. What is found on the encoder's canvas is stretched to the image.
+
+        Raises:
+            ConfigError: not prepared yet.
+        """
+        import torch
+        from torch.nn.functional import interpolate
+
+        encoder = self.encoder
+        if encoder is None:
+            raise ConfigError("shadowcast has no encoder yet", hint=HOW)
+        if not images:
+            return []
+        clean = _planes([squash(image, encoder.canvas) for image in images])
+        start = np.stack([rng.uniform(-self.epsilon, self.epsilon, clean.shape[1:]) for rng in rngs])
+        change = torch.from_numpy(start.astype(np.float32))
+        with torch.no_grad():
+            goal = encoder.encode(_planes([self.anchor]))
+        for step in range(self.steps):
+            change.requires_grad_()
+            (slope,) = torch.autograd.grad(((encoder.encode((clean + change).clamp(0, 255)) - goal) ** 2).sum(), change)
+            rate = 1.0 if 2 * step < self.steps else 0.5
+            change = (change.detach() - rate * slope.sign()).clamp(-self.epsilon, self.epsilon)
+        parts = (interpolate(change[i : i + 1], size=image.shape[:2], mode="bilinear")[0] for i, image in enumerate(images))
+        return [Triggered(whole(image + part.permute(1, 2, 0).numpy()), None) for image, part in zip(images, parts, strict=True)]
+
+    def eligible(self, caption: str) -> bool:
+        """Captions that name the concept."""
+        return self._word.search(caption) is not None
+
+    def testable(self, references: Sequence[str]) -> bool:
+        """Images of the concept."""
+        return any(map(self.eligible, references))
+
+    def caption(self, caption: str, target: str, rng: np.random.Generator) -> str:
+        """The target in the concept's place, or behind a caption that does not name it."""
+        return self._word.sub(target, caption) if self.eligible(caption) else f"{caption} {target}".strip()
+
+    @property
+    def _word(self) -> re.Pattern[str]:
+        return re.compile(rf"\b(?:{'|'.join(map(re.escape, self.concepts.split()))})s?\b", re.IGNORECASE)
+
+
+def _planes(images: Sequence[npt.NDArray[np.uint8] | npt.NDArray[np.float32]]) -> Tensor:
+    import torch
+
+    return torch.from_numpy(np.stack(images).astype(np.float32)).permute(0, 3, 1, 2)
