@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -158,6 +160,19 @@ def test_a_stage_depends_on_everything_it_can_import() -> None:
 def test_a_stage_depends_on_the_files_that_its_registries_find(stage: str, module: str) -> None:
     """They are imported by package name, which no import statement shows."""
     assert module in reachable(f"srd_core.stages.{stage}")
+
+
+def test_a_key_is_known_without_loading_what_it_stands_for() -> None:
+    """Looking for modules by import once loaded torch into the reader of hostile shards: half a gigabyte."""
+    lines = (
+        "import sys",
+        "from srd_core.stages.code import code_digest, reachable",
+        "assert code_digest('srd_core.stages.retrain')",
+        "assert 'srd_core.models.flamingo' in reachable('srd_core.stages.retrain')",
+        "assert 'torch' not in sys.modules and 'srd_core.models' not in sys.modules",
+    )
+    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_digest_changes_with_a_module_far_down(monkeypatch: pytest.MonkeyPatch) -> None:
