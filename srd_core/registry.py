@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from srd_core.errors import ConfigError
@@ -31,6 +32,19 @@ class Registry(Generic[T]):
         if self._entries.get(name, entry) is not entry:
             raise ConfigError(f"there are two {self._noun}s called {name!r}", hint=f"Rename one: {entry} or {self._entries[name]}")
         self._entries[name] = entry
+
+    def register(self, name: str) -> Callable[[T], T]:
+        """Decorator: make something known under `name`.
+
+        Raises:
+            ConfigError: another entry has that name.
+        """
+
+        def keep(entry: T) -> T:
+            self.add(name, entry)
+            return entry
+
+        return keep
 
     def get(self, name: str) -> T:
         """The entry of that name.

@@ -10,8 +10,8 @@ Not here: the reward, and any use of the policy.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
+from itertools import islice
 
 import numpy as np
 import torch
@@ -19,18 +19,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from srd_core.errors import TrainingError
-from srd_core.policy.curve import CurvePoint, LearningCurve
+from srd_core.policy.curve import LearningCurve
 from srd_core.policy.dqn_config import DqnConfig
-from srd_core.policy.environment import Actions, MaskingEnvironment, State
-from srd_core.policy.evaluation import greedy_reward
+from srd_core.policy.environment import Actions, MaskingEnvironment, State, refilled
 from srd_core.policy.learned import LearnedPolicy, as_tensor
 from srd_core.policy.qnetwork import NetworkShape, QNetwork
+from srd_core.policy.recorder import CurveRecorder, Progress
 from srd_core.policy.replay import BalancedReplay, ReplayBatch
 from srd_core.policy.symmetry import TURNS
 from srd_core.seeds import derive, generator
-
-Progress = Callable[[int], None]
-"""Told the environment steps so far."""
 
 
 def train(
@@ -72,41 +69,27 @@ class _Run:
             return self._play(aside, progress, held_out)
 
     def _play(self, aside: Executor, progress: Progress | None, held_out: MaskingEnvironment | None) -> tuple[LearnedPolicy, LearningCurve]:
-        config = self.config
-        points: list[CurvePoint] = []
-        rewards: list[float] = []
-        losses: list[float] = []
-        queue = self._images()
-        states = self.env.reset([next(queue) for _ in range(min(config.envs, config.steps))])
+        config, record = self.config, CurveRecorder(self.policy, self.config, progress, held_out)
+        fresh = self.env.unmasked(self.rng)
+        states = list(islice(fresh, min(config.envs, config.steps)))
         step = 0
         while step < config.steps:
             epsilon = config.epsilon(step)
             states = states[: config.steps - step]
             actions = self._explore(states, epsilon)
             answer = aside.submit(self.env.step, states, actions)
-            if step >= config.learning_starts:
-                losses += [self._update(step) for _ in range(config.updates_per_step)]
+            losses = [self._update(step) for _ in range(config.updates_per_step)] if step >= config.learning_starts else []
             outcome = answer.result()
             self.replay.add(states, actions, outcome.rewards, outcome.states, outcome.done)
-            states = [State(next(queue)) if end else state for state, end in zip(outcome.states, outcome.done, strict=True)]
+            states = refilled(outcome, fresh)
             step += len(actions)
-            rewards += outcome.rewards.tolist()
-            if step * config.points // config.steps > len(points):
-                points.append(_point(step, rewards, losses, epsilon, greedy_reward(self.policy, held_out) if held_out else None))
-                rewards, losses = [], []
-            if progress:
-                progress(step)
+            record.add(step, outcome.rewards, losses, epsilon)
         if not self.updates:
             raise TrainingError(
                 f"no gradient step was taken in {step} steps: learning_starts is {config.learning_starts}",
                 hint="Lower learning_starts or raise steps; a policy that never learned is a random one",
             )
-        return self.policy, LearningCurve(tuple(points), step, self.updates)
-
-    def _images(self) -> Iterator[int]:
-        """Image numbers without end, each once before any twice."""
-        while True:
-            yield from self.rng.permutation(len(self.env)).tolist()
+        return self.policy, LearningCurve(tuple(record.points), step, self.updates)
 
     def _explore(self, states: list[State], epsilon: float) -> Actions:
         """With probability `epsilon` any mask, otherwise a Boltzmann draw from the Q-map; never one tried before in that state."""
@@ -163,8 +146,3 @@ class _Run:
             picked = (self.online(planes) if self.config.double else values).argmax(1, keepdim=True)
             targets[torch.from_numpy(going)] += self.config.gamma * values.gather(1, picked).squeeze(1).clamp_min(0)
         return targets
-
-
-def _point(step: int, rewards: list[float], losses: list[float], epsilon: float, held_out: float | None) -> CurvePoint:
-    loss = float(np.mean(losses)) if losses else math.nan
-    return CurvePoint(step, float(np.mean(rewards)), float(np.mean(np.asarray(rewards) > 0)), loss, epsilon, held_out)

@@ -6,7 +6,7 @@ runs. "No mask" ends an episode with reward 0 and costs nothing. Not here: how r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -47,6 +47,11 @@ class Outcome:
     done: npt.NDArray[np.bool_]
 
 
+def refilled(outcome: Outcome, fresh: Iterator[State]) -> list[State]:
+    """The next states, and a fresh one wherever an episode has ended."""
+    return [next(fresh) if end else state for state, end in zip(outcome.states, outcome.done, strict=True)]
+
+
 class MaskingEnvironment:
     """Many images, one reward source.
 
@@ -75,6 +80,11 @@ class MaskingEnvironment:
     def reset(self, indices: Sequence[int] | Actions) -> list[State]:
         """Unmasked states of these images."""
         return [State(int(index)) for index in indices]
+
+    def unmasked(self, rng: np.random.Generator) -> Iterator[State]:
+        """Unmasked states without end, each image once before any twice."""
+        while True:
+            yield from map(State, rng.permutation(len(self)).tolist())
 
     def render(self, states: Sequence[State]) -> Planes:
         """What the player sees, (N, S, S, 4)."""

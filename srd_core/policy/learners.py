@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Literal, Protocol
 
 from srd_core.policy.curve import LearningCurve
 from srd_core.policy.dqn_config import DqnConfig
 from srd_core.policy.environment import MaskingEnvironment
 from srd_core.policy.learned import LearnedPolicy
+from srd_core.policy.recorder import Progress
 
 Kind = Literal["dqn", "ppo", "sac"]
 
@@ -22,7 +22,7 @@ class Train(Protocol):
         config: DqnConfig,
         *,
         seed: int,
-        progress: Callable[[int], None] | None = None,
+        progress: Progress | None = None,
         held_out: MaskingEnvironment | None = None,
     ) -> tuple[LearnedPolicy, LearningCurve]:
         """Learn a policy on `env`; `held_out` is only measured."""

@@ -6,7 +6,8 @@ The actor's network is the one whose map the DQN learns, read as logits; the log
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from itertools import islice
 from typing import Any, cast
 
 import numpy as np
@@ -14,12 +15,12 @@ import torch
 from torch import Tensor, nn
 
 from srd_core.errors import ConfigError
-from srd_core.policy.curve import CurvePoint, LearningCurve
+from srd_core.policy.curve import LearningCurve
 from srd_core.policy.dqn_config import DqnConfig
-from srd_core.policy.environment import MaskingEnvironment, State
-from srd_core.policy.evaluation import greedy_reward
+from srd_core.policy.environment import MaskingEnvironment, State, refilled
 from srd_core.policy.learned import LearnedPolicy
 from srd_core.policy.qnetwork import NetworkShape, QNetwork, pooled
+from srd_core.policy.recorder import CurveRecorder, Progress
 from srd_core.seeds import derive, generator
 
 try:
@@ -41,7 +42,7 @@ def train(
     config: DqnConfig,
     *,
     seed: int,
-    progress: Callable[[int], None] | None = None,
+    progress: Progress | None = None,
     held_out: MaskingEnvironment | None = None,
 ) -> tuple[LearnedPolicy, LearningCurve]:
     """Like `dqn.train`; of the settings, those of exploration and replay play no part, and `envs` is at most what divides the steps."""
@@ -63,9 +64,9 @@ def train(
             device="cpu",
         )
         policy = LearnedPolicy(cast(MapActorCritic, learner.policy).map, env.space)
-        recorder = Recorder(policy, config, progress, held_out)
-        learner.learn(config.steps, callback=recorder)
-        return policy, LearningCurve(tuple(recorder.points), learner.num_timesteps, learner._n_updates)
+        record = CurveRecorder(policy, config, progress, held_out)
+        learner.learn(config.steps, callback=Listener(record))
+        return policy, LearningCurve(tuple(record.points), learner.num_timesteps, learner._n_updates)
 
 
 class MapActorCritic(ActorCriticPolicy):
@@ -112,13 +113,13 @@ class Batches(VecEnv):
 
     def __init__(self, env: MaskingEnvironment, count: int, seed: int) -> None:
         side = env.images.shape[1]
-        self._env, self._queue = env, _images(len(env), seed)
+        self._env, self._fresh = env, env.unmasked(generator(seed, "ppo", "images"))
         super().__init__(count, spaces.Box(0, 255, (side, side, 4), np.uint8), spaces.Discrete(env.space.count))
         self._states: list[State] = []
 
     def reset(self) -> np.ndarray:
         """First states."""
-        self._states = self._env.reset([next(self._queue) for _ in range(self.num_envs)])
+        self._states = list(islice(self._fresh, self.num_envs))
         return self._env.render(self._states)
 
     def step_async(self, actions: np.ndarray) -> None:
@@ -128,7 +129,7 @@ class Batches(VecEnv):
     def step_wait(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[dict[str, Any]]]:
         """Do it."""
         outcome = self._env.step(self._states, self._actions)
-        self._states = [State(next(self._queue)) if end else state for state, end in zip(outcome.states, outcome.done, strict=True)]
+        self._states = refilled(outcome, self._fresh)
         return self._env.render(self._states), outcome.rewards, outcome.done, [{} for _ in outcome.done]
 
     def close(self) -> None:
@@ -151,36 +152,18 @@ class Batches(VecEnv):
         return [False] * self.num_envs
 
 
-class Recorder(BaseCallback):
-    """Writes the learning curve, and tells of progress."""
+class Listener(BaseCallback):
+    """Hands every batch of rewards to a recorder."""
 
-    def __init__(
-        self, policy: LearnedPolicy, config: DqnConfig, progress: Callable[[int], None] | None, held_out: MaskingEnvironment | None
-    ) -> None:
+    def __init__(self, record: CurveRecorder) -> None:
         super().__init__()
-        self._policy, self._config, self._progress, self._held_out = policy, config, progress, held_out
-        self.points: list[CurvePoint] = []
-        self._rewards: list[float] = []
+        self._record = record
 
     def _on_step(self) -> bool:
-        self._rewards += self.locals["rewards"].tolist()
-        step, config = self.num_timesteps, self._config
-        if step * config.points // config.steps > len(self.points):
-            earned = np.asarray(self._rewards)
-            held_out = greedy_reward(self._policy, self._held_out) if self._held_out else None
-            self.points.append(CurvePoint(step, float(earned.mean()), float((earned > 0).mean()), float("nan"), 0.0, held_out))
-            self._rewards = []
-        if self._progress:
-            self._progress(min(step, config.steps))
+        self._record.add(self.num_timesteps, self.locals["rewards"])
         return True
 
 
 def _divisor(number: int, most: int) -> int:
     """The largest divisor of `number` that is at most `most`: rollouts of equal size make exactly as many steps as were asked for."""
     return next(size for size in range(min(most, number), 0, -1) if number % size == 0)
-
-
-def _images(count: int, seed: int) -> Iterator[int]:
-    rng = generator(seed, "ppo", "images")
-    while True:
-        yield from rng.permutation(count).tolist()

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator
-from itertools import chain
+from itertools import chain, islice
 
 import numpy as np
 import torch
@@ -18,12 +17,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from srd_core.errors import TrainingError
-from srd_core.policy.curve import CurvePoint, LearningCurve
+from srd_core.policy.curve import LearningCurve
 from srd_core.policy.dqn_config import DqnConfig
-from srd_core.policy.environment import Actions, MaskingEnvironment, State
-from srd_core.policy.evaluation import greedy_reward
+from srd_core.policy.environment import Actions, MaskingEnvironment, State, refilled
 from srd_core.policy.learned import LearnedPolicy, as_tensor
 from srd_core.policy.qnetwork import NetworkShape, QNetwork
+from srd_core.policy.recorder import CurveRecorder, Progress
 from srd_core.policy.replay import BalancedReplay, ReplayBatch
 from srd_core.seeds import derive, generator
 
@@ -38,7 +37,7 @@ def train(
     config: DqnConfig,
     *,
     seed: int,
-    progress: Callable[[int], None] | None = None,
+    progress: Progress | None = None,
     held_out: MaskingEnvironment | None = None,
 ) -> tuple[LearnedPolicy, LearningCurve]:
     """Like `dqn.train`; of the settings, those of epsilon, balance and the target network play no part.
@@ -67,39 +66,24 @@ class _Run:
         self.replay = BalancedReplay(config.capacity, balance=0.0, rng=self.rng)
         self.updates = 0
 
-    def play(self, progress: Callable[[int], None] | None, held_out: MaskingEnvironment | None) -> tuple[LearnedPolicy, LearningCurve]:
+    def play(self, progress: Progress | None, held_out: MaskingEnvironment | None) -> tuple[LearnedPolicy, LearningCurve]:
         """The whole run."""
-        config, queue = self.config, self._images()
-        points: list[CurvePoint] = []
-        rewards: list[float] = []
-        losses: list[float] = []
-        states = self.env.reset([next(queue) for _ in range(min(config.envs, config.steps))])
+        config, record = self.config, CurveRecorder(self.policy, self.config, progress, held_out)
+        fresh = self.env.unmasked(self.rng)
+        states = list(islice(fresh, min(config.envs, config.steps)))
         step = 0
         while step < config.steps:
             states = states[: config.steps - step]
             actions = self._draw(states, step)
             outcome = self.env.step(states, actions)
             self.replay.add(states, actions, outcome.rewards, outcome.states, outcome.done)
-            states = [State(next(queue)) if end else state for state, end in zip(outcome.states, outcome.done, strict=True)]
+            states = refilled(outcome, fresh)
             step += len(actions)
-            rewards += outcome.rewards.tolist()
-            if step >= config.learning_starts:
-                losses += [self._update() for _ in range(config.updates_per_step)]
-            if step * config.points // config.steps > len(points):
-                earned = np.asarray(rewards)
-                loss = float(np.mean(losses)) if losses else math.nan
-                seen = greedy_reward(self.policy, held_out) if held_out else None
-                points.append(CurvePoint(step, float(earned.mean()), float((earned > 0).mean()), loss, 0.0, seen))
-                rewards, losses = [], []
-            if progress:
-                progress(step)
+            losses = [self._update() for _ in range(config.updates_per_step)] if step >= config.learning_starts else []
+            record.add(step, outcome.rewards, losses)
         if not self.updates:
             raise TrainingError(f"no gradient step was taken in {step} steps", hint="Lower learning_starts or raise steps")
-        return self.policy, LearningCurve(tuple(points), step, self.updates)
-
-    def _images(self) -> Iterator[int]:
-        while True:
-            yield from self.rng.permutation(len(self.env)).tolist()
+        return self.policy, LearningCurve(tuple(record.points), step, self.updates)
 
     def _draw(self, states: list[State], step: int) -> Actions:
         """Any action before learning starts, then one as the actor has it."""

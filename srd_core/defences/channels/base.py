@@ -64,25 +64,7 @@ class View:
 Channel = Callable[[View], Scores]
 _CHANNELS: Registry[Channel] = Registry("srd_core.defences.channels", "evidence channel")
 
-
-def channel(name: str) -> Callable[[Channel], Channel]:
-    """Decorator: make a channel known under `name`.
-
-    Raises:
-        ConfigError: another channel has that name.
-    """
-
-    def keep(function: Channel) -> Channel:
-        _CHANNELS.add(name, function)
-        return function
-
-    return keep
-
-
-def get(name: str) -> Channel:
-    """The channel of that name.
-
-    Raises:
-        ConfigError: unknown name.
-    """
-    return _CHANNELS.get(name)
+channel = _CHANNELS.register
+"""Decorator: make a channel known under a name."""
+get = _CHANNELS.get
+"""The channel of that name."""

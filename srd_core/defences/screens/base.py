@@ -52,33 +52,12 @@ class Screened:
 Screen = Callable[[Screening], Screened]
 _SCREENS: Registry[Screen] = Registry("srd_core.defences.screens", "screen")
 
-
-def screen(name: str) -> Callable[[Screen], Screen]:
-    """Decorator: make a screen known under `name`.
-
-    Raises:
-        ConfigError: another screen has that name.
-    """
-
-    def keep(function: Screen) -> Screen:
-        _SCREENS.add(name, function)
-        return function
-
-    return keep
-
-
-def get(name: str) -> Screen:
-    """The screen of that name.
-
-    Raises:
-        ConfigError: unknown name.
-    """
-    return _SCREENS.get(name)
-
-
-def names() -> tuple[str, ...]:
-    """All of them, sorted."""
-    return _SCREENS.names()
+screen = _SCREENS.register
+"""Decorator: make a screen known under a name."""
+get = _SCREENS.get
+"""The screen of that name."""
+names = _SCREENS.names
+"""All of them, sorted."""
 
 
 def above(scores: Scores, trusted: Scores, false_positives: float) -> npt.NDArray[np.bool_]:
