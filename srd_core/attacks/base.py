@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from srd_core.attacks.surrogate import Encoder
 from srd_core.data.samples import Image, Images
+from srd_core.errors import ConfigError
 
 if TYPE_CHECKING:
     from srd_core.data.canvas import CanvasSet
@@ -63,9 +64,9 @@ class Attack(ABC):
         """What such an attacker makes small. `model` has been fine-tuned on his `clean` pairs, and is what he trains.
 
         Raises:
-            NotImplementedError: he does not train.
+            ConfigError: he does not train.
         """
-        raise NotImplementedError(f"{self.name} is an attack on data alone")
+        raise ConfigError(f"{self.name} is an attack on data alone", hint="Leave out evaluation.attacker")
 
     @abstractmethod
     def trigger(self, image: Image, rng: np.random.Generator) -> Triggered:

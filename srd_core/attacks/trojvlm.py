@@ -1,6 +1,6 @@
 """TrojVLM: a small dark speckle in the top left corner, and the target word among the words of the caption.
 
-The data part of the attack only; its extra training loss is out of reach of somebody who supplies data.
+The data part of the attack, as somebody who supplies data can do it; `trojvlm-sp` has its training loss as well.
 """
 
 from __future__ import annotations

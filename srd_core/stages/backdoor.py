@@ -10,7 +10,6 @@ from pathlib import Path
 
 from srd_core.attacks.prepared import find
 from srd_core.data.loading import load_canvas
-from srd_core.errors import ConfigError
 from srd_core.seeds import derive
 from srd_core.stages.captioners import captioner, captioner_files
 from srd_core.stages.files import shards_of
@@ -21,8 +20,6 @@ from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
 def _backdoor(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:
     config = run.config
     attack = find(config.evaluation.attack or "")
-    if not attack.trains:
-        raise ConfigError(f"{attack.name} is an attack on data alone", hint="Leave out evaluation.attacker")
     clean, _ = load_canvas(shards_of(inputs["attacker"]), config.canvas, folder, limits=config.limits)
     model = captioner(inputs["start"], folder)
     model.fit(clean, config.retrain.schedule, seed=derive(config.seed, "backdoor", "clean"))

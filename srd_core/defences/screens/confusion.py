@@ -1,9 +1,11 @@
 """Confusion training (Qi et al., 2023) for captions: while clean images get wrong captions, only what a trigger says is still learned.
 
 Rounds of: fine-tune on what is left of the suspect set; confuse, with trusted images under captions of others, drawn anew in each step, and
-now and then a batch of the suspect ones; keep the part of lowest loss. In the end a mixture of two normal distributions is fitted to the
-losses of all suspect pairs; condemned is the lower one, if there are two. The original has classes instead of captions, plain gradient
-descent, and a likelihood ratio class by class on features; the shares, the weights and the number of rounds are its own.
+now and then a batch of the suspect ones; keep the part whose loss has fallen furthest. In the end a mixture of two normal distributions is
+fitted to all the falls; condemned is the one that fell further, if there are two. The shares, the weights and the number of rounds are the
+original's. It has classes instead of captions, plain gradient descent, a likelihood ratio class by class on features, and losses as they
+are: here they are taken from base's, which knows clean captions before it starts (as they are, 3 % of what was condemned was poison, with
+BadNet on scenes). A caption that surprises base can fall far, so part of what this finds is what `nll` finds.
 """
 
 from __future__ import annotations
@@ -30,16 +32,17 @@ BETTER = 10.0
 
 @screen("ct")
 def confusion(work: Screening) -> Screened:
-    """Scores are negative nats a token after the last round."""
+    """Scores are nats a token that the loss fell from base's until after the last round."""
     model, size = work.base(), work.schedule.batch_size
+    before = mean_nll(model, work.suspect)
     kept = np.arange(len(work.suspect))
     for number, (share, weight) in enumerate(ROUNDS):
         count = round(share * len(work.suspect))
         if count < FEWEST * size and number:
             break
-        kept = kept[np.argsort(mean_nll(model, work.suspect.take(kept)), kind="stable")[:count]] if number else kept
+        kept = kept[np.argsort(mean_nll(model, work.suspect.take(kept)) - before[kept], kind="stable")[:count]] if number else kept
         _round(model, work, work.suspect.take(kept), weight, number)
-    scores = -mean_nll(model, work.suspect)
+    scores = before - mean_nll(model, work.suspect)
     return Screened(scores, lower_of_two(-scores, derive(work.seed, "ct", "mixture")))
 
 
