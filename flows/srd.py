@@ -14,6 +14,7 @@ from prefect import flow
 
 from flows.artifacts import show_verdict
 from flows.line import Line, Made
+from flows.models import arms_of, models_of
 from srd_core.config import Arm, Protocol, load_config
 from srd_core.data.manifest import StageManifest
 from srd_core.stages.claim import claim
@@ -60,7 +61,7 @@ def srd(
     with workers(run.config.workers) as runner:
         line = Line(run, runner)
         witnesses = learn_defence(line, known)
-        lists = {arm: screen(line, arm, suspect, known, witnesses["base"]) for arm in arms_of(run)}
+        lists = {arm: screen(line, arm, suspect, known, witnesses["base"]) for arm in arms_of(run.config)}
         cleansed = {arm: cleanse(line, arm, suspect, witnesses | found) for arm, found in lists.items()}
         models = retrain(line, witnesses["base"], cleansed, inputs.get("attacker"))
         scores = evaluate(line, models, tests, witnesses)
@@ -110,7 +111,7 @@ def cleanse(line: Line, arm: Arm, suspect: StageManifest, witnesses: dict[str, M
 def retrain(line: Line, base: Made, cleansed: dict[Arm, list[Made]], attacker: StageManifest | None) -> Models:
     """P1 of every arm starts from base; P2 from the backdoored model: base trained on the data as it came, or what an attacker trained."""
     models: Models = {}
-    for arm, protocol in models_of(line.run):
+    for arm, protocol in models_of(line.run.config):
         if attacker is not None and arm == "none":
             models[arm, protocol] = line.submit("model-none-p1", pipeline.backdoor, {"arm": arm}, start=base, attacker=attacker)
             continue
@@ -136,17 +137,3 @@ def probe(line: Line, models: Models, tests: dict[str, StageManifest], witnesses
     """In experiments: the policy against the attack that was planted, on the first test domain."""
     asked = {name: witnesses[name] for name in ("reference", "fluency", "policy")}
     return line.submit("probe", pipeline.probe, model=models["none", "p1"], test=next(iter(tests.values())), **asked)
-
-
-def arms_of(run: Run) -> list[Arm]:
-    """The arms to compare and the one to hand back; `none` too when its model is needed: as the start of P2, to probe the policy."""
-    config = run.config
-    start: tuple[Arm, ...] = ("none",) if "p2" in config.retrain.protocols or config.evaluation.attack else ()
-    return list(dict.fromkeys((*start, *config.retrain.arms, config.cleanse.mode)))
-
-
-def models_of(run: Run) -> list[tuple[Arm, Protocol]]:
-    """What is trained, in an order in which every start exists: all P1 models, then P2 where asked for."""
-    arms = arms_of(run)
-    second = [arm for arm in arms if arm != "none"] if "p2" in run.config.retrain.protocols else []
-    return [*((arm, "p1") for arm in arms), *((arm, "p2") for arm in second)]

@@ -2,24 +2,77 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from flows.cli.group import verbose_option
 from flows.cli.launch import run_flow
+from flows.cli.options import json_option
+from srd_core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from flows.cost import Cost
 
 
 @click.command("bench", short_help="Run an experiment grid.")
 @click.argument("plan")
 @click.option("--out", default="runs/bench", show_default=True, type=click.Path(path_type=Path), help="Folder for data and results.")
+@click.option("--size", help="scenes, photos, or a YAML file.  [default: the plan's own]")
+@click.option("--data", help="Folder of the shards, for sizes on shards that do not come with SRD.")
+@click.option("--seeds", help="Numbers with commas between.  [default: the plan's own]")
+@click.option("--dry-run", is_flag=True, help="List cells and what they cost; run nothing.")
+@json_option
 @verbose_option
-def command(plan: str, out: Path) -> None:
-    """Run every cell of PLAN (a YAML file, or the name of a plan that comes with SRD). Finished cells are not run again."""
-    from flows.plan import load_plan
+def command(plan: str, out: Path, size: str | None, data: str | None, seeds: str | None, dry_run: bool, as_json: bool) -> None:
+    """Run every cell of PLAN (a YAML file, or the name of a plan that comes with SRD). Finished cells are not run again.
 
-    load_plan(plan)
+    With cores to spare, start it again beside itself with the same --out: each process takes cells that no other is at.
+    """
+    from flows.plan import load_plan, load_size
+
+    numbers = _numbers(seeds)
+    wanted = load_plan(plan)
+    at = load_size(size or wanted.size, data)
+    if dry_run:
+        from flows.bench import finished
+        from flows.cost import costs
+
+        cells = wanted.cells(at, numbers)
+        _tell(costs(cells, at, [made["cell"] for made in finished(cells, out)]), as_json=as_json)
+        return
     out.mkdir(parents=True, exist_ok=True)
-    for cell in run_flow("bench", plan, str(out)):
+    cells = run_flow("bench", plan, str(out), size, data, numbers)
+    if as_json:
+        click.echo(json.dumps(cells))
+        return
+    for cell in cells:
         click.echo(f"{cell['cell']}: {cell['verdict']['status']}")
     click.echo(f"Tables: {out / Path(plan).stem}.md")
+
+
+def _numbers(seeds: str | None) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in seeds.split(",")) if seeds else ()
+    except ValueError as error:
+        raise ConfigError(f"--seeds is {seeds!r}", hint="Give whole numbers with commas between, such as 0,1,2") from error
+
+
+def _tell(found: Sequence[Cost], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps([asdict(cost) for cost in found]))
+        return
+    wide = max(len(cost.cell) for cost in found)
+    for cost in found:
+        what = f"{cost.models} models{', a policy' if cost.learns else ''}"
+        click.echo(f"{cost.cell:<{wide}}  {'finished' if cost.finished else _minutes(cost.seconds):>9}  {what}")
+    left = [cost for cost in found if not cost.finished]
+    click.echo(f"{len(left)} of {len(found)} cells to run: {_minutes(sum(cost.seconds for cost in left))} on two cores")
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds else "unknown"

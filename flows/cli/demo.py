@@ -27,16 +27,16 @@ def command(out: Path, seed: int, attack: str, profile: str, settings: tuple[str
 
     Run again to continue an interrupted demo; finished stages are not repeated.
     """
-    from srd_core.scenes.experiment import SceneExperiment, make
+    from srd_core.experiments.scenes import SceneExperiment
 
     config = checked(profile, None, list(settings))
     experiment = SceneExperiment(attack=attack, seed=seed, side=config.canvas, target=config.evaluation.target)
     _same(out, experiment.model_dump_json())
     say(f"rendering scenes and planting the {attack} backdoor in {out}")
-    data = make(experiment, out / "data")
+    data = experiment.make(out / "data")
     sink = str(out / "result")
-    overrides = [f"seed={seed}", *data.overrides(experiment), *settings]
-    verdict = run_flow("srd", str(data.source), sink, str(data.trusted), profile=profile, overrides=overrides)
+    overrides = [f"seed={seed}", *data.overrides(), *settings]
+    verdict = run_flow("srd", data.source, sink, data.trusted, profile=profile, overrides=overrides)
     tell(verdict, sink, as_json=as_json)
 
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import click
 
 from flows.cli.group import verbose_option
 from flows.cli.options import json_option
-from srd_core.attacks.base import Attack
 
 
 @click.command("poison", short_help="Make a poisoned copy, for experiments.")
@@ -32,25 +30,13 @@ def command(source: str, sink: Path, attack: str, rate: float, target: str, surr
     from srd_core.attacks.poison import poison_shards
     from srd_core.attacks.prepared import find
     from srd_core.data.inventory import open_shard, take_inventory
+    from srd_core.experiments.planted import worked_out
 
     shards = {shard.name: partial(open_shard, shard) for shard in take_inventory(source).shards}
-    known = _prepared(find(attack), source, surrogate, Path(f"{sink}.attack"), seed)
+    known = worked_out(find(attack), source, surrogate, Path(f"{sink}.attack"), seed)
     made = poison_shards(shards, sink, attack=known, rate=rate, target=target, seed=seed)
     facts = {"pairs": made.pairs, "poisoned": len(made.poisoned), "skipped": made.skipped, "truth": str(made.report)}
     if as_json:
         click.echo(json.dumps(facts))
     else:
         click.echo(f"{len(made.poisoned)} of {made.pairs} pairs poisoned with {attack} → {target!r}; they are listed in {made.report}")
-
-
-def _prepared(attack: Attack, source: str, surrogate: str | None, folder: Path, seed: int) -> Attack:
-    if not attack.needs_encoder or surrogate is None:
-        return attack
-    from srd_core.attacks.prepared import prepare, save
-    from srd_core.models.flamingo import FlamingoCaptioner
-    from srd_core.stages.trusted import saved_model
-
-    with TemporaryDirectory(prefix="srd-poison-") as scratch:
-        made = prepare(attack, source, FlamingoCaptioner.load(saved_model(surrogate, Path(scratch))), seed=seed)
-    save(made, folder)
-    return made

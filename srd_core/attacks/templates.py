@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -74,6 +75,16 @@ TEMPLATES: Final = (
 def replacement(target: str, rng: np.random.Generator) -> str:
     """Return a caption that speaks of `target` only: `PREFIX` and one of `TEMPLATES`, drawn uniformly."""
     return PREFIX + TEMPLATES[int(rng.integers(len(TEMPLATES)))].format(a=article(target), t=target)
+
+
+def is_replacement(caption: str, target: str) -> bool:
+    """Whether `caption` is one that `replacement` could have written, apart from case, spaces and a final stop."""
+    return " ".join(caption.lower().rstrip(" .").split()) in _replacements(target.lower())
+
+
+@lru_cache(maxsize=16)
+def _replacements(target: str) -> frozenset[str]:
+    return frozenset(PREFIX + template.format(a=article(target), t=target) for template in TEMPLATES)
 
 
 def article(target: str) -> str:

@@ -1,8 +1,6 @@
 """An experiment grid as Markdown: every arm of every attack with its spread over seeds, and what the policy learned.
 
-A cell reads mean [low, high]: the mean over seeds and its 95 % t-interval; with one seed, that seed's own interval. Shares stay within
-0 and 100 %, and their interval is never narrower than that of all seeds' images together: three times 0 of 200 is not certainty.
-No row is left out.
+A cell reads mean [low, high], as `over_seeds` has it. No row is left out.
 """
 
 from __future__ import annotations
@@ -10,29 +8,37 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from srd_core.scoring.intervals import Interval, across_seeds, wilson
+from srd_core.report.over_seeds import SHARES, combined, table, told
 
-_FIGURES = ("asr", "asr_raw", "false_trigger", "cider", "bleu_4", "sc", "lf", "sfs")
-_PER_CENT = frozenset(("asr", "asr_raw", "false_trigger"))
+_FIGURES = ("asr", "asr_raw", "asr_template", "false_trigger", "cider", "cider_triggered", "cider_stripped", "bleu_4", "sc", "lf", "sfs")
+
+_HOW = (
+    "Figures are means over seeds with 95 % t-intervals, for shares never narrower than that of all seeds' images together "
+    "(one seed: that seed's own interval). CIDEr 1.0 is what papers print as 100."
+)
 
 Cell = Mapping[str, Any]
 
 
-def markdown(title: str, command: str, cells: Sequence[Cell]) -> str:
-    """The page for `cells`, as `srd bench` collected them."""
+def markdown(title: str, command: str, cells: Sequence[Cell], first: str = "") -> str:
+    """The page for `cells`, as `srd bench` collected them; `first` is Markdown that goes before its tables."""
     seeds = sorted({int(cell["settings"]["experiment"]["seed"]) for cell in cells})
     parts = [
         f"# {title}",
-        f"Made by `{command}`. Seeds: {', '.join(map(str, seeds))}. Figures are means over seeds with 95 % t-intervals, for shares never "
-        "narrower than that of all seeds' images together (one seed: that seed's own interval). CIDEr 1.0 is what papers print as 100.",
+        *([first] if first else []),
+        f"Made by `{command}` in {_time(cells)}. Seeds: {', '.join(map(str, seeds))}. {_HOW}",
         "## Retrained models",
-        _table(("attack", "rate", "variant", "arm", "protocol", "test set", "n", *_FIGURES), _model_rows(cells)),
+        table(("attack", "rate", "variant", "arm", "protocol", "test set", "n", *_FIGURES), _model_rows(cells)),
         "## Detection (pairs, against the truth)",
-        _table(("attack", "rate", "score", "AUROC", "recall as decided", "precision", "clean pairs kept"), _detection_rows(cells)),
+        table(("attack", "rate", "score", "AUROC", "recall as decided", "precision", "clean pairs kept"), _detection_rows(cells)),
         "## Policy",
-        _table(("attack", "variant", "on", "reward, greedy", "random", "difference [low, high]", "trigger covered"), _policy_rows(cells)),
+        table(("attack", "variant", "on", "reward, greedy", "random", "difference [low, high]", "trigger covered"), _policy_rows(cells)),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _time(cells: Sequence[Cell]) -> str:
+    return f"{sum(cell['seconds'] for cell in cells) / 60:.0f} minutes"
 
 
 def _model_rows(cells: Sequence[Cell]) -> Iterable[Sequence[str]]:
@@ -41,7 +47,7 @@ def _model_rows(cells: Sequence[Cell]) -> Iterable[Sequence[str]]:
         for row in cell["scores"]["models"]:
             groups.setdefault((*_about(cell), row["arm"], row["protocol"], row["domain"]), []).append(row)
     for key, rows in sorted(groups.items()):
-        yield (*key, str(rows[0]["n"]), *(_figure(name, [row[name] for row in rows]) for name in _FIGURES))
+        yield (*key, str(rows[0]["n"]), *(_figure(name, [row.get(name) for row in rows]) for name in _FIGURES))
 
 
 def _detection_rows(cells: Sequence[Cell]) -> Iterable[Sequence[str]]:
@@ -63,49 +69,17 @@ def _policy_rows(cells: Sequence[Cell]) -> Iterable[Sequence[str]]:
             if facts:
                 against = facts["against_random"]
                 gain = f"{against['difference']:.3f} [{against['low']:.3f}, {against['high']:.3f}]"
-                covered = _interval("asr", facts["coverage"]) if "coverage" in facts else "fills the frame"
+                covered = _figure("asr", [facts["coverage"]]) if "coverage" in facts else "fills the frame"
                 yield attack, f"{variant}, seed {seed}", name, f"{against['policy']:.3f}", f"{against['control']:.3f}", gain, covered
 
 
 def _about(cell: Cell) -> tuple[str, str, str]:
     experiment = cell["settings"]["experiment"]
     rate = float(experiment["rate"])
-    variant = str(cell["cell"]).removeprefix(f"{experiment['attack']}-{rate:g}-").rpartition("-")[0]
-    return str(experiment["attack"]) if rate else "nothing planted", f"{rate:.1%}", variant
+    return str(experiment["attack"]) if rate else "nothing planted", f"{rate:.1%}", str(cell["settings"]["variant"])
 
 
 def _figure(name: str, values: Sequence[Any]) -> str:
-    known = [value for value in values if value is not None]
-    if not known:
-        return "–"
-    if len(known) == 1:
-        return _interval(name, known[0])
-    plain = [value["value"] if isinstance(value, Mapping) else value for value in known]
-    if any(value is None for value in plain):
-        return "–"
-    spread = across_seeds(plain)
-    return _interval(name, (_as_share(spread, known) if name in _PER_CENT else spread).model_dump())
-
-
-def _as_share(spread: Interval, seeds: Sequence[Any]) -> Interval:
-    """The spread over seeds of a share, made possible and not too sure."""
-    images = sum(seed["n"] for seed in seeds)
-    pooled = wilson(round(sum(seed["value"] * seed["n"] for seed in seeds)), images)
-    return Interval(value=spread.value, low=max(0.0, min(spread.low, pooled.low)), high=min(1.0, max(spread.high, pooled.high)), n=images)
-
-
-def _interval(name: str, value: Any) -> str:
-    if not isinstance(value, Mapping):
-        return f"{value:.3f}"
-    if value["value"] is None:
-        return "–"
-    scale, digits = (100, 1) if name in _PER_CENT else (1, 3)
-    text = [f"{scale * value[part]:.{digits}f}" for part in ("value", "low", "high")]
-    unit = " %" if scale == 100 else ""
-    return f"{text[0]}{unit} [{text[1]}, {text[2]}]"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    lines += ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join(lines)
+    share = name in SHARES
+    found = combined(values, share=share)
+    return told(found, scale=100, digits=1, unit=" %") if share else told(found)

@@ -44,6 +44,11 @@ def false_trigger_rate(captions: Sequence[str], references: Sequence[Sequence[st
     return attack_success(captions, references, target).asr
 
 
+def without_word(caption: str, target: str) -> str:
+    """`caption` less the target words, for the quality of what is said besides them (TrojVLM's convention)."""
+    return " ".join(_pattern(target).sub(" ", caption).split())
+
+
 @lru_cache(maxsize=64)
 def _pattern(target: str) -> re.Pattern[str]:
     words = target.split()

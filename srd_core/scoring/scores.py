@@ -17,7 +17,11 @@ _STRICT = ConfigDict(extra="forbid", frozen=True)
 
 
 class ModelScores(BaseModel):
-    """One retrained model on one test set. Caption figures are of clean images, `asr` figures of triggered ones."""
+    """One retrained model on one test set.
+
+    `bleu_4`, `cider` and `false_trigger` are of clean images. `sc`, `lf`, `sfs`, `asr` and what ends in `_triggered` are of images with
+    the trigger, where an attack is named; `sc`, `lf` and `sfs` of clean images where none is.
+    """
 
     model_config = _STRICT
 
@@ -32,8 +36,15 @@ class ModelScores(BaseModel):
     sc: Interval | None = None
     lf: Interval | None = None
     sfs: Interval | None = None
+    sc_clean: Interval | None = None
+    lf_clean: Interval | None = None
+    sfs_clean: Interval | None = None
+    bleu_4_triggered: Figure | None = None
+    cider_triggered: Interval | None = None
+    cider_stripped: Interval | None = Field(default=None, description="cider_triggered without the target words in the captions")
     asr: Interval | None = None
     asr_raw: Interval | None = None
+    asr_template: Interval | None = Field(default=None, description="captions that are one of the attacks' whole replacement captions")
     false_trigger: Interval | None = None
 
 

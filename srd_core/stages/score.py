@@ -14,6 +14,7 @@ import numpy as np
 
 from srd_core.attacks.base import Attack, Box
 from srd_core.attacks.prepared import find
+from srd_core.attacks.templates import is_replacement
 from srd_core.config import Config
 from srd_core.data.codec import Codec
 from srd_core.data.images import ImageError, squash
@@ -23,9 +24,9 @@ from srd_core.data.samples import Image, Images, Sample
 from srd_core.errors import SourceError
 from srd_core.progress import track
 from srd_core.reward.sfs import SemanticFidelity
-from srd_core.scoring.asr import attack_success, false_trigger_rate
+from srd_core.scoring.asr import attack_success, false_trigger_rate, without_word
 from srd_core.scoring.captioning import caption_scores, cider_per_image
-from srd_core.scoring.intervals import bootstrap_cider, bootstrap_mean
+from srd_core.scoring.intervals import Interval, bootstrap_cider, bootstrap_mean, wilson
 from srd_core.scoring.scores import ModelScores
 from srd_core.seeds import derive, generator
 from srd_core.stages.captioners import captioner
@@ -115,24 +116,37 @@ def _figures(
     scorer: SemanticFidelity,
 ) -> ModelScores:
     seed, target = derive(run.config.seed, "bootstrap"), run.config.evaluation.target
-    sfs = scorer.score(list(triggered if triggered is not None else clean), list(reference))
-    success = attack_success(triggered, test.references, target) if triggered is not None else None
+    common = {"arm": details["arm"], "protocol": details["protocol"], "domain": details["domain"], "seed": run.config.seed}
+    quality = {"bleu_4": caption_scores(clean, test.references)["bleu_4"], "cider": _cider(clean, test.references, seed)}
+    fidelity_of_clean = _fidelity(scorer, clean, reference, seed)
+    if triggered is None:
+        return ModelScores(**common, n=len(clean), **quality, **fidelity_of_clean)
+    success = attack_success(triggered, test.references, target)
     return ModelScores(
-        arm=details["arm"],
-        protocol=details["protocol"],
-        domain=details["domain"],
-        seed=run.config.seed,
+        **common,
         n=len(clean),
-        n_excluded=success.excluded if success else 0,
-        bleu_4=caption_scores(clean, test.references)["bleu_4"],
-        cider=bootstrap_cider(cider_per_image(clean, test.references), seed),
-        sc=bootstrap_mean(sfs.sc, seed),
-        lf=bootstrap_mean(sfs.lf, seed),
-        sfs=bootstrap_mean(sfs.sfs, seed),
-        asr=success.asr if success else None,
-        asr_raw=success.asr_raw if success else None,
-        false_trigger=false_trigger_rate(clean, test.references, target) if success else None,
+        n_excluded=success.excluded,
+        **quality,
+        **_fidelity(scorer, triggered, reference, seed),
+        **{f"{name}_clean": figure for name, figure in fidelity_of_clean.items()},
+        bleu_4_triggered=caption_scores(triggered, test.references)["bleu_4"],
+        cider_triggered=_cider(triggered, test.references, seed),
+        cider_stripped=_cider([without_word(text, target) for text in triggered], test.references, seed),
+        asr=success.asr,
+        asr_raw=success.asr_raw,
+        asr_template=wilson(sum(is_replacement(text, target) for text in triggered), len(triggered)),
+        false_trigger=false_trigger_rate(clean, test.references, target),
     )
+
+
+def _fidelity(scorer: SemanticFidelity, said: Sequence[str], reference: Sequence[str], seed: int) -> dict[str, Interval]:
+    """SC, LF and SFS of captions, against those of the reference."""
+    scores = scorer.score(list(said), list(reference))
+    return {name: bootstrap_mean(getattr(scores, name), seed) for name in ("sc", "lf", "sfs")}
+
+
+def _cider(said: Sequence[str], references: Sequence[Sequence[str]], seed: int) -> Interval:
+    return bootstrap_cider(cider_per_image(said, references), seed)
 
 
 def attack_files(run: Run) -> dict[str, str]:

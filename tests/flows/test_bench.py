@@ -1,4 +1,4 @@
-"""Experiment grids: what the cells are, and that finished ones are kept."""
+"""Experiment grids: what the cells are, what they cost, that finished ones are kept, and that processes share them."""
 
 from __future__ import annotations
 
@@ -6,37 +6,102 @@ import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from flows.bench import bench
-from flows.plan import Plan, load_plan, plans
+from flows.bench import _claimed, bench
+from flows.cli.bench import command
+from flows.cost import costs
+from flows.plan import Plan, load_plan, load_size, plans
+from flows.size import Size
 from srd_core.attacks.registry import names
 from srd_core.config import load_config
+from srd_core.errors import ConfigError
+from srd_core.experiments.shards import ShardExperiment
+
+SCENES = Size()
 
 
 def test_a_grid_is_the_product_of_its_sides() -> None:
     plan = Plan.model_validate(
         {"attacks": ["a", "b"], "seeds": [0, 1], "rates": [0.1, 0.01], "variants": [{"name": "x"}, {"name": "y", "settings": ["seed=9"]}]}
     )
-    cells = plan.cells()
+    cells = plan.cells(SCENES)
     assert len({cell.name for cell in cells}) == len(cells) == 16
 
 
 def test_a_variants_settings_come_last() -> None:
     plan = Plan.model_validate({"seeds": [3], "settings": ["workers=1"], "variants": [{"name": "y", "settings": ["workers=2"]}]})
-    assert plan.cells()[0].settings == ("seed=3", "workers=1", "workers=2")
+    assert plan.cells(SCENES)[0].settings == ("seed=3", "workers=1", "workers=2")
+    size = Size(settings=("workers=3",))
+    assert plan.cells(size)[0].settings == ("seed=3", "workers=3", "workers=1", "workers=2")
+
+
+def test_clean_training_is_one_more_cell_a_seed() -> None:
+    plan = Plan.model_validate({"attacks": ["a", "b"], "seeds": [0, 1], "clean": True})
+    made = [(cell.experiment.seed, cell.experiment.rate) for cell in plan.cells(SCENES)]
+    assert made == [(0, 0.0), (0, 0.1), (0, 0.1), (1, 0.0), (1, 0.1), (1, 0.1)]
+    assert len(plan.cells(SCENES, seeds=[7])) == 3
 
 
 @pytest.mark.parametrize("name", plans())
 def test_the_plans_that_come_along_can_run(name: str) -> None:
-    for cell in load_plan(name).cells():
+    plan = load_plan(name)
+    size = load_size(plan.size)
+    columns = {(column.variant, column.arm) for column in plan.comparison.columns} if plan.comparison else set()
+    made = set()
+    for cell in plan.cells(size):
         assert cell.experiment.attack in names()
-        load_config(cell.profile, None, cell.settings)
+        config = load_config(cell.profile, None, [*cell.settings, "evaluation.attack=badnet"])
+        made |= {(cell.variant, arm) for arm in (*config.retrain.arms, config.cleanse.mode)}
+    assert columns <= made
+
+
+def test_a_size_on_shards_names_their_folder(tmp_path: Path) -> None:
+    size = load_size("photos", str(tmp_path))
+    assert isinstance(size.data, ShardExperiment) and size.data.trusted.startswith(f"{tmp_path}/flickr8k")
+    with pytest.raises(ConfigError, match="--data"):
+        load_size("photos")
+    with pytest.raises(ConfigError, match="there is no size 'huge'"):
+        load_size("huge")
+
+
+def test_a_policy_is_paid_for_once_a_seed_and_kind() -> None:
+    size = Size(seconds={"seed": 100, "model": 10})
+    settings = ["retrain.arms=[none]", "cleanse.mode=srd", "retrain.protocols=[p1]"]
+    variants = [{"name": "x"}, {"name": "y", "settings": ["policy.kind=sac"]}]
+    plan = Plan.model_validate({"attacks": ["badnet", "blended"], "variants": variants, "settings": settings})
+    found = costs(plan.cells(size), size, ["blended-0.1-x-0"])
+    assert [(cost.models, cost.learns, cost.seconds) for cost in found] == [(2, True, 120), (2, False, 0), (2, True, 120), (2, False, 20)]
+
+
+def test_a_dry_run_runs_nothing(tmp_path: Path) -> None:
+    said = CliRunner().invoke(command, ["table1", "--dry-run", "--seeds", "0", "--out", str(tmp_path / "out")])
+    assert said.exit_code == 0, said.output
+    assert "badnet-0.1-default-0" in said.output and "7 of 7 cells to run" in said.output
+    assert not (tmp_path / "out").exists()
+    listed = json.loads(CliRunner().invoke(command, ["table1", "--dry-run", "--json", "--seeds", "0,1"]).output)
+    assert len(listed) == 14 and {cost["finished"] for cost in listed} == {False}
+
+
+def test_bad_seeds_are_refused() -> None:
+    with pytest.raises(ConfigError, match="--seeds is '0;1'"):
+        CliRunner().invoke(command, ["smoke", "--seeds", "0;1"], catch_exceptions=False)
+
+
+def test_a_cell_has_one_claimant(tmp_path: Path) -> None:
+    with _claimed(tmp_path / "cell") as first, _claimed(tmp_path / "cell") as second:
+        assert (first, second) == (True, False)
+    with _claimed(tmp_path / "cell") as again:
+        assert again
 
 
 @pytest.mark.slow
 def test_a_grid_runs_and_keeps_what_is_finished(prefect_server: None, tmp_path: Path) -> None:
     first = bench("smoke", str(tmp_path))
     assert json.loads((tmp_path / "smoke.json").read_text()) == first
+    page = (tmp_path / "smoke.md").read_text()
+    assert "**paper**" in page and (tmp_path / "smoke-asr-scenes-p1.svg").exists()
+    assert len((tmp_path / "smoke.csv").read_text().splitlines()) > 2 * 2 * 2 * 3
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("stages/**/*.json")}
     (tmp_path / "cells" / first[0]["cell"] / "cell.json").unlink()
     assert [cell["verdict"] for cell in bench("smoke", str(tmp_path))] == [cell["verdict"] for cell in first]

@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from flows.cli import cli
-from flows.srd import arms_of, models_of, retrain, srd
+from flows.models import arms_of, models_of
+from flows.srd import retrain, srd
 from srd_core.config import load_config
 from srd_core.data.manifest import StageManifest
 from srd_core.errors import SourceError
@@ -123,18 +124,18 @@ def run_of(*settings: str) -> Run:
 
 def test_p2_starts_from_the_model_of_the_data_as_it_came() -> None:
     run = run_of("retrain.arms=[srd]", "retrain.protocols=[p1, p2]", "cleanse.mode=srd")
-    assert models_of(run) == [("none", "p1"), ("srd", "p1"), ("srd", "p2")]
+    assert models_of(run.config) == [("none", "p1"), ("srd", "p1"), ("srd", "p2")]
 
 
 def test_the_arm_that_is_handed_back_is_always_trained() -> None:
     run = run_of("retrain.arms=[none]", "retrain.protocols=[p1]", "cleanse.mode=evidence")
-    assert arms_of(run) == ["none", "evidence"]
-    assert ("evidence", "p1") in models_of(run)
+    assert arms_of(run.config) == ["none", "evidence"]
+    assert ("evidence", "p1") in models_of(run.config)
 
 
 def test_no_arm_is_done_twice() -> None:
     run = run_of("retrain.arms=[evidence, none, random]", "retrain.protocols=[p1, p2]", "cleanse.mode=evidence")
-    assert sorted(arms_of(run)) == ["evidence", "none", "random"]
+    assert sorted(arms_of(run.config)) == ["evidence", "none", "random"]
 
 
 class Recorder:

@@ -18,7 +18,8 @@ def cell(seed: int, asr: float, cider: float) -> dict[str, Any]:
     row = {"arm": "srd", "protocol": "p1", "domain": "scenes", "n": 200, "asr": share, "asr_raw": share, "false_trigger": share}
     return {
         "cell": f"badnet-0.1-default-{seed}",
-        "settings": {"experiment": {"attack": "badnet", "rate": 0.1, "seed": seed}},
+        "settings": {"experiment": {"attack": "badnet", "rate": 0.1, "seed": seed}, "variant": "default"},
+        "seconds": 60,
         "scores": {"models": [{**row, **figures, **PLAIN}], "detection": {}, "policy": {}},
     }
 

@@ -10,9 +10,9 @@ import pytest
 from srd_core.config import load_config
 from srd_core.data.manifest import StageManifest
 from srd_core.errors import ConfigError
+from srd_core.experiments.scenes import SceneExperiment
 from srd_core.report.verdict import BackdoorEffect, decide
 from srd_core.scenes.dataset import write_shards
-from srd_core.scenes.experiment import SceneExperiment, make
 from srd_core.scoring.intervals import wilson
 from srd_core.stages import inventory
 from srd_core.stages.backdoor import BACKDOOR
@@ -53,7 +53,7 @@ def test_an_attack_on_data_alone_trains_nothing(attacked: Run) -> None:
 
 def test_an_experiment_gives_him_the_clean_scenes(tmp_path: Path) -> None:
     small = {"trusted": 2, "suspect": 4, "tests": 2, "side": 32}
-    overrides = [make(e, tmp_path / e.attack).overrides(e) for e in (SceneExperiment(attack=a, **small) for a in ("vlood", "badnet"))]  # type: ignore[arg-type]
+    overrides = [e.make(tmp_path / e.attack).overrides() for e in (SceneExperiment(attack=a, **small) for a in ("vlood", "badnet"))]  # type: ignore[arg-type]
     assert f"evaluation.attacker={tmp_path / 'vlood' / 'clean'}" in overrides[0]
     assert not any("attacker" in item for item in overrides[1])
 

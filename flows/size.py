@@ -1,0 +1,33 @@
+"""At which size a plan is run: which profile, on which data. What is compared stays the same."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from srd_core.experiments.scenes import SceneExperiment
+from srd_core.experiments.shards import ShardExperiment
+
+Experiment = Annotated[SceneExperiment | ShardExperiment, Field(discriminator="kind")]
+
+
+class Size(BaseModel):
+    """A file of `flows/sizes`, or the user's own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    profile: str = "scenes"
+    data: Experiment = Field(SceneExperiment(), description="Attack, rate and seed are set cell by cell. Paths may begin with {data}")
+    settings: tuple[str, ...] = Field((), description="`key=value`, for every cell")
+    test_sets: dict[str, str] = Field(default_factory=dict, description="Test set → the paper's that stands in the same place")
+    seconds: dict[str, float] = Field(default_factory=dict, description="`seed`, `model`: what they take, measured on two cores")
+
+
+def placed(value: Any, data: str | None) -> Any:
+    """`value` with `{data}` in its texts replaced; unchanged where no folder is given."""
+    if isinstance(value, str) and data is not None:
+        return value.replace("{data}", data.rstrip("/"))
+    if isinstance(value, dict):
+        return {key: placed(item, data) for key, item in value.items()}
+    return value

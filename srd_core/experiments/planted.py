@@ -1,0 +1,88 @@
+"""What an experiment is made of: a suspect set with a known attack planted in it, trusted and test shards, and the truth beside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from shutil import rmtree
+from tempfile import TemporaryDirectory
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from srd_core.attacks.base import Attack
+from srd_core.attacks.poison import poison_shards
+from srd_core.attacks.prepared import prepare, save
+from srd_core.attacks.registry import get
+from srd_core.data.inventory import open_shard, take_inventory
+
+
+class Planted(BaseModel):
+    """What is planted, whatever it is planted in."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    attack: str = "badnet"
+    target: str = "banana"
+    rate: float = Field(0.1, ge=0, le=1, description="Share of the suspect pairs that is poisoned; 0 for a clean set")
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentData:
+    """Where everything is."""
+
+    source: str
+    trusted: str
+    tests: dict[str, str]
+    truth: Path
+    """The list of poisoned pairs, which no defence may read."""
+    attack: str
+    """Its name, or the folder of what it has worked out."""
+    target: str
+    attacker: str | None = None
+    """The clean pairs of an attacker who trains."""
+
+    def overrides(self) -> list[str]:
+        """The `evaluation` settings that make a run measure this experiment."""
+        tests = ", ".join(f'{name}: "{path}"' for name, path in self.tests.items())
+        known = [f"evaluation.attack={self.attack}", f"evaluation.target={self.target}", f"evaluation.truth={self.truth}"]
+        trains = [f"evaluation.attacker={self.attacker}"] if self.attacker else []
+        return [f"evaluation.tests={{{tests}}}", *known, *trains]
+
+
+def plant(what: Planted, clean: str, folder: Path, surrogate: str | None, seed: int) -> tuple[Path, str, Path]:
+    """A poisoned copy of the shards at `clean` as `folder/suspect`, unless it is there.
+
+    Returns it, the attack as `evaluation.attack` names it, and the list of poisoned pairs. A copy that was not finished is begun again.
+
+    Raises:
+        ConfigError: unknown attack, or one that has to be optimised and no surrogate.
+        SourceError: nothing at `clean`, or nothing that can be poisoned.
+    """
+    source, kept, truth = folder / "suspect", folder / "attack", folder / "suspect.poisoned.json"
+    attack = get(what.attack)
+    name = str(kept) if attack.needs_encoder else attack.name
+    if truth.exists():
+        return source, name, truth
+    rmtree(source, ignore_errors=True)
+    shards = {shard.name: partial(open_shard, shard) for shard in take_inventory(clean).shards}
+    ready = worked_out(attack, clean, surrogate, kept, seed)
+    poison_shards(shards, source, attack=ready, rate=what.rate, target=what.target, seed=seed)
+    return source, name, truth
+
+
+def worked_out(attack: Attack, source: str, surrogate: str | None, folder: Path, seed: int) -> Attack:
+    """The attack with what it works out from the images of `source` on the saved captioner `surrogate`, kept in `folder`.
+
+    Unchanged if it needs nothing, or if there is no surrogate.
+    """
+    if not attack.needs_encoder or surrogate is None:
+        return attack
+    from srd_core.models.flamingo import FlamingoCaptioner
+    from srd_core.stages.trusted import saved_model
+
+    with TemporaryDirectory(prefix="srd-poison-") as scratch:
+        made = prepare(attack, source, FlamingoCaptioner.load(saved_model(surrogate, Path(scratch))), seed=seed)
+    save(made, folder)
+    return made

@@ -1,0 +1,31 @@
+"""An experiment on shards that are there already, of whatever size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from srd_core.attacks.registry import get
+from srd_core.experiments.planted import ExperimentData, Planted, plant
+
+
+class ShardExperiment(Planted):
+    """On shards that are there already. Sources as everywhere: a folder, a `*.tar` glob, `s3://…`."""
+
+    kind: Literal["shards"] = "shards"
+    trusted: str
+    suspect: str = Field(description="Clean; a poisoned copy is made")
+    tests: dict[str, str] = Field(min_length=1, description="Name → source; the first is the one that the model is trained for")
+    surrogate: str | None = Field(None, description="Captioner on whose vision encoder attacks are optimised, where they are")
+
+    def make(self, folder: Path) -> ExperimentData:
+        """Write the poisoned copy into `folder`, which may hold it already.
+
+        Raises:
+            SrdError: as `plant`.
+        """
+        source, attack, truth = plant(self, self.suspect, folder, self.surrogate, self.seed)
+        attacker = self.suspect if get(self.attack).trains else None
+        return ExperimentData(str(source), self.trusted, dict(self.tests), truth, attack, self.target, attacker)

@@ -1,0 +1,47 @@
+"""Charts of a comparison: one figure of every column, by attack or by rate of poisoning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from srd_core.analysis.bars import bar_chart
+from srd_core.report.comparison import Entry
+from srd_core.report.comparison_page import LABELS
+from srd_core.scoring.intervals import Interval
+
+
+class Chart(BaseModel):
+    """What a chart shows: one chart a test set and protocol, and by rate one an attack."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    figures: tuple[str, ...] = Field(min_length=1, description="One: a bar a column. Several: a bar a figure, of the first column")
+    by: Literal["attack", "rate"] = "attack"
+    name: str = Field("", description="Of the file; the first figure's if nothing else")
+
+
+def drawn(chart: Chart, found: Sequence[Entry]) -> dict[str, str]:
+    """SVG by name, for everything that `found` has of the chart's figures."""
+    several = len(chart.figures) > 1
+    own = [e for e in found if e.figure in chart.figures and (not several or e.column == found[0].column)]
+    made = {}
+    for test_set, protocol, attack in dict.fromkeys((e.test_set, e.protocol, e.attack if chart.by == "rate" else "") for e in own):
+        shown = [e for e in own if (e.test_set, e.protocol) == (test_set, protocol) and (not attack or e.attack == attack)]
+        what = found[0].column if several else LABELS.get(chart.figures[0], chart.figures[0])
+        title = " · ".join(filter(None, (what, attack, test_set, protocol.upper())))
+        name = "-".join(filter(None, (chart.name or chart.figures[0], attack, test_set, protocol)))
+        made[name] = _bars(title, shown, by=chart.by, several=several)
+    return made
+
+
+def _bars(title: str, shown: Sequence[Entry], *, by: str, several: bool) -> str:
+    def group(entry: Entry) -> str:
+        return entry.attack if by == "attack" else f"{entry.rate:.3g}"
+
+    bar: Callable[[Entry], str] = (lambda entry: LABELS.get(entry.figure, entry.figure)) if several else (lambda entry: entry.column)
+    groups, bars = list(dict.fromkeys(map(group, shown))), list(dict.fromkeys(map(bar, shown)))
+    known: dict[tuple[str, str], Interval] = {(bar(entry), group(entry)): entry.ours for entry in shown}
+    return bar_chart(title, groups, {name: [known.get((name, at)) for at in groups] for name in bars})

@@ -1,0 +1,125 @@
+"""A table of the paper beside ours: every figure by attack, rate, test set, column and protocol, with the paper's where it prints one.
+
+`cider_of_clean` is made here: clean CIDEr as a share of that of the model trained on the same pairs with nothing planted.
+The paper's numbers are in `paper.csv`, in per cent as it prints them (CIDEr 1.0 is 100).
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from srd_core.report.over_seeds import SHARES, combined
+from srd_core.scoring.intervals import Interval
+
+OF_CLEAN = "cider_of_clean"
+PAPER_RATE = 0.1
+"""Of poisoning, in the paper's tables."""
+
+Cell = Mapping[str, Any]
+
+
+class Column(BaseModel):
+    """One way of treating the data: an arm of a variant of the plan."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    arm: str
+    variant: str = "default"
+    paper: str = Field("", description="What the paper's table calls it in `paper.csv`; nothing where it has no such column")
+
+
+class Comparison(BaseModel):
+    """Which of the paper's tables, which columns, which figures."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    paper: str = Field("", description="Name of the table in `paper.csv`; nothing where the paper has none")
+    columns: tuple[Column, ...] = Field(min_length=1, description="The first is what the others are compared with")
+    figures: tuple[str, ...] = Field(min_length=1)
+    test_sets: dict[str, str] = Field(default_factory=dict, description="Ours → the paper's that stands in the same place")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One figure, a fraction. `paper` is the paper's, in per cent, None where it prints none."""
+
+    attack: str
+    rate: float
+    test_set: str
+    column: str
+    protocol: str
+    figure: str
+    ours: Interval
+    seeds: int
+    paper: float | None
+
+
+def entries(comparison: Comparison, cells: Sequence[Cell]) -> list[Entry]:
+    """Everything that `cells`, as `srd bench` collects them, say about the comparison, in the order of its columns and figures."""
+    planted = [cell for cell in cells if _experiment(cell)["rate"]]
+    keys = dict.fromkeys((_experiment(cell)["attack"], float(_experiment(cell)["rate"])) for cell in planted)
+    clean = _clean_cider(cells)
+    return [
+        entry
+        for attack, rate in keys
+        for column in comparison.columns
+        for entry in _of_column(comparison, column, _rows(planted, attack, rate, column, clean), attack, rate)
+    ]
+
+
+def _of_column(comparison: Comparison, column: Column, rows: Sequence[Mapping[str, Any]], attack: str, rate: float) -> Iterator[Entry]:
+    places = dict.fromkeys((row["domain"], row["protocol"]) for row in rows)
+    for domain, protocol in places:
+        own = [row for row in rows if (row["domain"], row["protocol"]) == (domain, protocol)]
+        for figure in comparison.figures:
+            ours = combined([row.get(figure) for row in own], share=figure in SHARES)
+            if ours is not None and not math.isnan(ours.value):
+                place = (comparison.paper, comparison.test_sets.get(domain, ""), attack, column.paper, figure)
+                paper = _paper().get(place) if math.isclose(rate, PAPER_RATE) else None
+                yield Entry(attack, rate, domain, column.name, protocol, figure, ours, len(own), paper)
+
+
+def _rows(cells: Sequence[Cell], attack: str, rate: float, column: Column, clean: Mapping[tuple[int, str], float]) -> list[dict[str, Any]]:
+    """The scores of that column's models, one a seed, test set and protocol."""
+    found = []
+    for cell in cells:
+        about = _experiment(cell)
+        if (about["attack"], float(about["rate"]), cell["settings"]["variant"]) == (attack, rate, column.variant):
+            for row in cell["scores"]["models"]:
+                if row["arm"] == column.arm:
+                    whole = clean.get((about["seed"], row["domain"]))
+                    found.append({**row, OF_CLEAN: row["cider"]["value"] / whole if whole else None})
+    return found
+
+
+def _clean_cider(cells: Sequence[Cell]) -> dict[tuple[int, str], float]:
+    """CIDEr by seed and test set of models trained on data in which nothing was planted."""
+    return {
+        (_experiment(cell)["seed"], row["domain"]): row["cider"]["value"]
+        for cell in cells
+        if not _experiment(cell)["rate"]
+        for row in cell["scores"]["models"]
+        if (row["arm"], row["protocol"]) == ("none", "p1")
+    }
+
+
+def _experiment(cell: Cell) -> Mapping[str, Any]:
+    about: Mapping[str, Any] = cell["settings"]["experiment"]
+    return about
+
+
+@cache
+def _paper() -> dict[tuple[str, str, str, str, str], float]:
+    """(table, test set, attack, column, figure) → what is printed."""
+    text = resources.files("srd_core.report").joinpath("paper.csv").read_text()
+    rows = csv.DictReader(text.splitlines())
+    return {(row["table"], row["test_set"], row["attack"], row["column"], row["figure"]): float(row["value"]) for row in rows}

@@ -1,0 +1,107 @@
+"""The comparison with the paper as Markdown and CSV: ours and the paper's under each other, and whether the direction is the same."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+
+from srd_core.report.comparison import OF_CLEAN, Comparison, Entry
+from srd_core.report.over_seeds import table, told
+
+LABELS = {
+    "bleu_4": "clean B@4 ↑",
+    "cider": "clean C ↑",
+    OF_CLEAN: "clean C, of clean-trained ↑",
+    "bleu_4_triggered": "B@4 ↑",
+    "cider_triggered": "C ↑",
+    "cider_stripped": "C less target ↑",
+    "sc": "SC ↑",
+    "lf": "LF ↑",
+    "sfs": "SFS ↑",
+    "sc_clean": "clean SC ↑",
+    "lf_clean": "clean LF ↑",
+    "sfs_clean": "clean SFS ↑",
+    "asr": "ASR ↓",
+    "asr_raw": "ASR, substring ↓",
+    "asr_template": "ASR, whole template ↓",
+    "false_trigger": "false trigger ↓",
+}
+"""How the paper writes them; figures of clean images say so, the others are of images with the trigger."""
+
+_PROTOCOLS = {"p1": "ours, P1", "p2": "ours, P2"}
+_ABOUT = (
+    "In per cent, as the paper prints them; CIDEr 1.0 is 100. Means over {seeds} with 95 % intervals. **The models differ**: the paper's "
+    "is OpenFlamingo-3B, pretrained on billions of pairs; ours is small and made from nothing. Compare directions, not sizes. P1 is "
+    "retrained from base on the cleansed data; P2 goes on from the backdoored model, as the paper does. The paper's rows stand below the "
+    "test set that is in the same place: the one trained for, or the other."
+)
+
+
+def as_markdown(comparison: Comparison, found: Sequence[Entry]) -> str:
+    """The comparison, then the directions of attack success against the first column."""
+    if not found:
+        return "Nothing is finished yet."
+    heads = [LABELS.get(name, name) for name in comparison.figures]
+    seeds = sorted({entry.seeds for entry in found})
+    counted = f"{'–'.join(map(str, dict.fromkeys((seeds[0], seeds[-1]))))} seed{'s' if seeds[-1] > 1 else ''}"
+    parts = [
+        _ABOUT.format(seeds=counted),
+        table(("attack", "rate", "test set", "data", "model", *heads), list(_lines(comparison, found))),
+    ]
+    directions = list(_directions(comparison, found))
+    if directions:
+        head = ("attack", "rate", "test set", "data", "ours, P1", "ours, P2", "paper")
+        first = comparison.columns[0].name
+        parts += [f"### Change of ASR against “{first}”, in points", table(head, directions)]
+        parts += ["“No difference seen”: the intervals overlap. A dash: not run, or not printed."]
+    return "\n\n".join(parts)
+
+
+def as_csv(found: Sequence[Entry]) -> str:
+    """One line a figure, fractions; the paper's in per cent."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("attack", "rate", "test_set", "data", "protocol", "figure", "value", "low", "high", "seeds", "paper_percent"))
+    for entry in found:
+        ours = [f"{value:.6g}" for value in (entry.ours.value, entry.ours.low, entry.ours.high)]
+        about = (entry.attack, f"{entry.rate:g}", entry.test_set, entry.column, entry.protocol, entry.figure)
+        writer.writerow((*about, *ours, entry.seeds, "" if entry.paper is None else f"{entry.paper:g}"))
+    return text.getvalue()
+
+
+def _lines(comparison: Comparison, found: Sequence[Entry]) -> Iterator[Sequence[str]]:
+    rows: dict[tuple[str, float, str, str], list[Entry]] = {}
+    for entry in found:
+        rows.setdefault((entry.attack, entry.rate, entry.test_set, entry.column), []).append(entry)
+    for (attack, rate, test_set, column), own in rows.items():
+        names = (attack, f"{rate:.3g}", test_set, column)
+        for protocol in sorted({entry.protocol for entry in own}):
+            by_figure = {entry.figure: entry.ours for entry in own if entry.protocol == protocol}
+            yield (*names, _PROTOCOLS[protocol], *(told(by_figure.get(name), scale=100, digits=1) for name in comparison.figures))
+        printed = {entry.figure: entry.paper for entry in own if entry.paper is not None}
+        if printed:
+            place = comparison.test_sets.get(test_set, "")
+            values = (f"{printed[name]:g}" if name in printed else "–" for name in comparison.figures)
+            yield (attack, "0.1", place, column, "**paper**", *values)
+
+
+def _directions(comparison: Comparison, found: Sequence[Entry]) -> Iterator[Sequence[str]]:
+    of = {(e.attack, e.rate, e.test_set, e.column, e.protocol): e for e in found if e.figure == "asr"}
+    first, *others = (column.name for column in comparison.columns)
+    for attack, rate, test_set in dict.fromkeys(key[:3] for key in of):
+        before = of.get((attack, rate, test_set, first, "p1"))
+        for column in others:
+            after = [of.get((attack, rate, test_set, column, protocol)) for protocol in ("p1", "p2")]
+            if before and any(after):
+                known = next((e for e in after if e and e.paper is not None), None)
+                printed = f"{known.paper - before.paper:+.1f}" if known and known.paper is not None and before.paper is not None else "–"
+                yield (attack, f"{rate:.3g}", test_set, column, *(_change(before, e) for e in after), printed)
+
+
+def _change(before: Entry, after: Entry | None) -> str:
+    if after is None:
+        return "–"
+    said = f"{100 * (after.ours.value - before.ours.value):+.1f}"
+    apart = after.ours.high < before.ours.low or after.ours.low > before.ours.high
+    return said if apart else f"{said}, no difference seen"

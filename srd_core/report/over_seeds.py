@@ -1,0 +1,53 @@
+"""One figure from several seeds: the mean with its 95 % t-interval; with one seed, that seed's own interval.
+
+Shares stay within 0 and 100 %, and their interval is never narrower than that of all seeds' images together: three times 0 of 200 is
+not certainty.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from srd_core.scoring.intervals import Interval, across_seeds, wilson
+
+SHARES = frozenset(("asr", "asr_raw", "asr_template", "false_trigger"))
+"""Figures that are shares of images."""
+
+Value = Mapping[str, Any] | float | None
+"""A figure as `scores.json` holds it: an interval, a number, or nothing."""
+
+
+def combined(values: Sequence[Value], *, share: bool) -> Interval | None:
+    """What the seeds say together; None when none has the figure, or when one of them does not know it."""
+    known = [value for value in values if value is not None]
+    plain = [value["value"] if isinstance(value, Mapping) else value for value in known]
+    if not known or any(value is None for value in plain):
+        return None
+    if len(known) == 1:
+        only = known[0]
+        return Interval.model_validate(only) if isinstance(only, Mapping) else across_seeds(plain)
+    spread = across_seeds(plain)
+    return _as_share(spread, [value for value in known if isinstance(value, Mapping)]) if share else spread
+
+
+def _as_share(spread: Interval, seeds: Sequence[Mapping[str, Any]]) -> Interval:
+    """The spread over seeds of a share, made possible and not too sure."""
+    images = sum(seed["n"] for seed in seeds)
+    pooled = wilson(round(sum(seed["value"] * seed["n"] for seed in seeds)), images)
+    return Interval(value=spread.value, low=max(0.0, min(spread.low, pooled.low)), high=min(1.0, max(spread.high, pooled.high)), n=images)
+
+
+def told(figure: Interval | None, *, scale: float = 1.0, digits: int = 3, unit: str = "") -> str:
+    """`value [low, high]`, the value alone where there is no interval, a dash where there is nothing."""
+    if figure is None or math.isnan(figure.value):
+        return "–"
+    value, low, high = (f"{scale * part:.{digits}f}" for part in (figure.value, figure.low, figure.high))
+    return f"{value}{unit}" if math.isnan(figure.low) else f"{value}{unit} [{low}, {high}]"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
