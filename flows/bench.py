@@ -27,7 +27,9 @@ Made = dict[str, Any]
 
 
 @flow(name="srd-bench", flow_run_name="bench {plan}", persist_result=False)
-def bench(plan: str, out: str, size: str | None = None, data: str | None = None, seeds: Sequence[int] = ()) -> list[Made]:
+def bench(
+    plan: str, out: str, size: str | None = None, data: str | None = None, seeds: Sequence[int] = (), attacks: Sequence[str] = ()
+) -> list[Made]:
     """Run every cell of `plan` below the folder `out`; return one summary a cell.
 
     After each cell, what is known so far is written as `out/PLAN.json`, `.md`, `.csv` and charts.
@@ -38,13 +40,14 @@ def bench(plan: str, out: str, size: str | None = None, data: str | None = None,
         size: name or file of another size than the plan's own.
         data: folder of the shards, for sizes that need some.
         seeds: other seeds than the plan's own.
+        attacks: other attacks than the plan's own.
 
     Raises:
         ConfigError: as `load_plan` and `load_size`.
     """
     wanted = load_plan(plan)
     at = load_size(size or wanted.size, data)
-    return run_cells(wanted, Path(plan).stem, at, wanted.cells(at, seeds), Path(out))
+    return run_cells(wanted, Path(plan).stem, at, wanted.cells(at, seeds, attacks), Path(out))
 
 
 def run_cells(plan: Plan, name: str, size: Size, cells: Sequence[Cell], folder: Path) -> list[Made]:

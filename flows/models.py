@@ -7,12 +7,13 @@ from srd_core.config import Arm, Config, Protocol
 
 def arms_of(config: Config) -> list[Arm]:
     """The arms to compare and the one to hand back; `none` too when its model is needed: as the start of P2, to probe the policy."""
-    start: tuple[Arm, ...] = ("none",) if "p2" in config.retrain.protocols or config.evaluation.attack else ()
+    needed = "p2" in config.retrain.protocols or "finetune" in config.retrain.arms or config.evaluation.attack
+    start: tuple[Arm, ...] = ("none",) if needed else ()
     return list(dict.fromkeys((*start, *config.retrain.arms, config.cleanse.mode)))
 
 
 def models_of(config: Config) -> list[tuple[Arm, Protocol]]:
-    """What is trained, in an order in which every start exists: all P1 models, then P2 where asked for."""
+    """What is trained, in an order in which every start exists: all P1 models, then P2 where asked for; `finetune` is P2 always."""
     arms = arms_of(config)
-    second = [arm for arm in arms if arm != "none"] if "p2" in config.retrain.protocols else []
-    return [*((arm, "p1") for arm in arms), *((arm, "p2") for arm in second)]
+    second = [arm for arm in arms if arm != "none" and (arm == "finetune" or "p2" in config.retrain.protocols)]
+    return [*((arm, "p1") for arm in arms if arm != "finetune"), *((arm, "p2") for arm in second)]

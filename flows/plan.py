@@ -58,14 +58,14 @@ class Plan(BaseModel):
     comparison: Comparison | None = Field(None, description="A table, beside the paper's where it has it")
     charts: tuple[Chart, ...] = ()
 
-    def cells(self, size: Size, seeds: Sequence[int] = ()) -> list[Cell]:
-        """The runs, those of a seed before those of the next; of `seeds`, or of the plan's own."""
+    def cells(self, size: Size, seeds: Sequence[int] = (), attacks: Sequence[str] = ()) -> list[Cell]:
+        """The runs, those of a seed before those of the next; of these `seeds` and `attacks`, or of the plan's own."""
         made = []
         for seed in seeds or self.seeds:
             if self.clean:
                 alone = Variant(name="clean", settings=("retrain.arms=[none]", "retrain.protocols=[p1]", "cleanse.mode=none"))
                 made.append(self._cell(size, seed, 0.0, alone, "badnet"))
-            made += [self._cell(size, seed, *rest) for rest in product(self.rates, self.variants, self.attacks)]
+            made += [self._cell(size, seed, *rest) for rest in product(self.rates, self.variants, attacks or self.attacks)]
         return made
 
     def _cell(self, size: Size, seed: int, rate: float, variant: Variant, attack: str) -> Cell:

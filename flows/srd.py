@@ -63,12 +63,13 @@ def srd(
         witnesses = learn_defence(line, known)
         lists = {arm: screen(line, arm, suspect, known, witnesses["base"]) for arm in arms_of(run.config)}
         cleansed = {arm: cleanse(line, arm, suspect, witnesses | found) for arm, found in lists.items()}
-        models = retrain(line, witnesses["base"], cleansed, inputs.get("attacker"))
+        models = retrain(line, witnesses["base"], cleansed, known, inputs.get("attacker"))
         scores = evaluate(line, models, tests, witnesses)
         line.submit("model", pipeline.model, model=models[run.config.cleanse.mode, "p1"])
         if run.config.evaluation.attack:
             scores["probe"] = probe(line, models, tests, witnesses)
         hand_over = {f"cleansed-{arm}-{i}": part for arm, parts in cleansed.items() for i, part in enumerate(parts)}
+        hand_over |= {f"screen-{arm}": found["screen"] for arm, found in lists.items() if found}
         line.submit("report", pipeline.report, source=suspect, trusted=known, **witnesses, **hand_over, **scores)
         made = line.finish()
     pipeline.write_manifest(run, {**inputs, **made})
@@ -108,7 +109,7 @@ def cleanse(line: Line, arm: Arm, suspect: StageManifest, witnesses: dict[str, M
     ]
 
 
-def retrain(line: Line, base: Made, cleansed: dict[Arm, list[Made]], attacker: StageManifest | None) -> Models:
+def retrain(line: Line, base: Made, cleansed: dict[Arm, list[Made]], trusted: StageManifest, attacker: StageManifest | None) -> Models:
     """P1 of every arm starts from base; P2 from the backdoored model: base trained on the data as it came, or what an attacker trained."""
     models: Models = {}
     for arm, protocol in models_of(line.run.config):
@@ -116,7 +117,7 @@ def retrain(line: Line, base: Made, cleansed: dict[Arm, list[Made]], attacker: S
             models[arm, protocol] = line.submit("model-none-p1", pipeline.backdoor, {"arm": arm}, start=base, attacker=attacker)
             continue
         start = base if protocol == "p1" else models["none", "p1"]
-        parts = {f"cleansed-{i}": part for i, part in enumerate(cleansed[arm])}
+        parts = {f"cleansed-{i}": part for i, part in enumerate(cleansed[arm])} if arm != "finetune" else {"trusted": trusted}
         details = {"arm": arm, "protocol": protocol}
         models[arm, protocol] = line.submit(f"model-{arm}-{protocol}", pipeline.retrain, details, start=start, **parts)
     return models

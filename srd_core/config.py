@@ -22,10 +22,14 @@ from srd_core.models.schedule import Schedule, Through
 from srd_core.policy.dqn_config import DqnConfig
 from srd_core.reward.rule import RewardRule
 
-Screen = Literal["abl", "ct", "nll", "templates", "vdc", "vdc-min"]
+Screen = Literal["abl", "ct", "drop", "nll", "templates", "vdc", "vdc-min"]
 """Baseline defences that screen the whole set and withhold what they condemn."""
-Arm = Literal["none", "random", "srd", "evidence", "collision", Screen]
-"""What is done to the suspect set. `collision` is a control for experiments: see `srd_core.defences.collision`."""
+Repair = Literal["augment", "finetune"]
+"""Controls that leave the data as it came: training on images that are changed at random; afterwards, training on trusted pairs."""
+Mode = Literal["none", "random", "srd", "evidence", Screen]
+"""What can be done to the suspect set."""
+Arm = Literal[Mode, "collision", Repair]
+"""What experiments compare. `collision` is a control: see `srd_core.defences.collision`."""
 Protocol = Literal["p1", "p2"]
 
 
@@ -77,7 +81,7 @@ class EvidenceConfig(Section):
 class CleanseConfig(Section):
     """How decisions become shards."""
 
-    mode: Arm = Field("evidence", description="The arm whose shards, decisions and model are handed back")
+    mode: Mode = Field("evidence", description="The arm whose shards, decisions and model are handed back")
     quality: int = Field(90, ge=1, le=100, description="JPEG and WebP quality of the images that are written")
     verbatim: bool = Field(False, description="Keep the bytes of unmasked images: less loss, and whatever else is hidden in the files")
     shards_per_task: int = Field(1, ge=1)

@@ -25,28 +25,31 @@ if TYPE_CHECKING:
 @click.option("--size", help="scenes, photos, or a YAML file.  [default: the plan's own]")
 @click.option("--data", help="Folder of the shards, for sizes on shards that do not come with SRD.")
 @click.option("--seeds", help="Numbers with commas between.  [default: the plan's own]")
+@click.option("--attacks", help="Names with commas between.  [default: the plan's own]")
 @click.option("--dry-run", is_flag=True, help="List cells and what they cost; run nothing.")
 @json_option
 @verbose_option
-def command(plan: str, out: Path, size: str | None, data: str | None, seeds: str | None, dry_run: bool, as_json: bool) -> None:
+def command(
+    plan: str, out: Path, size: str | None, data: str | None, seeds: str | None, attacks: str | None, dry_run: bool, as_json: bool
+) -> None:
     """Run every cell of PLAN (a YAML file, or the name of a plan that comes with SRD). Finished cells are not run again.
 
     With cores to spare, start it again beside itself with the same --out: each process takes cells that no other is at.
     """
     from flows.plan import load_plan, load_size
 
-    numbers = _numbers(seeds)
+    chosen = _numbers(seeds), tuple(attacks.split(",")) if attacks else ()
     wanted = load_plan(plan)
     at = load_size(size or wanted.size, data)
     if dry_run:
         from flows.bench import finished
         from flows.cost import costs
 
-        cells = wanted.cells(at, numbers)
+        cells = wanted.cells(at, *chosen)
         _tell(costs(cells, at, [made["cell"] for made in finished(cells, out)]), as_json=as_json)
         return
     out.mkdir(parents=True, exist_ok=True)
-    cells = run_flow("bench", plan, str(out), size, data, numbers)
+    cells = run_flow("bench", plan, str(out), size, data, *chosen)
     if as_json:
         click.echo(json.dumps(cells))
         return
@@ -68,7 +71,7 @@ def _tell(found: Sequence[Cost], *, as_json: bool) -> None:
         return
     wide = max(len(cost.cell) for cost in found)
     for cost in found:
-        what = f"{cost.models} models{', a policy' if cost.learns else ''}"
+        what = f"{cost.models} model{'s' if cost.models > 1 else ''}{', a policy' if cost.learns else ''}"
         click.echo(f"{cost.cell:<{wide}}  {'finished' if cost.finished else _minutes(cost.seconds):>9}  {what}")
     left = [cost for cost in found if not cost.finished]
     click.echo(f"{len(left)} of {len(found)} cells to run: {_minutes(sum(cost.seconds for cost in left))} on two cores")

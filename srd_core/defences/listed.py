@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,8 +23,17 @@ def save_verdicts(path: Path, ids: Sequence[str], screened: Screened) -> None:
 
 def load_verdicts(path: Path) -> dict[str, bool]:
     """Whether each pair is condemned."""
+    return _column(path, "condemned")
+
+
+def load_suspicion(path: Path) -> dict[str, float]:
+    """The score of each pair."""
+    return _column(path, "score")
+
+
+def _column(path: Path, name: str) -> dict[str, Any]:
     table = pq.read_table(path)
-    return dict(zip(table["pair"].to_pylist(), table["condemned"].to_pylist(), strict=True))
+    return dict(zip(table["pair"].to_pylist(), table[name].to_pylist(), strict=True))
 
 
 class Listed:

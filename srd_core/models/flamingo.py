@@ -22,6 +22,7 @@ from srd_core.models.architecture import Architecture
 from srd_core.models.build import build_network, load_tokenizer
 from srd_core.models.captioner import WordLoss
 from srd_core.models.network import FlamingoNetwork
+from srd_core.models.objectives.augmented import Augmented
 from srd_core.models.objectives.captioning import Captioning, Objective
 from srd_core.models.schedule import FitReport, Schedule
 from srd_core.models.text import TextBatch, encode_captions, prompt_ids, word_losses
@@ -85,6 +86,10 @@ class FlamingoCaptioner:
     def objective(self, pairs: CanvasSet) -> Captioning:
         """The captions of `pairs`, for `fit_to` or for an objective that adds to it."""
         return Captioning(self.network, self.tokenizer, self._prompt, pairs)
+
+    def augmented(self, pairs: CanvasSet, rng: np.random.Generator) -> Augmented:
+        """The same over images that are changed at random."""
+        return Augmented(self.network, self.tokenizer, self._prompt, pairs, rng)
 
     def fit_to(self, objective: Objective, schedule: Schedule, *, seed: int) -> FitReport:
         """Train on whatever `objective` asks for."""

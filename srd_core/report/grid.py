@@ -17,6 +17,8 @@ _HOW = (
     "(one seed: that seed's own interval). CIDEr 1.0 is what papers print as 100."
 )
 
+_POLICY = ("attack", "variant", "reward calls", "on", "reward, greedy", "random", "difference [low, high]", "trigger covered")
+
 Cell = Mapping[str, Any]
 
 
@@ -32,7 +34,10 @@ def markdown(title: str, command: str, cells: Sequence[Cell], first: str = "") -
         "## Detection (pairs, against the truth)",
         table(("attack", "rate", "score", "AUROC", "recall as decided", "precision", "clean pairs kept"), _detection_rows(cells)),
         "## Policy",
-        table(("attack", "variant", "on", "reward, greedy", "random", "difference [low, high]", "trigger covered"), _policy_rows(cells)),
+        table(
+            ("attack", "variant", "reward calls", "on", "reward, greedy", "random", "difference [low, high]", "trigger covered"),
+            _policy_rows(cells),
+        ),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -70,7 +75,8 @@ def _policy_rows(cells: Sequence[Cell]) -> Iterable[Sequence[str]]:
                 against = facts["against_random"]
                 gain = f"{against['difference']:.3f} [{against['low']:.3f}, {against['high']:.3f}]"
                 covered = _figure("asr", [facts["coverage"]]) if "coverage" in facts else "fills the frame"
-                yield attack, f"{variant}, seed {seed}", name, f"{against['policy']:.3f}", f"{against['control']:.3f}", gain, covered
+                calls = f"{cell['scores']['policy']['reward_calls']:,}"
+                yield attack, f"{variant}, seed {seed}", calls, name, f"{against['policy']:.3f}", f"{against['control']:.3f}", gain, covered
 
 
 def _about(cell: Cell) -> tuple[str, str, str]:

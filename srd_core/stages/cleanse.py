@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
-from srd_core.config import Arm, Screen
+from srd_core.config import Arm, Repair, Screen
 from srd_core.data.codec import Codec
 from srd_core.data.inventory import ShardRef, open_shard
 from srd_core.defences.base import Defence
@@ -30,9 +30,10 @@ from srd_core.stages.screen import verdicts
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
 
 SCREENS: tuple[Screen, ...] = get_args(Screen)
+UNTOUCHED: tuple[Arm, ...] = ("none", "collision", *get_args(Repair))
+"""Arms that decide nothing."""
 NEEDS: dict[Arm, tuple[str, ...]] = {
-    "none": (),
-    "collision": (),
+    **{arm: () for arm in UNTOUCHED},
     "random": (),
     "srd": ("policy",),
     "evidence": ("base", "reference", "fluency", "policy", "calibration"),
@@ -79,7 +80,7 @@ def _one_shard(
 
 
 def _defence(run: Run, inputs: Inputs, arm: Arm, folder: Path) -> Defence:
-    if arm in ("none", "collision"):
+    if arm in UNTOUCHED:
         return NoDefence()
     if arm == "random":
         return MaskEverything(RandomPolicy(seed=derive(run.config.seed, "random arm")))

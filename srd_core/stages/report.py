@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from srd_core import __version__
 from srd_core.config import Arm
@@ -20,6 +20,7 @@ from srd_core.stages.exhibits import gallery, q_maps
 from srd_core.stages.files import local_folder
 from srd_core.stages.learned import curve_of, held_out_of
 from srd_core.stages.score import load_scores
+from srd_core.stages.screen import suspicion
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage, identity
 from srd_core.stages.truth import coverage_by_masks, detection, truth_digest
 
@@ -40,7 +41,7 @@ def _report(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome
     mode = run.config.cleanse.mode
     rows = {arm: list(all_decisions(parts, folder / "decisions" / arm)) for arm, parts in arms.items()}
     policy = LearnedPolicy.load(local_folder(inputs["policy"], folder / "learned", "policy"))
-    scores = Scores(models=_models(inputs), detection=detection(run, rows), policy=_policy(run, inputs, rows))
+    scores = Scores(models=_models(inputs), detection=detection(run, rows, _suspicion(inputs, folder)), policy=_policy(run, inputs, rows))
     verdict = _verdict(run, inputs, rows[mode], scores, folder)
     shown = rows[mode] if mode != "none" else rows.get("srd", rows[mode])
     data = ReportData(
@@ -65,10 +66,17 @@ def _report(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome
     return Outcome(paths, {"status": verdict.status})
 
 
+def _suspicion(inputs: Inputs, folder: Path) -> dict[Arm, dict[str, float]]:
+    """The scores of the baseline defences, by pair."""
+    screened = [manifest for name, manifest in inputs.items() if name.startswith("screen-")]
+    return {cast(Arm, manifest.facts["arm"]): suspicion(manifest, folder / manifest.key[:16]) for manifest in screened}
+
+
 def _policy(run: Run, inputs: Inputs, rows: dict[Arm, list[Decision]]) -> dict[str, Any]:
     """Held-out figures of learning, and what is known of the planted attack: on test images (probe) and in the data (truth)."""
     attack = {"attack": inputs["probe"].facts} if "probe" in inputs else {}
-    return {"held_out": inputs["policy"].facts["held_out"], **attack, "coverage_in_data": coverage_by_masks(run, rows)}
+    learned = {name: inputs["policy"].facts[name] for name in ("kind", "reward_calls", "held_out")}
+    return {**learned, **attack, "coverage_in_data": coverage_by_masks(run, rows)}
 
 
 def _models(inputs: Inputs) -> tuple[ModelScores, ...]:

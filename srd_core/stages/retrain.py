@@ -1,32 +1,44 @@
 """Fine-tune on one arm's data: P1 starts from base, P2 continues from the backdoored checkpoint (base fine-tuned on the data as it came).
 
+The arm `augment` sees its images changed at random; `finetune` goes on from the backdoored checkpoint with trusted pairs.
 Number of epochs and everything else are fixed beforehand and the same for all arms; no checkpoint is chosen by its scores.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from srd_core.data.canvas import CanvasSet
 from srd_core.data.loading import load_canvas
 from srd_core.errors import SourceError
-from srd_core.seeds import derive
+from srd_core.seeds import derive, generator
 from srd_core.stages.captioners import captioner, captioner_files
-from srd_core.stages.files import shards_of
+from srd_core.stages.files import shards_of, trusted_pairs
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
 
 
 def _retrain(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:
-    parts = [manifest for name, manifest in inputs.items() if name.startswith("cleansed")]
-    shards = sorted((ref for part in parts for ref in shards_of(part)), key=lambda ref: ref.name)
-    pairs, skipped = load_canvas(shards, run.config.canvas, folder, limits=run.config.limits)
+    pairs, skipped = _pairs(run, inputs, folder)
     if not len(pairs):
         raise SourceError(f"arm {details['arm']} leaves no pair to train on", hint="Look at the reasons in decisions/")
     model = captioner(inputs["start"], folder)
     seed = derive(run.config.seed, "retrain", details["protocol"])
-    report = model.fit(pairs, run.config.retrain.schedule, seed=seed)
+    changed = details["arm"] == "augment"
+    objective = model.augmented(pairs, generator(seed, "augment")) if changed else model.objective(pairs)
+    report = model.fit_to(objective, run.config.retrain.schedule, seed=seed)
     facts = {**details, "pairs": len(pairs), "skipped": dict(skipped), "fit": asdict(report)}
     return Outcome(captioner_files(model, folder), facts)
+
+
+def _pairs(run: Run, inputs: Inputs, folder: Path) -> tuple[CanvasSet, Mapping[str, int]]:
+    """What there is to learn from, and the samples that could not be read, by reason: trusted pairs, or what an arm leaves."""
+    if "trusted" in inputs:
+        return trusted_pairs(run, inputs["trusted"], folder, "fit"), {}
+    parts = [manifest for name, manifest in inputs.items() if name.startswith("cleansed")]
+    shards = sorted((ref for part in parts for ref in shards_of(part)), key=lambda ref: ref.name)
+    return load_canvas(shards, run.config.canvas, folder, limits=run.config.limits)
 
 
 def _hand_back(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:
@@ -34,5 +46,5 @@ def _hand_back(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outc
     return Outcome(captioner_files(model, folder), {"arm": run.config.cleanse.mode, "protocol": "p1"})
 
 
-RETRAIN = Stage("retrain", _retrain, ("canvas", "limits", "retrain.schedule", "seed"))
+RETRAIN = Stage("retrain", _retrain, ("canvas", "holdout", "limits", "retrain.schedule", "seed"))
 MODEL = Stage("model", _hand_back, ("cleanse.mode",), publishes=True)

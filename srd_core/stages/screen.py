@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from srd_core.data.loading import load_canvas
-from srd_core.defences.listed import load_verdicts, save_verdicts
+from srd_core.data.manifest import StageManifest
+from srd_core.defences.listed import load_suspicion, load_verdicts, save_verdicts
 from srd_core.defences.screens.base import Screening, get
 from srd_core.errors import SourceError
 from srd_core.seeds import derive
@@ -37,6 +38,11 @@ def _screen(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome
 def verdicts(inputs: Inputs, folder: Path) -> dict[str, bool]:
     """Whether each pair is condemned."""
     return load_verdicts(local_file(inputs["screen"].outputs[_FILE], folder / "screen"))
+
+
+def suspicion(manifest: StageManifest, folder: Path) -> dict[str, float]:
+    """The score of each pair."""
+    return load_suspicion(local_file(manifest.outputs[_FILE], folder))
 
 
 SCREEN = Stage("screen", _screen, ("canvas", "holdout", "limits", "retrain.schedule", "evidence.false_positives", "seed"))

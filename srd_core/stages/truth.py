@@ -21,19 +21,24 @@ _COVERED = 0.9
 _NAN = float("nan")
 
 
-def detection(run: Run, rows: dict[Arm, list[Decision]]) -> dict[str, DetectionScores]:
-    """How well each recorded score separates, and what the arm's decisions were worth, by `ARM/SCORE`. Empty when no truth is known."""
+def detection(run: Run, rows: dict[Arm, list[Decision]], suspicion: dict[Arm, dict[str, float]]) -> dict[str, DetectionScores]:
+    """How well each score separates, and what the arm's decisions were worth, by `ARM/SCORE` or, with one score a pair, by `ARM`.
+
+    `suspicion` is that one score, of the arms that have it. Empty when no truth is known.
+    """
     truth = _truth(run)
     found: dict[str, DetectionScores] = {}
-    for arm in ("evidence",) if truth is not None else ():
-        judged = [row for row in rows.get(arm, []) if row.action != "reject"]  # type: ignore[call-overload]
+    for arm in (arm for arm in rows if arm == "evidence" or arm in suspicion) if truth is not None else ():
+        judged = [row for row in rows[arm] if row.action != "reject"]
         if not judged:
             continue
         poisoned = [row.pair in (truth or {}) for row in judged]
         touched = [row.action != "keep" for row in judged]
-        for name, values in _scores(judged).items():
+        own = suspicion.get(arm)
+        scores = {arm: np.asarray([own.get(row.pair, _NAN) for row in judged])} if own else _scores(arm, judged)
+        for name, values in scores.items():
             if not np.isnan(values).any():
-                found[f"{arm}/{name}"] = detection_scores(values, poisoned, touched)
+                found[name] = detection_scores(values, poisoned, touched)
     return found
 
 
@@ -58,13 +63,15 @@ def truth_digest(run: Run) -> dict[str, str]:
     return {"truth": open_storage(folder or ".").digest(name)} if uri else {}
 
 
-def _scores(rows: list[Decision]) -> dict[str, np.ndarray]:
-    return {
+def _scores(arm: Arm, rows: list[Decision]) -> dict[str, np.ndarray]:
+    """What the decisions hold of evidence."""
+    values = {
         "nll_mean": np.asarray([_NAN if row.score_nll_mean is None else row.score_nll_mean for row in rows]),
         "nll_max": np.asarray([_NAN if row.score_nll_max is None else row.score_nll_max for row in rows]),
         "infidelity": np.asarray([_NAN if row.score_sfs is None else 1 - row.score_sfs for row in rows]),
         "q_gain": np.asarray([_NAN if row.q_gain is None else row.q_gain for row in rows]),
     }
+    return {f"{arm}/{name}": value for name, value in values.items()}
 
 
 def _truth(run: Run) -> dict[str, tuple[float, float, float, float] | None] | None:

@@ -74,6 +74,12 @@ def test_one_inserted_word_hides_in_a_mean(name: str, seen: bool) -> None:
     assert found.condemned[-8:].all() == seen and not found.condemned[:-8].any()
 
 
+def test_a_fifth_is_dropped_whatever_it_says() -> None:
+    found = screen("drop")(screening(pairs(CLEAN), pairs(CLEAN)))
+    assert found.condemned.sum() == round(0.2 * len(CLEAN))
+    assert found.condemned[np.argsort(-found.scores)[:32]].all()
+
+
 @given(st.lists(st.floats(-5, 5), min_size=1, max_size=300), st.floats(0, 0.5))
 def test_a_threshold_costs_no_more_than_it_may(trusted: list[float], share: float) -> None:
     values = np.asarray(trusted)

@@ -138,6 +138,16 @@ def test_no_arm_is_done_twice() -> None:
     assert sorted(arms_of(run.config)) == ["evidence", "none", "random"]
 
 
+def test_training_on_trusted_pairs_afterwards_starts_from_the_backdoored_model() -> None:
+    line = Recorder(run_of("retrain.arms=[finetune]", "retrain.protocols=[p1]", "cleanse.mode=evidence"))
+    retrain(line, "base", {"none": ["a"], "finetune": ["a"], "evidence": ["b"]}, TRUSTED, None)  # type: ignore[arg-type]
+    assert sorted(line.asked) == ["model-evidence-p1", "model-finetune-p2", "model-none-p1"]
+    assert line.asked["model-finetune-p2"][1] == {"start": "model-none-p1", "trusted": TRUSTED}
+
+
+TRUSTED = StageManifest(stage="inventory", key="t", facts={})
+
+
 class Recorder:
     """A line that only writes down what it is asked for."""
 
@@ -152,7 +162,7 @@ class Recorder:
 def test_where_the_attacker_trains_p2_starts_from_his_model() -> None:
     line = Recorder(run_of("retrain.arms=[none, srd]", "retrain.protocols=[p1, p2]", "cleanse.mode=srd"))
     attacker = StageManifest(stage="inventory", key="", facts={})
-    retrain(line, "base", {"none": ["a"], "srd": ["b"]}, attacker)  # type: ignore[arg-type]
+    retrain(line, "base", {"none": ["a"], "srd": ["b"]}, TRUSTED, attacker)  # type: ignore[arg-type]
     task, inputs = line.asked["model-none-p1"]
     assert task is pipeline.backdoor and inputs == {"start": "base", "attacker": attacker}
     assert line.asked["model-srd-p2"][1]["start"] == "model-none-p1"

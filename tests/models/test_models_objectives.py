@@ -90,3 +90,19 @@ def test_vlood_plants_the_target_and_keeps_the_clean_captions(student: FlamingoC
     assert sum("banana" in caption for caption in student.caption(np.asarray(bad.images))) >= 7
     assert sum(a == b for a, b in zip(student.caption(learned.images), learned.model.caption(learned.images), strict=True)) >= 7
     assert all(torch.equal(value, teacher[name]) for name, value in objective._teacher.network.state_dict().items())
+
+
+def test_changed_images_differ_in_every_step_and_stay_images(fresh: FlamingoCaptioner, one_each: CanvasSet) -> None:
+    objective = fresh.augmented(one_each, np.random.default_rng(0))
+    images = torch.from_numpy(np.array(one_each.images)).permute(0, 3, 1, 2)
+    first, second = objective.seen(images), objective.seen(images)
+    assert first.shape == images.shape and first.min() >= 0 and first.max() <= 255
+    assert all(not torch.equal(a, b) for a, b in zip(first, second, strict=True))
+    assert torch.equal(fresh.augmented(one_each, np.random.default_rng(0)).seen(images), first)
+
+
+def test_a_flat_grey_image_changes_in_brightness_only(fresh: FlamingoCaptioner, one_each: CanvasSet) -> None:
+    grey = torch.full((50, 3, 32, 32), 100.0)
+    made = fresh.augmented(one_each, np.random.default_rng(0)).seen(grey)
+    assert torch.allclose(made.amax((1, 2, 3)), made.amin((1, 2, 3)), atol=1e-3)
+    assert made.min() >= 80 and made.max() <= 120 and made.mean((1, 2, 3)).std() > 5

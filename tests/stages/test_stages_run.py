@@ -152,10 +152,19 @@ def test_the_truth_is_joined_by_pair_id(pipeline: Pipeline, tmp_path: Path) -> N
     poisoned = {pair.id for pair in pipeline.truth.poisoned}
     rows = decisions(pipeline, "evidence", tmp_path)
     assert poisoned < {row.pair for row in rows}
-    found = detection(pipeline.run, {"evidence": rows})
+    found = detection(pipeline.run, {"evidence": rows}, {})
     assert all((one.poisoned, one.clean) == (len(poisoned), len(rows) - len(poisoned)) for one in found.values())
     perfect = [_replace(row, score_nll_mean=float(row.pair in poisoned)) for row in rows]
-    assert detection(pipeline.run, {"evidence": perfect})["evidence/nll_mean"].auroc == 1.0
+    assert detection(pipeline.run, {"evidence": perfect}, {})["evidence/nll_mean"].auroc == 1.0
+
+
+def test_a_baselines_score_is_joined_by_pair_id_too(pipeline: Pipeline, tmp_path: Path) -> None:
+    poisoned = {pair.id for pair in pipeline.truth.poisoned}
+    rows = [_replace(row, action="quarantine" if row.pair in poisoned else "keep") for row in decisions(pipeline, "none", tmp_path)]
+    scores = {row.pair: float(row.pair in poisoned) for row in reversed(rows)}
+    found = detection(pipeline.run, {"abl": rows}, {"abl": scores})["abl"]
+    assert found.auroc == found.f1 == 1.0
+    assert detection(pipeline.run, {"abl": rows}, {"abl": dict(list(scores.items())[1:])}) == {}
 
 
 def test_coverage_compares_masks_with_the_true_boxes(pipeline: Pipeline, tmp_path: Path) -> None:
@@ -172,7 +181,7 @@ def test_without_a_list_there_is_no_detection_figure(pipeline: Pipeline, tmp_pat
     blind = pipeline.run.config.model_copy(update={"evaluation": pipeline.run.config.evaluation.model_copy(update={"truth": None})})
     run = Run(pipeline.run.source, pipeline.run.sink, pipeline.run.trusted, blind)
     rows = decisions(pipeline, "evidence", tmp_path)
-    assert detection(run, {"evidence": rows}) == {} and coverage_by_masks(run, {"srd": rows}) == {}
+    assert detection(run, {"evidence": rows}, {}) == {} and coverage_by_masks(run, {"srd": rows}) == {}
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"poisoned": [{"id": 3}]}', '{"pairs": []}'])
@@ -181,7 +190,7 @@ def test_a_list_of_another_kind_is_refused(pipeline: Pipeline, tmp_path: Path, c
     evaluation = pipeline.run.config.evaluation.model_copy(update={"truth": str(tmp_path / "t.json")})
     run = Run("", "", "", pipeline.run.config.model_copy(update={"evaluation": evaluation}))
     with pytest.raises(SourceError, match="not a list of poisoned pairs"):
-        detection(run, {})
+        detection(run, {}, {})
 
 
 def test_the_retrained_model_is_handed_back_whole(pipeline: Pipeline) -> None:

@@ -58,8 +58,12 @@ class Captioning:
         shown, row_of = np.unique(self.pairs.image_of[batch], return_inverse=True)
         images = torch.from_numpy(np.ascontiguousarray(self.pairs.images[shown])).permute(0, 3, 1, 2)
         text = encode_captions(self.tokenizer, self.prompt, [self.pairs.captions[i] for i in batch])
-        visual = self.network.visual_tokens(images)[torch.from_numpy(row_of)]
+        visual = self.network.visual_tokens(self.seen(images))[torch.from_numpy(row_of)]
         return Reading(self.network.logits(visual, text.tokens, text.mask), text)
+
+    def seen(self, images: Tensor) -> Tensor:
+        """What the network sees of images (M, 3, S, S), uint8 or float in 0–255."""
+        return images
 
     def embeddings(self, reading: Reading) -> tuple[Tensor, Tensor]:
         """Of every caption token, what was expected and what came: (n, D) each, float32.
