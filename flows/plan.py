@@ -28,6 +28,7 @@ class Variant(BaseModel):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     settings: tuple[str, ...] = ()
+    data: dict[str, Any] = Field(default_factory=dict, description="Keys of the experiment that differ")
 
 
 class Cell(BaseModel):
@@ -69,7 +70,8 @@ class Plan(BaseModel):
         return made
 
     def _cell(self, size: Size, seed: int, rate: float, variant: Variant, attack: str) -> Cell:
-        experiment = size.data.model_copy(update={"attack": attack, "rate": rate, "seed": seed})
+        about = {**size.data.model_dump(), "attack": attack, "rate": rate, "seed": seed, **variant.data}
+        experiment = type(size.data).model_validate(about)
         settings = (f"seed={seed}", *size.settings, *self.settings, *variant.settings)
         name = f"{attack}-{rate:g}-{variant.name}-{seed}"
         return Cell(name=name, variant=variant.name, profile=size.profile, experiment=experiment, settings=settings)

@@ -103,6 +103,7 @@ class EvaluationConfig(Section):
     target: str = "banana"
     attacker: str | None = Field(None, description="SOURCE of the clean shards of an attacker who trains; None: he supplies data only")
     truth: str | None = Field(None, description="List of poisoned pairs that `srd poison` wrote, for detection figures")
+    prompt: str | None = Field(None, description="What models are asked; None: what they were trained with")
     images: int | None = Field(None, ge=1, description="At most this many test images a domain")
 
 

@@ -15,6 +15,8 @@ from srd_core.attacks.poison import poison_shards
 from srd_core.attacks.prepared import prepare, save
 from srd_core.attacks.registry import get
 from srd_core.data.inventory import open_shard, take_inventory
+from srd_core.experiments.shifts import shift_shards
+from srd_core.seeds import derive
 
 
 class Planted(BaseModel):
@@ -26,6 +28,9 @@ class Planted(BaseModel):
     target: str = "banana"
     rate: float = Field(0.1, ge=0, le=1, description="Share of the suspect pairs that is poisoned; 0 for a clean set")
     seed: int = 0
+    shift: str = Field("", description="How the attacker's data differs from the model's world; see `srd_core.experiments.shifts`")
+    shifted: float = Field(1.0, ge=0, le=1, description="Share of the suspect samples that is shifted")
+    test_shifts: tuple[str, ...] = Field((), description="Shifts of the first test set that are test sets of their own")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +71,25 @@ def plant(what: Planted, clean: str, folder: Path, surrogate: str | None, seed: 
     if truth.exists():
         return source, name, truth
     rmtree(source, ignore_errors=True)
+    if what.shift:
+        shift_shards(clean, folder / "shifted", what.shift, share=what.shifted, seed=derive(seed, "shift"))
+        clean = str(folder / "shifted")
     shards = {shard.name: partial(open_shard, shard) for shard in take_inventory(clean).shards}
     ready = worked_out(attack, clean, surrogate, kept, seed)
     poison_shards(shards, source, attack=ready, rate=what.rate, target=what.target, seed=seed)
     return source, name, truth
+
+
+def with_shifts(tests: dict[str, str], what: Planted, folder: Path) -> dict[str, str]:
+    """The test sets, and the first one shifted in each of the ways asked for."""
+    first, made = next(iter(tests.values())), dict(tests)
+    for name in what.test_shifts:
+        place = folder / name
+        if not (place / ".done").exists():
+            shift_shards(first, place, name, seed=derive(what.seed, "experiment", "test shift"))
+            (place / ".done").touch()
+        made[name] = str(place)
+    return made
 
 
 def worked_out(attack: Attack, source: str, surrogate: str | None, folder: Path, seed: int) -> Attack:

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from srd_core.attacks.registry import get
-from srd_core.experiments.planted import ExperimentData, Planted, plant
+from srd_core.experiments.planted import ExperimentData, Planted, plant, with_shifts
 from srd_core.scenes.dataset import write_shards
 from srd_core.scenes.world import Domain
 from srd_core.seeds import derive
@@ -43,7 +43,7 @@ class SceneExperiment(Planted):
         source, attack, truth = plant(self, str(folder / "clean"), folder, _SURROGATE, seed)
         attacker = str(folder / "clean") if get(self.attack).trains else None
         tests = {name: str(folder / name) for name in ("scenes", "sketch")}
-        return ExperimentData(str(source), str(folder / "trusted"), tests, truth, attack, self.target, attacker)
+        return ExperimentData(str(source), str(folder / "trusted"), with_shifts(tests, self, folder), truth, attack, self.target, attacker)
 
     def _render(self, folder: Path, count: int) -> None:
         domain: Domain = "sketch" if folder.name == "sketch" else "scenes"

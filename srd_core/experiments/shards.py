@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from srd_core.attacks.registry import get
-from srd_core.experiments.planted import ExperimentData, Planted, plant
+from srd_core.experiments.planted import ExperimentData, Planted, plant, with_shifts
 
 
 class ShardExperiment(Planted):
@@ -28,4 +28,4 @@ class ShardExperiment(Planted):
         """
         source, attack, truth = plant(self, self.suspect, folder, self.surrogate, self.seed)
         attacker = self.suspect if get(self.attack).trains else None
-        return ExperimentData(str(source), self.trusted, dict(self.tests), truth, attack, self.target, attacker)
+        return ExperimentData(str(source), self.trusted, with_shifts(self.tests, self, folder), truth, attack, self.target, attacker)

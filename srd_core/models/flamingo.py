@@ -79,6 +79,10 @@ class FlamingoCaptioner:
         cast(Tokenizer, self.tokenizer.backend_tokenizer).save(str(folder / "tokenizer.json"))
         (folder / "architecture.json").write_text(json.dumps(self.architecture.model_dump(), indent=1, sort_keys=True))
 
+    def asked(self, prompt: str) -> FlamingoCaptioner:
+        """The same network behind another prompt."""
+        return FlamingoCaptioner(self.network, self.tokenizer, self.architecture.model_copy(update={"prompt": prompt}))
+
     def fit(self, pairs: CanvasSet, schedule: Schedule, *, seed: int) -> FitReport:
         """See `Captioner.fit`."""
         return self.fit_to(self.objective(pairs), schedule, seed=seed)

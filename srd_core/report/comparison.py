@@ -1,6 +1,7 @@
 """A table of the paper beside ours: every figure by attack, rate, test set, column and protocol, with the paper's where it prints one.
 
-`cider_of_clean` is made here: clean CIDEr as a share of that of the model trained on the same pairs with nothing planted.
+Made here: `cider_of_clean`, clean CIDEr as a share of that of the model trained on the same pairs with nothing planted; and `asr_g`, how
+far an attack generalises: ASR as a share, at most 1, of that of the variant `default`, same attack, arm, protocol, test set and seed.
 The paper's numbers are in `paper.csv`, in per cent as it prints them (CIDEr 1.0 is 100).
 """
 
@@ -19,11 +20,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from srd_core.report.over_seeds import SHARES, combined
 from srd_core.scoring.intervals import Interval
 
-OF_CLEAN = "cider_of_clean"
+OF_CLEAN, OF_DEFAULT = "cider_of_clean", "asr_g"
 PAPER_RATE = 0.1
 """Of poisoning, in the paper's tables."""
 
 Cell = Mapping[str, Any]
+Place = tuple[Any, ...]
 
 
 class Column(BaseModel):
@@ -67,12 +69,12 @@ def entries(comparison: Comparison, cells: Sequence[Cell]) -> list[Entry]:
     """Everything that `cells`, as `srd bench` collects them, say about the comparison, in the order of its columns and figures."""
     planted = [cell for cell in cells if _experiment(cell)["rate"]]
     keys = dict.fromkeys((_experiment(cell)["attack"], float(_experiment(cell)["rate"])) for cell in planted)
-    clean = _clean_cider(cells)
+    clean, sources = _clean_cider(cells), _default_asr(planted)
     return [
         entry
         for attack, rate in keys
         for column in comparison.columns
-        for entry in _of_column(comparison, column, _rows(planted, attack, rate, column, clean), attack, rate)
+        for entry in _of_column(comparison, column, _rows(planted, attack, rate, column, clean, sources), attack, rate)
     ]
 
 
@@ -88,7 +90,9 @@ def _of_column(comparison: Comparison, column: Column, rows: Sequence[Mapping[st
                 yield Entry(attack, rate, domain, column.name, protocol, figure, ours, len(own), paper)
 
 
-def _rows(cells: Sequence[Cell], attack: str, rate: float, column: Column, clean: Mapping[tuple[int, str], float]) -> list[dict[str, Any]]:
+def _rows(
+    cells: Sequence[Cell], attack: str, rate: float, column: Column, clean: Mapping[Place, float], sources: Mapping[Place, float]
+) -> list[dict[str, Any]]:
     """The scores of that column's models, one a seed, test set and protocol."""
     found = []
     for cell in cells:
@@ -96,12 +100,25 @@ def _rows(cells: Sequence[Cell], attack: str, rate: float, column: Column, clean
         if (about["attack"], float(about["rate"]), cell["settings"]["variant"]) == (attack, rate, column.variant):
             for row in cell["scores"]["models"]:
                 if row["arm"] == column.arm:
-                    whole = clean.get((about["seed"], row["domain"]))
-                    found.append({**row, OF_CLEAN: row["cider"]["value"] / whole if whole else None})
+                    whole, source = clean.get((about["seed"], row["domain"])), sources.get(_place(cell, row))
+                    share = row["cider"]["value"] / whole if whole else None
+                    generalised = min(row["asr"]["value"] / source, 1.0) if source and row.get("asr") else None
+                    found.append({**row, OF_CLEAN: share, OF_DEFAULT: generalised})
     return found
 
 
-def _clean_cider(cells: Sequence[Cell]) -> dict[tuple[int, str], float]:
+def _default_asr(cells: Sequence[Cell]) -> dict[Place, float]:
+    """ASR of the variant `default`, by everything else."""
+    rows = [(cell, row) for cell in cells if cell["settings"]["variant"] == "default" for row in cell["scores"]["models"]]
+    return {_place(cell, row): row["asr"]["value"] for cell, row in rows if row.get("asr") and row["asr"]["value"] is not None}
+
+
+def _place(cell: Cell, row: Mapping[str, Any]) -> Place:
+    about = _experiment(cell)
+    return about["seed"], about["attack"], about["rate"], row["arm"], row["protocol"], row["domain"]
+
+
+def _clean_cider(cells: Sequence[Cell]) -> dict[Place, float]:
     """CIDEr by seed and test set of models trained on data in which nothing was planted."""
     return {
         (_experiment(cell)["seed"], row["domain"]): row["cider"]["value"]

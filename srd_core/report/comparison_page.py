@@ -6,13 +6,14 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 
-from srd_core.report.comparison import OF_CLEAN, Comparison, Entry
+from srd_core.report.comparison import OF_CLEAN, OF_DEFAULT, Comparison, Entry
 from srd_core.report.over_seeds import table, told
 
 LABELS = {
     "bleu_4": "clean B@4 ↑",
     "cider": "clean C ↑",
     OF_CLEAN: "clean C, of clean-trained ↑",
+    OF_DEFAULT: "ASR-G",
     "bleu_4_triggered": "B@4 ↑",
     "cider_triggered": "C ↑",
     "cider_stripped": "C less target ↑",

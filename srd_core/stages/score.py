@@ -46,6 +46,7 @@ def _score(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:
     domain = details["domain"]
     test = TestSet(config, inputs["test"], attack, holdout_only=domain == HOLDOUT)
     model, reference = captioner(inputs["model"], folder), captioner(inputs["reference"], folder)
+    model = model.asked(config.evaluation.prompt) if config.evaluation.prompt else model
     clean = model.caption(test.clean)
     triggered = model.caption(test.triggered) if attack else None
     scores = _figures(run, details, test, clean, triggered, reference.caption(test.clean), fidelity(run, inputs, folder))
@@ -160,5 +161,5 @@ def load_scores(manifest: StageManifest) -> ModelScores:
     return ModelScores.model_validate(manifest.facts)
 
 
-_EVALUATION = ("evaluation.attack", "evaluation.target", "evaluation.images")
+_EVALUATION = ("evaluation.attack", "evaluation.target", "evaluation.images", "evaluation.prompt")
 SCORE = Stage("score", _score, ("canvas", "holdout", "limits", "reward", *_EVALUATION, "seed"), named=attack_files)
