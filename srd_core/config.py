@@ -60,7 +60,9 @@ class RewardConfig(Section):
 class PolicyConfig(Section):
     """Learning to mask."""
 
-    kind: Literal["dqn", "ppo", "sac"] = Field("dqn", description="Learning algorithm; all get the steps, images and network of `dqn`")
+    kind: Literal["dqn", "ppo", "sac", "bandit"] = Field(
+        "dqn", description="Learning algorithm; all get steps, images and network of `dqn`"
+    )
     dqn: DqnConfig = DqnConfig()
     images: int = Field(2000, ge=1, description="Synthetic images to learn on")
     held_out: int = Field(300, ge=2, description="Synthetic images to measure on, never learned from")
