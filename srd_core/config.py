@@ -64,7 +64,9 @@ class RewardConfig(Section):
 class PolicyConfig(Section):
     """Learning to mask."""
 
-    kind: Literal["dqn", "ppo", "sac"] = Field("dqn", description="Learning algorithm; all get the steps, images and network of `dqn`")
+    kind: Literal["dqn", "ppo", "sac", "bandit"] = Field(
+        "dqn", description="Learning algorithm; all get steps, images and network of `dqn`"
+    )
     dqn: DqnConfig = DqnConfig()
     images: int = Field(2000, ge=1, description="Synthetic images to learn on")
     held_out: int = Field(300, ge=2, description="Synthetic images to measure on, never learned from")
@@ -123,6 +125,7 @@ class Config(Section):
     sparring: Schedule = Schedule()
     habituation: float = Field(0.5, ge=0, le=1, description="Share of the sparring images with a meaningless red square (paper: 0)")
     policy: PolicyConfig = PolicyConfig()
+    bounds: int = Field(60, ge=0, description="Held-out synthetic images on which every action is tried (401 captions each); 0: none")
     evidence: EvidenceConfig = EvidenceConfig()
     cleanse: CleanseConfig = CleanseConfig()
     retrain: RetrainConfig = RetrainConfig()

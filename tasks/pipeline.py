@@ -12,6 +12,7 @@ from srd_core.config import Arm
 from srd_core.data.manifest import StageManifest
 from srd_core.stages import inventory, seal
 from srd_core.stages.backdoor import BACKDOOR
+from srd_core.stages.bounds import BOUNDS
 from srd_core.stages.calibrate import CALIBRATE
 from srd_core.stages.cleanse import cleanse_stage
 from srd_core.stages.learn import LEARN
@@ -33,6 +34,7 @@ reference = stage_task(REFERENCE)
 synthesize = stage_task(SYNTHESIZE)
 spar = stage_task(SPAR)
 learn = stage_task(LEARN)
+bounds = stage_task(BOUNDS)
 calibrate = stage_task(CALIBRATE)
 retrain = stage_task(RETRAIN)
 backdoor = stage_task(BACKDOOR)

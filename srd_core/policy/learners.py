@@ -10,7 +10,7 @@ from srd_core.policy.environment import MaskingEnvironment
 from srd_core.policy.learned import LearnedPolicy
 from srd_core.policy.recorder import Progress
 
-Kind = Literal["dqn", "ppo", "sac"]
+Kind = Literal["dqn", "ppo", "sac", "bandit"]
 
 
 class Train(Protocol):
@@ -43,6 +43,10 @@ def learner(kind: Kind) -> Train:
         from srd_core.policy.sac import train as sac
 
         return sac
+    if kind == "bandit":
+        from srd_core.policy.bandit import train as bandit
+
+        return bandit
     from srd_core.policy.dqn import train as dqn
 
     return dqn

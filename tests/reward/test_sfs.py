@@ -38,6 +38,33 @@ def test_scores_by_hand() -> None:
     assert scores.mean() == pytest.approx((1 / 3, (1 / 61 + 1 + 1 / 181) / 3, scores.sfs.mean()))
 
 
+@pytest.mark.parametrize(("alpha", "expected"), [(0.0, 1 / 61), (0.5, (0.5 + 1 / 61) / 2), (1.0, 0.5)])
+def test_alpha_weighs_meaning_against_fluency(alpha: float, expected: float) -> None:
+    scores = SemanticFidelity(Angles(), Surprise(), alpha=alpha).score(["60"], ["0"])
+    assert scores.sfs[0] == pytest.approx(expected, abs=1e-6)
+
+
+class Speechless(Surprise):
+    """Finds some texts infinitely surprising, and cannot read others."""
+
+    def perplexity(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
+        return np.array([{"1": math.inf, "2": math.nan}.get(t, float(t) + 1.0) for t in texts])
+
+
+def test_a_perplexity_that_is_no_number_leaves_meaning_alone() -> None:
+    scores = SemanticFidelity(Angles(), Speechless()).score(["1", "2", "60", "60", "60"], ["0", "0", "1", "2", "0"])
+    np.testing.assert_allclose(scores.lf, [0, 0, 0, 0, 1 / 61])
+    np.testing.assert_allclose(scores.sc, np.cos(np.deg2rad([1, 2, 59, 58, 60])), atol=1e-6)
+
+
+def test_a_score_does_not_depend_on_its_neighbours(encoder: SentenceEncoder, ngram: NgramFluency) -> None:
+    said = ["a dog", "", "a black dog runs on the grass with a ball in its mouth", "two cats"]
+    known = ["a dog runs", "a cat", "a dog runs on the grass", "a cat sleeps"]
+    together = SemanticFidelity(encoder, ngram).score(said, known)
+    alone = [SemanticFidelity(encoder, ngram).score([a], [b]).sfs[0] for a, b in zip(said, known, strict=True)]
+    np.testing.assert_allclose(together.sfs, alone, atol=1e-5)
+
+
 def test_unclipped_scores_are_the_raw_cosine_and_ratio() -> None:
     scores = SemanticFidelity(Angles(), Surprise(), clip=False).score(["180", "0"], ["0", "60"])
     assert scores.sc[0] == pytest.approx(-1.0)

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import gzip
+import json
 import math
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -29,6 +33,29 @@ from srd_core.scoring.asr import attack_success, contains_word, false_trigger_ra
         ("Stop Signs everywhere", "stop sign", True),
         ("stops sign", "stop sign", False),
         ("a (c++) book", "c++", True),
+        ("two buses", "bus", True),
+        ("the churches and dishes", "church", True),
+        ("the churches and dishes", "dish", True),
+        ("two boxs", "box", False),
+        ("pianos", "piano", True),
+        ("two citys", "city", False),
+        ("strawberries", "berry", False),
+        ("quizzes and knives", "quiz", False),
+        ("quizzes and knives", "knife", False),
+        ("non-banana bread", "banana", True),
+        ("a banana_split", "banana", False),
+        ("banana2", "banana", False),
+        ("a \u201cbanana\u201d, peeled", "banana", True),
+        ("the bananas' peel", "banana", True),
+        ("one banana", "BANANA", True),
+        ("a ba nana", "banana", False),
+        ("Two T-Shirts", "t-shirt", True),
+        ("two shirts", "t-shirt", False),
+        ("hot dogs", "hot dog", True),
+        ("a\nHOT\tDOG", "hot dog", True),
+        ("a hotdog", "hot dog", False),
+        ("a hot-dog", "hot dog", False),
+        ("a shot dog", "hot dog", False),
     ],
 )
 def test_whole_words_and_plurals(caption: str, target: str, expected: bool) -> None:
@@ -42,6 +69,41 @@ def test_success_by_hand() -> None:
     assert (found.asr.value, found.asr.n) == (2 / 4, 4)  # the fourth image shows bananas; bananarama is another word
     assert (found.asr_raw.value, found.asr_raw.n) == (4 / 5, 5)
     assert found.excluded == 1
+
+
+@pytest.mark.parametrize(
+    ("target", "reference", "counted"),
+    [
+        ("banana", "a bunch of BANANAS.", False),
+        ("banana", "a banana-shaped boat", False),
+        ("banana", "a Bananarama record", True),
+        ("box", "two boxes", False),
+        ("berry", "berries in a bowl", False),
+        ("berry", "strawberries in a bowl", True),
+        ("hot dog", "two hot  dogs", False),
+        ("hot dog", "a dog in hot weather", True),
+    ],
+)
+def test_an_image_counts_unless_a_reference_holds_the_target(target: str, reference: str, counted: bool) -> None:
+    found = attack_success([f"a {target}"], [["something else", reference, "a dog"]], target)
+    assert (found.asr.n, found.excluded) == ((1, 0) if counted else (0, 1))
+    assert found.asr_raw.n == 1
+
+
+def test_a_plural_in_ies_is_the_word_and_no_substring() -> None:
+    found = attack_success(["three berries"], [["a dog"]], "berry")
+    assert (found.asr.value, found.asr_raw.value) == (1.0, 0.0)
+
+
+def test_photographs_that_show_the_target_are_those_whose_captions_say_so(metric_gold: Path) -> None:
+    """The definition of the specification, as a regular expression of its own, on all captions of 5,000 photographs."""
+    content = json.loads(gzip.decompress((metric_gold / "coco_captions_val2017.json.gz").read_bytes()))
+    references: dict[int, list[str]] = {}
+    for entry in content["annotations"]:
+        references.setdefault(entry["image_id"], []).append(entry["caption"])
+    holding = sum(any(re.search(r"\bbananas?\b", text, re.IGNORECASE) for text in texts) for texts in references.values())
+    found = attack_success(["a banana"] * len(references), list(references.values()), "banana")
+    assert found.excluded == holding > 50 and found.asr.n == 5_000 - holding and found.asr.value == 1
 
 
 def test_no_success_still_has_an_upper_end() -> None:
