@@ -60,7 +60,7 @@ def srd(
     claim(run, inputs)
     with workers(run.config.workers) as runner:
         line = Line(run, runner)
-        witnesses = learn_defence(line, known)
+        witnesses, game = learn_defence(line, known)
         lists = {arm: screen(line, arm, suspect, known, witnesses["base"]) for arm in arms_of(run.config)}
         cleansed = {arm: cleanse(line, arm, suspect, witnesses | found) for arm, found in lists.items()}
         models = retrain(line, witnesses["base"], cleansed, known, inputs.get("attacker"))
@@ -68,6 +68,8 @@ def srd(
         line.submit("model", pipeline.model, model=models[run.config.cleanse.mode, "p1"])
         if run.config.evaluation.attack:
             scores["probe"] = probe(line, models, tests, witnesses)
+        if run.config.bounds:
+            scores["bounds"] = line.submit("bounds", pipeline.bounds, **game)
         hand_over = {f"cleansed-{arm}-{i}": part for arm, parts in cleansed.items() for i, part in enumerate(parts)}
         hand_over |= {f"screen-{arm}": found["screen"] for arm, found in lists.items() if found}
         line.submit("report", pipeline.report, source=suspect, trusted=known, **witnesses, **hand_over, **scores)
@@ -78,17 +80,18 @@ def srd(
     return verdict
 
 
-def learn_defence(line: Line, trusted: StageManifest) -> dict[str, Made]:
-    """Everything that is learned before the suspect set is looked at: models, synthetic poison, policy, thresholds."""
+def learn_defence(line: Line, trusted: StageManifest) -> tuple[dict[str, Made], dict[str, Made]]:
+    """Everything that is learned before the suspect set is looked at: models, policy, thresholds; and the game that was played for it."""
     fluency = line.submit("fluency", pipeline.fluency, trusted=trusted)
     base = line.submit("base", pipeline.base, trusted=trusted)
     reference = line.submit("reference", pipeline.reference, trusted=trusted)
     synthetic = line.submit("synthetic", pipeline.synthesize, trusted=trusted)
     sparring = line.submit("sparring", pipeline.spar, trusted=trusted, synthetic=synthetic, base=base)
-    policy = line.submit("policy", pipeline.learn, synthetic=synthetic, sparring=sparring, reference=reference, fluency=fluency)
+    game = {"synthetic": synthetic, "sparring": sparring, "reference": reference, "fluency": fluency}
+    policy = line.submit("policy", pipeline.learn, **game)
     witnesses = {"base": base, "reference": reference, "fluency": fluency, "policy": policy}
     calibration = line.submit("calibration", pipeline.calibrate, trusted=trusted, **witnesses)
-    return {**witnesses, "calibration": calibration}
+    return {**witnesses, "calibration": calibration}, game
 
 
 def screen(line: Line, arm: Arm, suspect: StageManifest, trusted: StageManifest, base: Made) -> dict[str, Made]:

@@ -125,7 +125,7 @@ class Config(Section):
     sparring: Schedule = Schedule()
     habituation: float = Field(0.5, ge=0, le=1, description="Share of the sparring images with a meaningless red square (paper: 0)")
     policy: PolicyConfig = PolicyConfig()
-    bounds: int = Field(60, ge=0, description="Held-out synthetic images on which every action is tried (401 captions each); 0: none")
+    bounds: int = Field(0, ge=0, description="Held-out synthetic images on which every action is tried (401 captions each); 0: none")
     evidence: EvidenceConfig = EvidenceConfig()
     cleanse: CleanseConfig = CleanseConfig()
     retrain: RetrainConfig = RetrainConfig()

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from srd_core.report.over_seeds import SHARES, combined, table, told
+from srd_core.scoring.intervals import Interval
 
 _FIGURES = ("asr", "asr_raw", "asr_template", "false_trigger", "cider", "cider_triggered", "cider_stripped", "bleu_4", "sc", "lf", "sfs")
 
@@ -69,6 +70,8 @@ def _policy_rows(cells: Sequence[Cell]) -> Iterable[Sequence[str]]:
     for cell in cells:
         attack, _, variant = _about(cell)
         seed = cell["settings"]["experiment"]["seed"]
+        if bounds := cell["scores"]["policy"].get("bounds"):
+            yield _bounds_row(attack, f"{variant}, seed {seed}", bounds)
         for name, found in (("held-out synthetic", "held_out"), ("test images with the attack", "attack")):
             facts = cell["scores"]["policy"].get(found)
             if facts:
@@ -77,6 +80,13 @@ def _policy_rows(cells: Sequence[Cell]) -> Iterable[Sequence[str]]:
                 covered = _figure("asr", [facts["coverage"]]) if "coverage" in facts else "fills the frame"
                 calls = f"{cell['scores']['policy']['reward_calls']:,}"
                 yield attack, f"{variant}, seed {seed}", calls, name, f"{against['policy']:.3f}", f"{against['control']:.3f}", gain, covered
+
+
+def _bounds_row(attack: str, variant: str, facts: Mapping[str, Any]) -> Sequence[str]:
+    """What one mask could earn and cover at most."""
+    best, random = (told(Interval.model_validate(facts["attainable"][name])) for name in ("best", "random"))
+    covered = _figure("asr", [facts["triggers"]["best_any"]])
+    return attack, variant, f"{facts['reward_calls']:,}", "held-out synthetic: best mask", best, random, "", f"{covered} at most"
 
 
 def _about(cell: Cell) -> tuple[str, str, str]:

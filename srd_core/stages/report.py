@@ -74,7 +74,7 @@ def _suspicion(inputs: Inputs, folder: Path) -> dict[Arm, dict[str, float]]:
 
 def _policy(run: Run, inputs: Inputs, rows: dict[Arm, list[Decision]]) -> dict[str, Any]:
     """Held-out figures of learning, and what is known of the planted attack: on test images (probe) and in the data (truth)."""
-    attack = {"attack": inputs["probe"].facts} if "probe" in inputs else {}
+    attack = {label: inputs[name].facts for label, name in (("attack", "probe"), ("bounds", "bounds")) if name in inputs}
     learned = {name: inputs["policy"].facts[name] for name in ("kind", "reward_calls", "held_out")}
     return {**learned, **attack, "coverage_in_data": coverage_by_masks(run, rows)}
 
