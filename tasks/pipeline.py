@@ -11,6 +11,7 @@ from prefect.cache_policies import NO_CACHE
 from srd_core.config import Arm
 from srd_core.data.manifest import StageManifest
 from srd_core.stages import inventory, seal
+from srd_core.stages.attention import ATTENTION
 from srd_core.stages.backdoor import BACKDOOR
 from srd_core.stages.bounds import BOUNDS
 from srd_core.stages.calibrate import CALIBRATE
@@ -40,6 +41,7 @@ retrain = stage_task(RETRAIN)
 backdoor = stage_task(BACKDOOR)
 score = stage_task(SCORE)
 probe = stage_task(PROBE)
+attention = stage_task(ATTENTION)
 model = stage_task(MODEL)
 report = stage_task(REPORT)
 sanitize = stage_task(SANITIZE)

@@ -25,6 +25,7 @@ TELLTALES = {
     "srd_core.stages.report",
     "srd_core.stages.score",
     "srd_core.stages.probe",
+    "srd_core.stages.attention",
     "srd_core.stages.backdoor",
 }
 """What reads the list of poisoned pairs or the attack's name. (`srd_core.attacks.poison` writes the list and comes with all attacks.)"""

@@ -1,0 +1,96 @@
+"""Where models look when they say the target: figures and picture of the stage, and what its key knows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pytest
+
+from srd_core.config import load_config
+from srd_core.data.images import decode
+from srd_core.data.manifest import StageManifest
+from srd_core.data.samples import Image
+from srd_core.stages.attention import ATTENTION, SHEET
+from srd_core.stages.files import local_file
+from srd_core.stages.stage import Run
+
+
+class Pipeline(Protocol):
+    """The fixture `pipeline` of conftest.py."""
+
+    run: Run
+
+    def make(self, name: str) -> StageManifest: ...
+
+    def inputs(self, *names: str, **renamed: str) -> dict[str, StageManifest]: ...
+
+
+def attended(pipeline: Pipeline, sink: Path, *overrides: str, clean: str = "base") -> StageManifest:
+    config = load_config("test", overrides=["evaluation.images=7", *overrides])
+    inputs = pipeline.inputs("model", clean=clean, test="trusted")
+    return ATTENTION.execute(replace(pipeline.run, sink=str(sink), config=config), inputs, {})
+
+
+def picture(manifest: StageManifest, folder: Path) -> Image:
+    return decode(local_file(manifest.outputs[SHEET], folder / "fetched").read_bytes())
+
+
+def columns(sheet: Image) -> list[Image]:
+    return [part[:, :128] for part in np.split(sheet, 3, axis=1)]
+
+
+def test_a_patch_has_shares_beside_its_area(pipeline: Pipeline, tmp_path: Path) -> None:
+    facts: dict[str, Any] = attended(pipeline, tmp_path, "evaluation.attack=badnet").facts
+    assert facts["boxed"] and facts["images"] == 7 and 0 <= facts["said"] <= 7
+    assert facts["area"] == pytest.approx((3 / 32) ** 2)
+    for name in ("backdoored", "clean", "untriggered"):
+        figure = facts[name]
+        assert 0 <= figure["low"] <= figure["value"] <= figure["high"] <= 1 and 0 < figure["n"] <= 7
+        assert facts["times_area"][name] == pytest.approx(figure["value"] / facts["area"])
+    assert facts["difference"]["value"] == pytest.approx(facts["backdoored"]["value"] - facts["clean"]["value"])
+
+
+def test_the_picture_shows_a_few_images_under_both_models(pipeline: Pipeline, tmp_path: Path) -> None:
+    made = attended(pipeline, tmp_path, "evaluation.attack=badnet")
+    sheet = picture(made, tmp_path)
+    shown = made.facts["shown"]
+    assert sheet.shape == (len(shown) * 132, 3 * 132, 3) and len(shown) == 6
+    assert all("banana" in item["caption"] for item in shown)
+    plain, clean, backdoored = columns(sheet)
+    assert (plain != clean).any() and (plain != backdoored).any() and (clean != backdoored).any()
+
+
+def test_the_same_model_twice_looks_at_the_same_places(pipeline: Pipeline, tmp_path: Path) -> None:
+    made = attended(pipeline, tmp_path, "evaluation.attack=badnet", clean="model")
+    assert made.facts["difference"]["value"] == 0 and made.facts["backdoored"] == made.facts["clean"]
+    _, clean, backdoored = columns(picture(made, tmp_path))
+    assert np.array_equal(clean, backdoored)
+
+
+@pytest.mark.parametrize("attack", ["blended", "multi-patch"])
+def test_a_trigger_without_one_box_has_a_picture_and_no_share(pipeline: Pipeline, tmp_path: Path, attack: str) -> None:
+    made = attended(pipeline, tmp_path, f"evaluation.attack={attack}")
+    assert made.facts["boxed"] is False and set(made.facts) == {"images", "said", "shown", "boxed"}
+    assert SHEET in made.outputs
+
+
+def test_images_that_show_the_target_anyway_are_left_out(pipeline: Pipeline, tmp_path: Path) -> None:
+    made = attended(pipeline, tmp_path, "evaluation.attack=badnet", "evaluation.target=a")
+    assert made.facts == {"images": 0} and not made.outputs
+
+
+def test_without_an_attack_there_is_nothing_to_see(pipeline: Pipeline, tmp_path: Path) -> None:
+    made = attended(pipeline, tmp_path)
+    assert not made.facts and not made.outputs
+
+
+def test_the_key_knows_the_target_and_not_the_policy(pipeline: Pipeline) -> None:
+    def key(*overrides: str) -> str:
+        config = load_config("test", overrides=["evaluation.attack=badnet", *overrides])
+        return ATTENTION.key(replace(pipeline.run, config=config), {}, {})
+
+    assert key() == key("policy.dqn.steps=1")
+    assert len({key(), key("evaluation.target=pear"), key("evaluation.attack=trojvlm"), key("evaluation.images=3"), key("seed=9")}) == 5
