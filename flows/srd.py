@@ -68,6 +68,7 @@ def srd(
         line.submit("model", pipeline.model, model=models[run.config.cleanse.mode, "p1"])
         if run.config.evaluation.attack:
             scores["probe"] = probe(line, models, tests, witnesses)
+            scores["attention"] = look(line, models, tests, witnesses)
         if run.config.bounds:
             scores["bounds"] = line.submit("bounds", pipeline.bounds, **game)
         hand_over = {f"cleansed-{arm}-{i}": part for arm, parts in cleansed.items() for i, part in enumerate(parts)}
@@ -141,3 +142,9 @@ def probe(line: Line, models: Models, tests: dict[str, StageManifest], witnesses
     """In experiments: the policy against the attack that was planted, on the first test domain."""
     asked = {name: witnesses[name] for name in ("reference", "fluency", "policy")}
     return line.submit("probe", pipeline.probe, model=models["none", "p1"], test=next(iter(tests.values())), **asked)
+
+
+def look(line: Line, models: Models, tests: dict[str, StageManifest], witnesses: dict[str, Made]) -> Made:
+    """In experiments: where the backdoored model looks when it says the target, and where base does. The paper's Figure 2."""
+    test = next(iter(tests.values()))
+    return line.submit("attention", pipeline.attention, model=models["none", "p1"], clean=witnesses["base"], test=test)

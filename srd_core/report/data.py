@@ -105,6 +105,19 @@ class QMap:
 
 
 @dataclass(frozen=True)
+class Attention:
+    """Where models look when the target is said, on images with the trigger. `sheet`: a row an image; see `srd_core.stages.attention`.
+
+    Shares of the maps that lie on the trigger, and of the image that the trigger covers; None where it has no one place.
+    """
+
+    sheet: Image
+    backdoored: Interval | None = None
+    clean: Interval | None = None
+    area: float | None = None
+
+
+@dataclass(frozen=True)
 class Calibration:
     """How the operating point was set, without the truth: thresholds by channel, recall on self-injected poisons by kind."""
 
@@ -141,5 +154,6 @@ class ReportData:
     gallery: tuple[GalleryItem, ...] = ()
     q_maps: tuple[QMap, ...] = ()
     words: tuple[WordEvidence, ...] = ()
+    attention: Attention | None = None
     calibration: Calibration | None = None
     reasons: Mapping[str, str] = field(default_factory=dict)

@@ -40,6 +40,10 @@ def markdown(title: str, command: str, cells: Sequence[Cell], first: str = "") -
             _policy_rows(cells),
         ),
     ]
+    looked = list(_attention_rows(cells))
+    if looked:
+        head = ("attack", "variant", "trigger, share of the image", "backdoored model", "without the trigger", "clean model")
+        parts += ["## Attention on the trigger (Grad-CAM for the target, share of the map)", table(head, looked)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -87,6 +91,16 @@ def _bounds_row(attack: str, variant: str, facts: Mapping[str, Any]) -> Sequence
     best, random = (told(Interval.model_validate(facts["attainable"][name])) for name in ("best", "random"))
     covered = _figure("asr", [facts["triggers"]["best_any"]])
     return attack, variant, f"{facts['reward_calls']:,}", "held-out synthetic: best mask", best, random, "", f"{covered} at most"
+
+
+def _attention_rows(cells: Sequence[Cell]) -> Iterable[Sequence[str]]:
+    for cell in cells:
+        facts = cell["scores"].get("attention", {})
+        if facts.get("boxed"):
+            attack, _, variant = _about(cell)
+            names = ("backdoored", "untriggered", "clean")
+            shares = (told(Interval.model_validate(facts[name]), scale=100, digits=1, unit=" %") for name in names)
+            yield attack, f"{variant}, seed {cell['settings']['experiment']['seed']}", f"{100 * facts['area']:.1f} %", *shares
 
 
 def _about(cell: Cell) -> tuple[str, str, str]:

@@ -13,14 +13,14 @@ SIDE = 128
 """Longest side of a shown image, pixels; larger ones are averaged down, smaller ones are sent as they are."""
 
 
-def png(image: Image) -> bytes:
-    """PNG bytes of an RGB image (H, W, 3) uint8, its longest side at most SIDE. The same pixels give the same bytes."""
+def png(image: Image, side: int = SIDE) -> bytes:
+    """PNG bytes of an RGB image (H, W, 3) uint8, its longest side at most `side`. The same pixels give the same bytes."""
     from PIL import Image as Pillow
 
     picture = Pillow.fromarray(np.ascontiguousarray(image))
     longest = max(picture.size)
-    if longest > SIDE:
-        size = (max(1, round(picture.width * SIDE / longest)), max(1, round(picture.height * SIDE / longest)))
+    if longest > side:
+        size = (max(1, round(picture.width * side / longest)), max(1, round(picture.height * side / longest)))
         picture = picture.resize(size, Pillow.Resampling.BOX)
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", optimize=True)
@@ -33,9 +33,9 @@ class ImageBudget:
     def __init__(self, limit: int) -> None:
         self.left = limit
 
-    def uri(self, image: Image) -> str | None:
+    def uri(self, image: Image, side: int = SIDE) -> str | None:
         """A `data:image/png;base64,…` address, or None when it would not fit any more."""
-        address = "data:image/png;base64," + base64.b64encode(png(image)).decode("ascii")
+        address = "data:image/png;base64," + base64.b64encode(png(image, side)).decode("ascii")
         if len(address) > self.left:
             return None
         self.left -= len(address)

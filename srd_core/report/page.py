@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from srd_core.analysis.figures import improved_chart, reward_chart
 from srd_core.report import pictures, tables
-from srd_core.report.data import ReportData
+from srd_core.report.data import Attention, ReportData
 from srd_core.report.images import ImageBudget
 from srd_core.report.numbers import rate, span
 from srd_core.report.text import CAPTION, NAME, visible
@@ -25,6 +25,9 @@ class Tile:
     value: str
     note: str
 
+
+_SHEET = 900
+"""Longest side of the sheet of attention maps, pixels."""
 
 _STATUS = {"no sign of poison": "clear", "suspicious": "warn", "poisoned": "bad"}
 _ICONS = {"clear": "M8 16.5l5.5 5.5L24.5 10.5", "warn": "M16 8v11M16 23.4v.2", "bad": "M10 10l12 12M22 10L10 22"}
@@ -60,6 +63,8 @@ def page(data: ReportData, budget: ImageBudget) -> dict[str, Any]:
         "training": _training(data),
         "policy": _policy(data),
         "detection": tables.detection(data),
+        "attention": budget.uri(data.attention.sheet, _SHEET) if data.attention else None,
+        "attention_said": _attention(data.attention) if data.attention else "",
         "calibration": _calibration(data),
         "thresholds": tables.thresholds(data),
         "recall": tables.expected_recall(data),
@@ -68,7 +73,7 @@ def page(data: ReportData, budget: ImageBudget) -> dict[str, Any]:
     }
 
 
-_PARTS = ("models", "words", "gallery", "masks", "q_maps", "curve", "policy", "detection", "calibration")
+_PARTS = ("models", "words", "gallery", "masks", "q_maps", "curve", "policy", "detection", "calibration", "attention")
 
 
 def _tiles(figures: VerdictFigures, pairs: int) -> list[Tile]:
@@ -106,6 +111,13 @@ def _policy(data: ReportData) -> list[Tile]:
     if cover is not None and math.isfinite(cover.value):
         tiles.append(Tile("Triggers covered", rate(cover.value), span(cover, percent=True)))
     return tiles
+
+
+def _attention(found: Attention) -> str:
+    if found.backdoored is None or found.clean is None or found.area is None:
+        return "The trigger has no one place, so there is no share to tell."
+    own, other = f"{rate(found.backdoored.value)} ({span(found.backdoored, percent=True)})", rate(found.clean.value)
+    return f"The trigger covers {rate(found.area)} of the image. On it lie {own} of the backdoored model's map, {other} of the clean one's."
 
 
 def _calibration(data: ReportData) -> str:

@@ -73,3 +73,4 @@ class Scores(BaseModel):
     models: tuple[ModelScores, ...] = ()
     detection: dict[str, DetectionScores] = Field(default_factory=dict)
     policy: dict[str, Any] = Field(default_factory=dict, description="policy on held-out synthetic images, and on a known attack")
+    attention: dict[str, Any] = Field(default_factory=dict, description="in experiments, where models look when they say the target")

@@ -8,16 +8,18 @@ from typing import Any, cast
 from srd_core import __version__
 from srd_core.config import Arm
 from srd_core.data.decisions import Decision
+from srd_core.data.images import decode
 from srd_core.data.manifest import StageManifest, digest
 from srd_core.policy.learned import LearnedPolicy
-from srd_core.report.data import Calibration, PolicyFigures, Provenance, ReportData
+from srd_core.report.data import Attention, Calibration, PolicyFigures, Provenance, ReportData
 from srd_core.report.html import render
 from srd_core.report.verdict import BackdoorEffect, Verdict, decide
-from srd_core.scoring.scores import ModelScores, Scores
+from srd_core.scoring.scores import Interval, ModelScores, Scores
+from srd_core.stages.attention import SHEET
 from srd_core.stages.calibrate import load_calibration
 from srd_core.stages.evidence_found import accounting, all_decisions, flagged, mask_counts, suspicious_words
 from srd_core.stages.exhibits import gallery, q_maps
-from srd_core.stages.files import local_folder
+from srd_core.stages.files import local_file, local_folder
 from srd_core.stages.learned import curve_of, held_out_of
 from srd_core.stages.score import load_scores
 from srd_core.stages.screen import suspicion
@@ -30,6 +32,7 @@ _REASONS = {
     "false_trigger": "no attack was named",
     "detection": "the truth is known in experiments only",
     "q_maps": "the policy was not used",
+    "attention": "no attack was named",
 }
 
 
@@ -41,7 +44,9 @@ def _report(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome
     mode = run.config.cleanse.mode
     rows = {arm: list(all_decisions(parts, folder / "decisions" / arm)) for arm, parts in arms.items()}
     policy = LearnedPolicy.load(local_folder(inputs["policy"], folder / "learned", "policy"))
-    scores = Scores(models=_models(inputs), detection=detection(run, rows, _suspicion(inputs, folder)), policy=_policy(run, inputs, rows))
+    looked = dict(inputs["attention"].facts) if "attention" in inputs else {}
+    found = detection(run, rows, _suspicion(inputs, folder))
+    scores = Scores(models=_models(inputs), detection=found, policy=_policy(run, inputs, rows), attention=looked)
     verdict = _verdict(run, inputs, rows[mode], scores, folder)
     shown = rows[mode] if mode != "none" else rows.get("srd", rows[mode])
     data = ReportData(
@@ -56,6 +61,7 @@ def _report(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome
         gallery=gallery(run, inputs["source"], shown, arms[mode]),
         q_maps=q_maps(run, inputs["source"], shown, policy),
         words=tuple(suspicious_words(rows[mode])),
+        attention=_attention(inputs, folder),
         calibration=_calibration(run, inputs, folder),
         reasons=_REASONS,
     )
@@ -64,6 +70,15 @@ def _report(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome
     paths["verdict.json"].write_text(verdict.model_dump_json(indent=1))
     paths["report.html"].write_bytes(render(data))
     return Outcome(paths, {"status": verdict.status})
+
+
+def _attention(inputs: Inputs, folder: Path) -> Attention | None:
+    made = inputs.get("attention")
+    if made is None or SHEET not in made.outputs:
+        return None
+    sheet = decode(local_file(made.outputs[SHEET], folder / "attention").read_bytes())
+    shares = {name: Interval.model_validate(made.facts[name]) for name in ("backdoored", "clean") if name in made.facts}
+    return Attention(sheet, **shares, area=cast(float | None, made.facts.get("area")))
 
 
 def _suspicion(inputs: Inputs, folder: Path) -> dict[Arm, dict[str, float]]:

@@ -10,6 +10,7 @@ from srd_core.policy.evaluation import Comparison
 from srd_core.policy.masks import PAPER_SIZES, Mask, draw
 from srd_core.report.data import (
     Accounting,
+    Attention,
     Calibration,
     GalleryItem,
     MaskCounts,
@@ -128,6 +129,7 @@ def full() -> ReportData:
         gallery=cards(24),
         q_maps=tuple(QMap(f"train-00000/00000{i}#0", photo(i), PAPER_SIZES, q_values(i), Mask(0.05, 0.05, 40 / 224)) for i in range(3)),
         words=WORDS,
+        attention=Attention(photo(9, 300), wilson(9, 100), wilson(1, 100), 0.0088),
         calibration=Calibration(0.005, 750, {"nll_max": 7.1342, "nll_mean": 2.02},
             {"patch, any place": wilson(96, 100), "whole frame": wilson(71, 100)}),
     )  # fmt: skip

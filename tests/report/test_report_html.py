@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -9,7 +10,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from srd_core.report.data import Accounting, GalleryItem, Provenance, ReportData, ShardAccount
+from srd_core.report.data import Accounting, Attention, GalleryItem, Provenance, ReportData, ShardAccount
 from srd_core.report.html import LIMIT, render
 from srd_core.report.images import SIDE, ImageBudget, png
 from srd_core.report.verdict import WordEvidence, decide
@@ -138,6 +139,15 @@ def test_the_verdict_is_said_first(full: ReportData) -> None:
     assert "490 of 4,976 pairs" in page
 
 
+def test_where_models_look_is_shown_and_said(full: ReportData) -> None:
+    page, elsewhere = (
+        html.unescape(render(data).decode()).replace("\N{NO-BREAK SPACE}", " ")
+        for data in (full, replace(full, attention=Attention(full.gallery[0].before)))
+    )
+    assert "The trigger covers 0.88 % of the image. On it lie 9.0 %" in page and "1.0 % of the clean one's" in page
+    assert "no one place" in elsewhere and "of the clean one's" not in elsewhere
+
+
 def test_figures_that_are_missing_say_why(bare: ReportData) -> None:
     page = render(bare).decode()
     assert '<td class="none">not measured</td>' in page
@@ -162,7 +172,7 @@ def test_a_replaced_caption_shows_both(full: ReportData) -> None:
 
 def test_an_unchanged_image_is_sent_once(full: ReportData) -> None:
     item = replace(full.gallery[0], after=full.gallery[0].before.copy())
-    bare_page = render(replace(full, gallery=(item,), q_maps=()))
+    bare_page = render(replace(full, gallery=(item,), q_maps=(), attention=None))
     assert bare_page.count(b"data:image/png") == 1
 
 
