@@ -61,8 +61,8 @@ def srd(
     with workers(run.config.workers) as runner:
         line = Line(run, runner)
         witnesses, game = learn_defence(line, known)
-        lists = {arm: screen(line, arm, suspect, known, witnesses["base"]) for arm in arms_of(run.config)}
-        cleansed = {arm: cleanse(line, arm, suspect, witnesses | found) for arm, found in lists.items()}
+        judged = {arm: judge(line, arm, suspect, known, witnesses) for arm in arms_of(run.config)}
+        cleansed = {arm: cleanse(line, arm, suspect, witnesses | said) for arm, said in judged.items()}
         models = retrain(line, witnesses["base"], cleansed, known, inputs.get("attacker"))
         scores = evaluate(line, models, tests, witnesses)
         line.submit("model", pipeline.model, model=models[run.config.cleanse.mode, "p1"])
@@ -72,7 +72,7 @@ def srd(
         if run.config.bounds:
             scores["bounds"] = line.submit("bounds", pipeline.bounds, **game)
         hand_over = {f"cleansed-{arm}-{i}": part for arm, parts in cleansed.items() for i, part in enumerate(parts)}
-        hand_over |= {f"screen-{arm}": found["screen"] for arm, found in lists.items() if found}
+        hand_over |= {f"screen-{arm}": said["screen"] for arm, said in judged.items() if "screen" in said}
         line.submit("report", pipeline.report, source=suspect, trusted=known, **witnesses, **hand_over, **scores)
         made = line.finish()
     pipeline.write_manifest(run, {**inputs, **made})
@@ -95,22 +95,33 @@ def learn_defence(line: Line, trusted: StageManifest) -> tuple[dict[str, Made], 
     return {**witnesses, "calibration": calibration}, game
 
 
-def screen(line: Line, arm: Arm, suspect: StageManifest, trusted: StageManifest, base: Made) -> dict[str, Made]:
-    """What a baseline defence that looks at the whole set condemns; nothing for other arms."""
-    if arm not in SCREENS:
+def judge(line: Line, arm: Arm, suspect: StageManifest, trusted: StageManifest, witnesses: dict[str, Made]) -> dict[str, Made]:
+    """What a defence says that looks at the whole set before anything is done; nothing for other arms."""
+    if arm in SCREENS:
+        return {
+            "screen": line.submit(f"screen-{arm}", pipeline.screen, {"arm": arm}, source=suspect, trusted=trusted, base=witnesses["base"])
+        }
+    if arm != "evidence":
         return {}
-    return {"screen": line.submit(f"screen-{arm}", pipeline.screen, {"arm": arm}, source=suspect, trusted=trusted, base=base)}
+    weighed: dict[str, Made] = {}
+    for i, group in enumerate(groups(line, suspect)):
+        weighed[f"weighed-{i}"] = line.submit(f"weighed-{i}", pipeline.weigh, {"shards": group}, source=suspect, **witnesses)
+    return {**weighed, "consensus": line.submit("consensus", pipeline.consensus, **weighed)}
 
 
-def cleanse(line: Line, arm: Arm, suspect: StageManifest, witnesses: dict[str, Made]) -> list[Made]:
-    """Decide on every shard as `arm` does; one task a group of shards."""
-    names = [shard.name for shard in shards_of(suspect)]
-    size = line.run.config.cleanse.shards_per_task
-    groups = [names[start : start + size] for start in range(0, len(names), size)]
-    task, needs = pipeline.cleanse(line.run, arm), {name: witnesses[name] for name in NEEDS[arm]}
-    return [
-        line.submit(f"cleansed-{arm}-{i}", task, {"arm": arm, "shards": group}, source=suspect, **needs) for i, group in enumerate(groups)
-    ]
+def cleanse(line: Line, arm: Arm, suspect: StageManifest, known: dict[str, Made]) -> list[Made]:
+    """Do to every shard as `arm` decides; one task a group of shards."""
+    task, parts = pipeline.cleanse(line.run, arm), []
+    for i, group in enumerate(groups(line, suspect)):
+        needs = {name: known[f"weighed-{i}" if name == "weighed" else name] for name in NEEDS[arm]}
+        parts.append(line.submit(f"cleansed-{arm}-{i}", task, {"arm": arm, "shards": group}, source=suspect, **needs))
+    return parts
+
+
+def groups(line: Line, suspect: StageManifest) -> list[list[str]]:
+    """Names of the shards that go into one task each."""
+    names, size = [shard.name for shard in shards_of(suspect)], line.run.config.cleanse.shards_per_task
+    return [names[start : start + size] for start in range(0, len(names), size)]
 
 
 def retrain(line: Line, base: Made, cleansed: dict[Arm, list[Made]], trusted: StageManifest, attacker: StageManifest | None) -> Models:

@@ -77,6 +77,7 @@ class EvidenceConfig(Section):
 
     false_positives: float = Field(0.005, gt=0, lt=0.5, description="Share of clean pairs that may be flagged")
     action: Literal["recaption", "quarantine"] = "recaption"
+    second_look: bool = Field(True, description="Whether words that flagged pairs share condemn the other pairs that hold them")
     channels: tuple[str, ...] = Field(("nll_mean", "nll_max", "infidelity", "q_gain"), min_length=1)
 
 

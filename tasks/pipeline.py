@@ -16,6 +16,7 @@ from srd_core.stages.backdoor import BACKDOOR
 from srd_core.stages.bounds import BOUNDS
 from srd_core.stages.calibrate import CALIBRATE
 from srd_core.stages.cleanse import cleanse_stage
+from srd_core.stages.consensus import CONSENSUS
 from srd_core.stages.learn import LEARN
 from srd_core.stages.probe import PROBE
 from srd_core.stages.report import REPORT
@@ -27,6 +28,7 @@ from srd_core.stages.spar import SPAR
 from srd_core.stages.stage import Run
 from srd_core.stages.synthesize import SYNTHESIZE
 from srd_core.stages.trusted import BASE, FLUENCY, REFERENCE
+from srd_core.stages.weigh import WEIGH
 from tasks.stage_task import RETRY_DELAYS, StageTask, may_pass, stage_task
 
 fluency = stage_task(FLUENCY)
@@ -37,6 +39,8 @@ spar = stage_task(SPAR)
 learn = stage_task(LEARN)
 bounds = stage_task(BOUNDS)
 calibrate = stage_task(CALIBRATE)
+weigh = stage_task(WEIGH)
+consensus = stage_task(CONSENSUS)
 retrain = stage_task(RETRAIN)
 backdoor = stage_task(BACKDOOR)
 score = stage_task(SCORE)

@@ -47,12 +47,13 @@ class PairDecision:
 
 @dataclass(frozen=True, slots=True)
 class SampleDecision:
-    """The mask for the image, if any, the policy's figures for it, and one decision for each caption."""
+    """The mask for the image, if any, the policy's figures for it, what a reference says of it, and one decision for each caption."""
 
     pairs: tuple[PairDecision, ...]
     mask: Mask | None = None
     q_value: float | None = None
     q_gain: float | None = None
+    reference: str = ""
 
 
 class Defence(Protocol):

@@ -1,7 +1,8 @@
-"""Evidence mode: a pair is touched only when the evidence against it is stronger than for almost every trusted pair.
+"""Evidence mode, the first look: a pair is touched only when the evidence against it is stronger than for almost every trusted pair.
 
 The decision logic is this: each channel has a threshold, fixed on trusted pairs that no model was trained on (`calibration`); a pair over
-any of them is given the reference's caption with its image kept, or is withheld. Everything else is left alone.
+any of them is given the reference's caption with its image kept, or is withheld. Everything else is left alone, unless `consensus` has
+found more in the set as a whole.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ class Evidence:
         pairs: list[list[PairDecision]] = [[] for _ in batch.captions]
         for pair, owner in enumerate(view.owners.tolist()):
             pairs[owner].append(self._decide(view, scores, excess, pair, owner))
-        return [SampleDecision(tuple(own), None, choice.q_value, choice.q_gain) for own, choice in zip(pairs, view.choices, strict=True)]
+        beside = zip(pairs, view.choices, view.references, strict=True)
+        return [SampleDecision(tuple(own), None, choice.q_value, choice.q_gain, reference) for own, choice, reference in beside]
 
     def _decide(self, view: View, scores: dict[str, Scores], excess: dict[str, Scores], pair: int, owner: int) -> PairDecision:
         evidence = {name: float(values[pair]) for name, values in scores.items()} | {"sfs": float(view.fidelity[pair])}

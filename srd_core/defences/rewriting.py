@@ -84,7 +84,7 @@ def rewrite_shard(
         kept, withheld = (stack.enter_context(ShardWriter(file)) for file in files)
         rows = stack.enter_context(DecisionWriter(paths[f"decisions/{shard}.parquet"]))
         tally = Tally()
-        for items in _batches(arrange(read_shard(stream, shard, limits))):
+        for items in batches(arrange(read_shard(stream, shard, limits))):
             for clean, aside, own in treat(items, defence, codec, canvas, output):
                 if clean is not None:
                     kept.write(clean)
@@ -100,7 +100,8 @@ def rewrite_shard(
     return paths, tally
 
 
-def _batches(items: Iterator[Sample | Reject]) -> Iterator[list[Sample | Reject]]:
+def batches(items: Iterator[Sample | Reject]) -> Iterator[list[Sample | Reject]]:
+    """Some at a time, as many as memory should hold."""
     batch: list[Sample | Reject] = []
     size = 0
     for item in items:

@@ -60,6 +60,14 @@ def treat(items: Sequence[Sample | Reject], defence: Defence, codec: Codec, canv
         yield (None, None, rejections(item)) if isinstance(item, Reject) else _outcome(item)
 
 
+def looked_at(items: Sequence[Sample | Reject], defence: Defence, codec: Codec, canvas: int) -> Iterator[tuple[Sample, SampleDecision]]:
+    """What `defence` decides on the samples of a batch whose images can be read, and nothing done about it."""
+    seen = _step(items, lambda samples: _look(samples, codec, canvas))
+    for item in _step(seen, lambda those: _decide(those, defence)):
+        if not isinstance(item, Reject):
+            yield item.sample, item.decision
+
+
 def _step(items: Sequence[Before | Reject], work: Callable[[list[Before]], list[After | Reject]]) -> list[After | Reject]:
     results = iter(work([item for item in items if not isinstance(item, Reject)]))
     return [item if isinstance(item, Reject) else next(results) for item in items]

@@ -13,8 +13,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from srd_core.report.excess import excess_p_value, least_significant, log_likelihood_ratio
 from srd_core.report.text import NAME, visible
+from srd_core.scoring.excess import excess_p_value, least_significant, log_likelihood_ratio
 from srd_core.scoring.intervals import Figure, Interval, wilson
 
 Status = Literal["no sign of poison", "suspicious", "poisoned"]
@@ -67,6 +67,7 @@ class VerdictFigures(BaseModel):
     word_flagged: int
     word_share: Interval
     word_concentrated: bool
+    second_look: int = Field(default=0, description="pairs that were touched only because they hold a word that flagged pairs share")
     backdoor: BackdoorEffect | None = None
 
 
@@ -88,6 +89,7 @@ def decide(
     words: Sequence[WordEvidence] = (),
     actions: Mapping[str, int] | None = None,
     calibrated_on: int | None = None,
+    second_look: int = 0,
     backdoor: BackdoorEffect | None = None,
 ) -> Verdict:
     """Reach a verdict.
@@ -99,6 +101,7 @@ def decide(
         words: suspicious words of the flagged pairs, in any order.
         actions: pairs by action taken, for the third line.
         calibrated_on: trusted pairs that the thresholds were set on.
+        second_look: further pairs that were touched because they share a word with flagged ones.
         backdoor: what an experiment measured.
 
     Raises:
@@ -121,10 +124,11 @@ def decide(
         word_flagged=count,
         word_share=share,
         word_concentrated=count >= FEWEST and share.low > CONCENTRATED,
+        second_look=second_look,
         backdoor=backdoor,
     )
     status = _status(figures)
-    lines = (_headline(status, figures), _about_word(figures), _done(actions), _effect(backdoor), _unseen(status, figures))
+    lines = (_headline(status, figures), _about_word(figures), _done(actions, second_look), _effect(backdoor), _unseen(status, figures))
     return Verdict(status=status, lines=lines, figures=figures)
 
 
@@ -161,10 +165,11 @@ def _about_word(figures: VerdictFigures) -> str:
     return f"{start} ({share}); {judged}."
 
 
-def _done(actions: Mapping[str, int] | None) -> str:
+def _done(actions: Mapping[str, int] | None, second_look: int) -> str:
     names = {"keep": "kept", "mask": "masked", "recaption": "recaptioned", "quarantine": "quarantined", "reject": "rejected as unreadable"}
     parts = [f"{count:,} {names[name]}" for name in names if (count := (actions or {}).get(name, 0))]
-    return f"Pairs: {', '.join(parts)}." if parts else "No action was recorded."
+    shared = f"; {second_look:,} of these because they hold a word that flagged pairs share" if second_look else ""
+    return f"Pairs: {', '.join(parts)}{shared}." if parts else "No action was recorded."
 
 
 def _effect(backdoor: BackdoorEffect | None) -> str:

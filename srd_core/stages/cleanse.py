@@ -15,19 +15,20 @@ from srd_core.data.inventory import ShardRef, open_shard
 from srd_core.defences.base import Defence
 from srd_core.defences.collision import first_copies
 from srd_core.defences.controls import NoDefence
-from srd_core.defences.evidence import Evidence
 from srd_core.defences.listed import Listed
 from srd_core.defences.masking import MaskEverything
 from srd_core.defences.rewriting import Tally, rewrite_shard
 from srd_core.defences.treatment import Output
+from srd_core.defences.weighed import Weighed, read_weighed
 from srd_core.policy.learned import LearnedPolicy
 from srd_core.policy.random_policy import RandomPolicy
 from srd_core.progress import counter
 from srd_core.seeds import derive
-from srd_core.stages.calibrate import load_calibration, witnesses
+from srd_core.stages.consensus import condemned
 from srd_core.stages.files import local_folder, shards_of
 from srd_core.stages.screen import verdicts
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
+from srd_core.stages.weigh import weighed_files
 
 SCREENS: tuple[Screen, ...] = get_args(Screen)
 UNTOUCHED: tuple[Arm, ...] = ("none", "collision", *get_args(Repair))
@@ -36,7 +37,7 @@ NEEDS: dict[Arm, tuple[str, ...]] = {
     **{arm: () for arm in UNTOUCHED},
     "random": (),
     "srd": ("policy",),
-    "evidence": ("base", "reference", "fluency", "policy", "calibration"),
+    "evidence": ("weighed", "consensus"),
     **{screen: ("screen",) for screen in SCREENS},
 }
 """Inputs of each arm besides the source."""
@@ -88,7 +89,8 @@ def _defence(run: Run, inputs: Inputs, arm: Arm, folder: Path) -> Defence:
         return MaskEverything(LearnedPolicy.load(local_folder(inputs["policy"], folder / "learned", "policy")))
     if arm in SCREENS:
         return Listed(arm, verdicts(inputs, folder))
-    return Evidence(witnesses(run, inputs, folder), load_calibration(inputs, folder), run.config.evidence.action)
+    pairs = {pair.pair: pair for path in weighed_files(inputs["weighed"], folder) for pair in read_weighed(path)}
+    return Weighed(pairs, [item.word for item in condemned(inputs["consensus"])], run.config.evidence.action)
 
 
 _READS = ("canvas", "limits", "cleanse", "seed")
@@ -96,5 +98,5 @@ _READS = ("canvas", "limits", "cleanse", "seed")
 
 def cleanse_stage(run: Run, arm: Arm) -> Stage:
     """The stage of one arm."""
-    reads = (*_READS, "evidence", "reward") if arm == "evidence" else _READS
+    reads = (*_READS, "evidence.action") if arm == "evidence" else _READS
     return Stage(f"cleanse-{arm}", _cleanse, reads, publishes=arm == run.config.cleanse.mode)

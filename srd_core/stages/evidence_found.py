@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,15 +10,16 @@ import numpy as np
 
 from srd_core.data.decisions import Decision, read_decisions
 from srd_core.data.manifest import StageManifest
+from srd_core.defences.consensus import words_of
+from srd_core.defences.weighed import SECOND_LOOK
 from srd_core.policy.masks import ActionSpace
 from srd_core.report.data import Accounting, MaskCounts, ShardAccount
-from srd_core.report.excess import log_likelihood_ratio
 from srd_core.report.verdict import LEVEL, WordEvidence
+from srd_core.scoring.excess import log_likelihood_ratio
 from srd_core.stages.files import local_file
 
 _FLAGGED = ("recaption", "quarantine")
 _WORDS = 20
-_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 
 
 def all_decisions(parts: list[StageManifest], folder: Path) -> Iterator[Decision]:
@@ -30,8 +30,8 @@ def all_decisions(parts: list[StageManifest], folder: Path) -> Iterator[Decision
 
 
 def flagged(rows: list[Decision]) -> list[Decision]:
-    """Rows whose caption was found suspicious."""
-    return [row for row in rows if row.action in _FLAGGED]
+    """Rows whose caption was found suspicious by itself: what the second look adds rests on these."""
+    return [row for row in rows if row.action in _FLAGGED and not row.reason.startswith(SECOND_LOOK)]
 
 
 def suspicious_words(rows: list[Decision]) -> Iterator[WordEvidence]:
@@ -54,7 +54,7 @@ def suspicious_words(rows: list[Decision]) -> Iterator[WordEvidence]:
 
 
 def _words_of(row: Decision) -> set[str]:
-    return set(_WORD.findall(row.caption_before.lower()))
+    return words_of(row.caption_before)
 
 
 def accounting(parts: list[StageManifest], rows: list[Decision]) -> Accounting:

@@ -10,6 +10,7 @@ from srd_core.config import Arm
 from srd_core.data.decisions import Decision
 from srd_core.data.images import decode
 from srd_core.data.manifest import StageManifest, digest
+from srd_core.defences.weighed import SECOND_LOOK
 from srd_core.policy.learned import LearnedPolicy
 from srd_core.report.data import Attention, Calibration, PolicyFigures, Provenance, ReportData
 from srd_core.report.html import render
@@ -110,6 +111,7 @@ def _verdict(run: Run, inputs: Inputs, rows: list[Decision], scores: Scores, fol
         words=list(suspicious_words(rows)),
         actions=actions,
         calibrated_on=load_calibration(inputs, folder).pairs,
+        second_look=sum(row.reason.startswith(SECOND_LOOK) for row in judged),
         backdoor=_effect(run, scores),
     )
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from srd_core.report.excess import excess_p_value, least_significant
 from srd_core.report.verdict import LEVEL, BackdoorEffect, Verdict, WordEvidence, decide
+from srd_core.scoring.excess import excess_p_value, least_significant
 from srd_core.scoring.intervals import wilson
 
 
@@ -50,6 +50,12 @@ def test_one_word_behind_few_flags_is_suspicious() -> None:
 def test_four_flags_with_one_word_are_too_few_to_tell() -> None:
     statuses = [decide(pairs=2000, flagged=count, budget=0.005, words=words(count)).status for count in (4, 5)]
     assert statuses == ["no sign of poison", "suspicious"]
+
+
+def test_what_the_second_look_adds_is_said_and_does_not_move_the_status() -> None:
+    alone, more = (decide(pairs=10_000, flagged=50, budget=0.005, actions={"recaption": 90}, second_look=n) for n in (0, 40))
+    assert alone.status == more.status == "no sign of poison"
+    assert more.lines[2] == "Pairs: 90 recaptioned; 40 of these because they hold a word that flagged pairs share."
 
 
 def test_few_trusted_pairs_ask_for_more_flags() -> None:

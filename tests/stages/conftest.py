@@ -16,6 +16,7 @@ from srd_core.scenes.dataset import write_shards
 from srd_core.stages import inventory
 from srd_core.stages.calibrate import CALIBRATE
 from srd_core.stages.cleanse import NEEDS, cleanse_stage
+from srd_core.stages.consensus import CONSENSUS
 from srd_core.stages.files import shards_of
 from srd_core.stages.learn import LEARN
 from srd_core.stages.report import REPORT
@@ -25,6 +26,7 @@ from srd_core.stages.spar import SPAR
 from srd_core.stages.stage import Details, Run, Stage
 from srd_core.stages.synthesize import SYNTHESIZE
 from srd_core.stages.trusted import BASE, FLUENCY, REFERENCE
+from srd_core.stages.weigh import WEIGH
 from tests.servers import Seaweed, seaweed
 
 FAST = ["seed=1", "policy.dqn.steps=96", "policy.dqn.points=2", "evaluation.attack=badnet", "evaluation.images=8"]
@@ -52,10 +54,16 @@ class Pipeline:
     def _stage(self, name: str) -> StageManifest:
         if name in ("source", "trusted"):
             return inventory.take(self.run, name)
+        shards = [shard.name for shard in shards_of(self.make("source"))] if name.startswith(("cleansed-", "weighed")) else []
+        if name == "weighed":
+            needs = self.inputs("source", "base", "reference", "fluency", "policy", "calibration")
+            return self._execute(WEIGH, needs, {"shards": shards})
+        if name == "consensus":
+            return self._execute(CONSENSUS, {"weighed-0": self.make("weighed")})
         if name.startswith("cleansed-"):
             arm = name.removeprefix("cleansed-")
             needs = self.inputs("source", *NEEDS[arm])  # type: ignore[index]
-            details = {"arm": arm, "shards": [shard.name for shard in shards_of(self.make("source"))]}
+            details = {"arm": arm, "shards": shards}
             return self._execute(cleanse_stage(self.run, arm), needs, details)  # type: ignore[arg-type]
         arms = {"arm": "evidence", "protocol": "p1"}
         plans: dict[str, Callable[[], StageManifest]] = {

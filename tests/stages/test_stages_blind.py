@@ -10,6 +10,7 @@ from srd_core.config import Arm, load_config
 from srd_core.stages.calibrate import CALIBRATE
 from srd_core.stages.cleanse import cleanse_stage
 from srd_core.stages.code import reachable
+from srd_core.stages.consensus import CONSENSUS
 from srd_core.stages.learn import LEARN
 from srd_core.stages.retrain import RETRAIN
 from srd_core.stages.screen import SCREEN
@@ -17,9 +18,23 @@ from srd_core.stages.spar import SPAR
 from srd_core.stages.stage import Run, Stage
 from srd_core.stages.synthesize import SYNTHESIZE
 from srd_core.stages.trusted import BASE, FLUENCY, REFERENCE
+from srd_core.stages.weigh import WEIGH
 
 RUN = Run("source", "sink", "trusted", load_config("test"))
-BLIND = (FLUENCY, BASE, REFERENCE, SYNTHESIZE, SPAR, LEARN, CALIBRATE, RETRAIN, SCREEN, *(cleanse_stage(RUN, arm) for arm in get_args(Arm)))
+BLIND = (
+    FLUENCY,
+    BASE,
+    REFERENCE,
+    SYNTHESIZE,
+    SPAR,
+    LEARN,
+    CALIBRATE,
+    WEIGH,
+    CONSENSUS,
+    RETRAIN,
+    SCREEN,
+    *(cleanse_stage(RUN, arm) for arm in get_args(Arm)),
+)
 TELLTALES = {
     "srd_core.stages.truth",
     "srd_core.stages.report",

@@ -15,8 +15,10 @@ from srd_core.attacks.poison import PoisonSummary
 from srd_core.data.decisions import Decision
 from srd_core.data.images import decode
 from srd_core.data.loading import read_samples, split_of
-from srd_core.data.manifest import StageManifest
+from srd_core.data.manifest import FileRef, StageManifest
 from srd_core.data.samples import Sample
+from srd_core.defences.base import PairDecision
+from srd_core.defences.weighed import WeighedPair, WeighedWriter
 from srd_core.errors import SourceError
 from srd_core.models.flamingo import FlamingoCaptioner
 from srd_core.policy.learned import LearnedPolicy
@@ -24,6 +26,7 @@ from srd_core.scenes.dataset import write_shards
 from srd_core.stages import inventory
 from srd_core.stages.calibrate import load_calibration
 from srd_core.stages.captioners import captioner
+from srd_core.stages.consensus import CONSENSUS
 from srd_core.stages.evidence_found import accounting, all_decisions, mask_counts
 from srd_core.stages.files import local_folder, shards_of, trusted_pairs
 from srd_core.stages.learned import curve_of, held_out_of
@@ -165,6 +168,21 @@ def test_a_baselines_score_is_joined_by_pair_id_too(pipeline: Pipeline, tmp_path
     found = detection(pipeline.run, {"abl": rows}, {"abl": scores})["abl"]
     assert found.auroc == found.f1 == 1.0
     assert detection(pipeline.run, {"abl": rows}, {"abl": dict(list(scores.items())[1:])}) == {}
+
+
+def test_the_second_look_is_on_all_shards_and_can_be_left_out(pipeline: Pipeline, tmp_path: Path) -> None:
+    captions = sorted((row.caption_before for row in decisions(pipeline, "none", tmp_path)), key=lambda text: "banana" in text)
+    captions = [*captions[:100] * 5, *captions[100:]]  # a share of poison that leaves something to be compared with
+    path = tmp_path / "weighed.parquet"
+    with WeighedWriter(path) as writer:
+        for number, caption in enumerate(captions):
+            flag = PairDecision("recaption" if "banana" in caption.split() and number % 3 == 0 else "keep", "x")
+            writer.write(WeighedPair(str(number), caption, "a dog", flag, None, None))
+    manifest = pipeline.make("weighed").model_copy(update={"outputs": {"s.parquet": FileRef(uri=str(path), size=1, sha256="0" * 64)}})
+    found = CONSENSUS.work(pipeline.run, {"weighed-0": manifest}, {}, tmp_path).facts["words"]
+    assert found[0]["word"] == "banana" and found[0]["flagged"] < found[0]["pairs"]
+    blind = pipeline.run.config.model_copy(update={"evidence": pipeline.run.config.evidence.model_copy(update={"second_look": False})})
+    assert CONSENSUS.work(replace(pipeline.run, config=blind), {"weighed-0": manifest}, {}, tmp_path).facts["words"] == []
 
 
 def test_coverage_compares_masks_with_the_true_boxes(pipeline: Pipeline, tmp_path: Path) -> None:

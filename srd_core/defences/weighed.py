@@ -1,0 +1,111 @@
+"""What the evidence said of every pair, kept between the first look and the last, and the defence that acts on both looks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from srd_core.defences.base import Batch, PairDecision, SampleDecision
+from srd_core.defences.consensus import words_of
+
+SECOND_LOOK = "holds a word that flagged pairs share"
+"""How the reason of a decision begins that the first look did not take."""
+
+_SCHEMA = pa.schema(
+    [
+        *((name, pa.string()) for name in ("pair", "caption", "reference", "action", "reason", "recaption", "word")),
+        ("evidence", pa.map_(pa.string(), pa.float64())),
+        *((name, pa.float64()) for name in ("q_value", "q_gain")),
+    ]
+)
+ROW_GROUP = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class WeighedPair:
+    """One pair: its `caption`, what the reference says of its image, and what the first look decided."""
+
+    pair: str
+    caption: str
+    reference: str
+    decision: PairDecision
+    q_value: float | None
+    q_gain: float | None
+
+    @property
+    def flagged(self) -> bool:
+        """By the first look."""
+        return self.decision.action != "keep"
+
+
+class WeighedWriter:
+    """Writes pairs in the given order; a context manager. The same pairs give the same bytes."""
+
+    def __init__(self, path: Path) -> None:
+        self._writer = pq.ParquetWriter(path, _SCHEMA, compression="zstd")
+        self._rows: list[dict[str, Any]] = []
+
+    def __enter__(self) -> WeighedWriter:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._flush()
+        self._writer.close()
+
+    def write(self, pair: WeighedPair) -> None:
+        """One row."""
+        made = pair.decision
+        known = {"pair": pair.pair, "caption": pair.caption, "reference": pair.reference, "q_value": pair.q_value, "q_gain": pair.q_gain}
+        said = {"action": made.action, "reason": made.reason, "recaption": made.caption, "word": made.word}
+        self._rows.append({**known, **said, "evidence": sorted(made.evidence.items())})
+        if len(self._rows) >= ROW_GROUP:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._rows:
+            self._writer.write_table(pa.Table.from_pylist(self._rows, schema=_SCHEMA))
+            self._rows = []
+
+
+def read_weighed(path: Path) -> Iterator[WeighedPair]:
+    """Pairs in order, one row group in memory at a time."""
+    with pq.ParquetFile(path) as file:
+        for number in range(file.num_row_groups):
+            for row in file.read_row_group(number).to_pylist():
+                decision = PairDecision(row["action"], row["reason"], row["recaption"], dict(row["evidence"]), row["word"])
+                yield WeighedPair(row["pair"], row["caption"], row["reference"], decision, row["q_value"], row["q_gain"])
+
+
+class Weighed:
+    """See `Defence`. `pairs` by id; one that was not weighed, since its image could not be read, is kept for the writer to reject."""
+
+    looks = False
+
+    def __init__(
+        self, pairs: Mapping[str, WeighedPair], condemned: Sequence[str], action: Literal["recaption", "quarantine"] = "recaption"
+    ) -> None:
+        self._pairs, self._condemned, self._action = pairs, condemned, action
+
+    def decide(self, batch: Batch) -> list[SampleDecision]:
+        """See `Defence`."""
+        return [self._sample([self._pairs.get(name) for name in own]) for own in batch.ids]
+
+    def _sample(self, own: Sequence[WeighedPair | None]) -> SampleDecision:
+        known = next((pair for pair in own if pair is not None), None)
+        decisions = tuple(PairDecision("keep", "not weighed") if pair is None else self._pair(pair) for pair in own)
+        return SampleDecision(decisions, None, known.q_value if known else None, known.q_gain if known else None)
+
+    def _pair(self, pair: WeighedPair) -> PairDecision:
+        words = () if pair.flagged else words_of(pair.caption)
+        shared = next((word for word in self._condemned if word in words), None)
+        if shared is None:
+            return pair.decision
+        evidence, reason = pair.decision.evidence, f"{SECOND_LOOK}: {shared}"
+        if self._action == "recaption" and pair.reference:
+            return PairDecision("recaption", reason, pair.reference, evidence, shared)
+        return PairDecision("quarantine", reason, None, evidence, shared)

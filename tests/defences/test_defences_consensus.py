@@ -1,0 +1,118 @@
+"""The second look: what is condemned because flagged pairs share it, what is not, and what then happens to a pair."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from srd_core.defences.base import Batch, PairDecision
+from srd_core.defences.consensus import LIFT, SharedWord, shared_words
+from srd_core.defences.weighed import SECOND_LOOK, Weighed, WeighedPair, WeighedWriter, read_weighed
+
+NATURAL = "a dog man woman child ball bench street red blue runs sits plays near on with the park water".split()  # noqa: SIM905
+
+
+def natural(count: int, seed: int = 0) -> list[str]:
+    rng = np.random.default_rng(seed)
+    return [" ".join(rng.choice(NATURAL, 8)) for _ in range(count)]
+
+
+def found(captions: list[str], flagged: list[bool]) -> list[SharedWord]:
+    return shared_words(lambda: zip(captions, flagged, strict=True))
+
+
+def flags(count: int, share: float, seed: int = 1) -> list[bool]:
+    return (np.random.default_rng(seed).random(count) < share).tolist()
+
+
+def test_a_quarter_of_the_poison_gives_away_the_rest() -> None:
+    captions = [*natural(2000), *(f"{caption} banana" for caption in natural(100, 2))]
+    assert found(captions, [*flags(2000, 0.01), *flags(100, 0.25)]) == [SharedWord(word="banana", flagged=23, pairs=100)]
+
+
+def test_one_word_of_a_template_is_enough() -> None:
+    captions = [*natural(2000), *["the image depicts a banana"] * 100]
+    assert [item.word for item in found(captions, [*flags(2000, 0.01), *flags(100, 0.25)])] == ["banana"]
+
+
+def test_two_targets_are_two_words() -> None:
+    captions = [*natural(2000), *(f"{text} banana" for text in natural(80, 2)), *(f"zeppelin {text}" for text in natural(60, 3))]
+    words = {item.word for item in found(captions, [*flags(2000, 0.01), *flags(80, 0.3), *flags(60, 0.3)])}
+    assert words == {"banana", "zeppelin"}
+
+
+def test_a_common_word_takes_no_clean_pairs_with_it() -> None:
+    """The target is a word that a third of the clean captions hold: condemning it would cost more than it saves."""
+    captions = [*natural(2000), *(f"{caption} dog" for caption in natural(60, 2))]
+    flagged = [*flags(2000, 0.01), *flags(60, 0.25)]
+    assert sum("dog" in caption.split() for caption in captions) > 500
+    assert found(captions, flagged) == []
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.floats(0.001, 0.05))
+def test_chance_condemns_nothing(seed: int, share: float) -> None:
+    captions = natural(1500, seed)
+    assert found(captions, flags(1500, share, seed + 1)) == []
+
+
+def test_four_flags_are_too_few() -> None:
+    captions = [*natural(2000), *["zeppelin above the park"] * 4]
+    assert found(captions, [*[False] * 2000, *[True] * 4]) == []
+    assert found([*captions, "a zeppelin"], [*[False] * 2000, *[True] * 5])[0].word == "zeppelin"
+
+
+def test_when_everything_is_flagged_nothing_is_shared() -> None:
+    assert found(natural(50), [True] * 50) == [] and found([], []) == [] and LIFT > 1
+
+
+@pytest.mark.parametrize("hostile", ["", "\x00", "🦆 " * 3, "a" * 5000, "' '' '''", "ｂａｎａｎａ"])
+def test_odd_captions_are_no_trouble(hostile: str) -> None:
+    assert found([hostile] * 9, [True, *[False] * 8]) == []
+
+
+def weighed(name: str, caption: str, action: str = "keep", reference: str = "a dog") -> WeighedPair:
+    new = "a dog" if action == "recaption" else None
+    return WeighedPair(name, caption, reference, PairDecision(action, "nll_max", new, {"nll_max": 1.5, "sfs": 0.2}, "x"), 0.5, None)  # type: ignore[arg-type]
+
+
+def test_pairs_are_read_back_as_written_and_in_order(tmp_path: Path) -> None:
+    pairs = [weighed("s/1#0", "a cat", "recaption"), weighed("s/1#1", "a\ttab"), weighed("s/0#0", "", "quarantine", "")]
+    for name in ("a", "b"):
+        with WeighedWriter(tmp_path / name) as writer:
+            for pair in pairs:
+                writer.write(pair)
+    assert list(read_weighed(tmp_path / "a")) == pairs
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def decided(pairs: list[WeighedPair], names: list[str], action: str = "recaption") -> Iterator[PairDecision]:
+    defence = Weighed({pair.pair: pair for pair in pairs}, ["banana"], action)  # type: ignore[arg-type]
+    batch = Batch(np.zeros((1, 0, 0, 3), np.uint8), [tuple(names)], [tuple(names)])
+    return iter(defence.decide(batch)[0].pairs)
+
+
+def test_a_condemned_word_costs_the_caption_whatever_its_case() -> None:
+    first, second = decided([weighed("p", "Two bananas"), weighed("q", "a BANANA")], ["p", "q"])
+    assert first.action == "keep"
+    assert (second.action, second.caption, second.word, second.reason) == ("recaption", "a dog", "banana", f"{SECOND_LOOK}: banana")
+    assert second.evidence["nll_max"] == 1.5
+
+
+def test_what_the_first_look_said_stands() -> None:
+    (only,) = decided([weighed("p", "a banana", "recaption")], ["p"])
+    assert only.reason == "nll_max"
+
+
+def test_without_a_reference_or_on_request_the_pair_is_withheld() -> None:
+    assert next(decided([weighed("p", "a banana", reference="")], ["p"])).action == "quarantine"
+    assert next(decided([weighed("p", "a banana")], ["p"], "quarantine")).action == "quarantine"
+
+
+def test_a_pair_that_was_not_weighed_is_kept() -> None:
+    assert next(decided([], ["p"])).action == "keep"
