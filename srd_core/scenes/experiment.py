@@ -25,7 +25,7 @@ class SceneExperiment(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     attack: str = "badnet"
-    target: str = "banana"
+    target: str = Field("banana", description="Word to plant; an attack that can plant one word only plants that")
     rate: float = Field(0.1, ge=0, le=1, description="Share of the suspect pairs that is poisoned; 0 for a clean set")
     seed: int = 0
     side: int = Field(64, ge=16, description="Pixels")
@@ -33,6 +33,15 @@ class SceneExperiment(BaseModel):
     suspect: int = Field(600, ge=1)
     tests: int = Field(200, ge=1, description="Scenes a test domain")
     per_shard: int = Field(150, ge=1)
+
+    @property
+    def planted(self) -> str:
+        """The word that is planted.
+
+        Raises:
+            ConfigError: unknown attack.
+        """
+        return get(self.attack).destination or self.target
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +60,7 @@ class ExperimentData:
     def overrides(self, experiment: SceneExperiment) -> list[str]:
         """The `evaluation` settings that make a run measure this experiment."""
         tests = ", ".join(f'{name}: "{path}"' for name, path in self.tests.items())
-        known = [f"evaluation.attack={self.attack}", f"evaluation.target={experiment.target}", f"evaluation.truth={self.truth}"]
+        known = [f"evaluation.attack={self.attack}", f"evaluation.target={experiment.planted}", f"evaluation.truth={self.truth}"]
         trains = [f"evaluation.attacker={self.attacker}"] if self.attacker else []
         return [f"evaluation.tests={{{tests}}}", *known, *trains]
 
@@ -90,5 +99,5 @@ def make(experiment: SceneExperiment, folder: Path) -> ExperimentData:
 
         attack = prepare(attack, str(folder / "clean"), FlamingoCaptioner.load(shipped("scenes/base")), seed=seed)
         save(attack, prepared)
-    poison_shards(clean, data.source, attack=attack, rate=experiment.rate, target=experiment.target, seed=seed)
+    poison_shards(clean, data.source, attack=attack, rate=experiment.rate, target=experiment.planted, seed=seed)
     return data

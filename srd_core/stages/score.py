@@ -1,7 +1,7 @@
 """One model on one test domain: captions of clean and of triggered images, and every figure with its interval.
 
 The trigger is put on the photograph at its own resolution, as `srd poison` does, then squashed. Without a named attack there is no ASR,
-and SC, LF and SFS are those of the clean images.
+and SC, LF and SFS are those of the clean images. An attack without a trigger has the same images twice: its successes are false triggers.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _AT_ONCE = 64
 
 def _score(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:
     config = run.config
-    attack = find(config.evaluation.attack) if config.evaluation.attack else None
+    attack = planted(config)
     domain = details["domain"]
     test = TestSet(config, inputs["test"], attack, holdout_only=domain == HOLDOUT)
     model, reference = captioner(inputs["model"], folder), captioner(inputs["reference"], folder)
@@ -54,13 +54,28 @@ def _score(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:
     return Outcome({_FILE: folder / _FILE, "captions.json": folder / "captions.json"}, scores.model_dump(mode="json"))
 
 
+def planted(config: Config) -> Attack | None:
+    """The attack that the configuration names, if it names one.
+
+    Raises:
+        ConfigError: it is unknown, or cannot plant `evaluation.target`.
+    """
+    if not config.evaluation.attack:
+        return None
+    attack = find(config.evaluation.attack)
+    attack.check_target(config.evaluation.target)
+    return attack
+
+
 class TestSet:
     """Test images at canvas size, clean and triggered, with all their reference captions.
 
-    `boxes` are the triggers' corners (x0, y0, x1, y1) in fractions of the canvas, None where a trigger fills the frame.
+    `boxes` are the triggers' corners (x0, y0, x1, y1) in fractions of the canvas, None where a trigger fills the frame or there is none.
+    `instead_of` is for `attack_success`.
     """
 
     def __init__(self, config: Config, manifest: StageManifest, attack: Attack | None, *, holdout_only: bool) -> None:
+        self.instead_of = attack.instead_of if attack else None
         self.keys: list[str] = []
         self.references: list[tuple[str, ...]] = []
         self.boxes: list[tuple[float, float, float, float] | None] = []
@@ -95,7 +110,7 @@ class TestSet:
         """These images with the trigger, squashed; without an attack, none. Nothing waits afterwards."""
         images, rngs = [image for image, _ in waiting], [rng for _, rng in waiting]
         waiting.clear()
-        made = attack.triggers(images, rngs) if attack else []
+        made = attack.at_test(images, rngs) if attack else []
         self.boxes += [_fractions(item.box, image) for item, image in zip(made, images, strict=False)]
         return [squash(item.image, canvas) for item in made]
 
@@ -116,7 +131,7 @@ def _figures(
 ) -> ModelScores:
     seed, target = derive(run.config.seed, "bootstrap"), run.config.evaluation.target
     sfs = scorer.score(list(triggered if triggered is not None else clean), list(reference))
-    success = attack_success(triggered, test.references, target) if triggered is not None else None
+    success = attack_success(triggered, test.references, target, instead_of=test.instead_of) if triggered is not None else None
     return ModelScores(
         arm=details["arm"],
         protocol=details["protocol"],
