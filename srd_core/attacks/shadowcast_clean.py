@@ -3,7 +3,8 @@ changed so little that nobody sees it, until an encoder sees another concept in 
 the name of the first.
 
 The label attack alone, on images without JPEG or crops in the optimisation. The original pairs pictures at random; here each is moved
-towards the most similar one of the other concept, so that what differs is the concept rather than everything else in the picture.
+towards the most similar one of the other concept, so that what differs is the concept rather than everything else in the picture. Within
+8 grey values the small encoder of the scenes is moved about half of that way, which is not enough to be learned (`docs/differences.md`).
 """
 
 from __future__ import annotations
