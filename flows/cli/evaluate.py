@@ -48,7 +48,6 @@ def command(
 
 
 def _scores(model: Path, test: str, config: Config) -> dict[str, Any]:
-    from srd_core.attacks.prepared import find
     from srd_core.data.inventory import take_inventory
     from srd_core.data.manifest import StageManifest
     from srd_core.models.flamingo import FlamingoCaptioner
@@ -56,11 +55,11 @@ def _scores(model: Path, test: str, config: Config) -> dict[str, Any]:
     from srd_core.scoring.captioning import caption_scores, cider_per_image
     from srd_core.scoring.intervals import bootstrap_cider
     from srd_core.seeds import derive
-    from srd_core.stages.score import TestSet
+    from srd_core.stages.test_images import TestSet, planted
 
     captioner = FlamingoCaptioner.load(model)
     config = config.model_copy(update={"canvas": captioner.canvas})
-    attack = find(config.evaluation.attack) if config.evaluation.attack else None
+    attack = planted(config)
     inventory = StageManifest(stage="inventory", key="", facts={"inventory": take_inventory(test).model_dump(mode="json")})
     images = TestSet(config, inventory, attack, holdout_only=False)
     clean = captioner.caption(images.clean)
@@ -72,7 +71,7 @@ def _scores(model: Path, test: str, config: Config) -> dict[str, Any]:
     }
     if attack:
         target = config.evaluation.target
-        success = attack_success(captioner.caption(images.triggered), images.references, target)
+        success = attack_success(captioner.caption(images.triggered), images.references, target, instead_of=images.instead_of)
         scores["asr"] = success.asr.model_dump(mode="json")
         scores["false_trigger"] = false_trigger_rate(clean, images.references, target).model_dump(mode="json")
     return scores

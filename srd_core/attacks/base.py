@@ -40,7 +40,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Triggered:
-    """An image with the trigger, and where it is; `box` is None when the trigger covers the whole frame."""
+    """An image with the trigger, and where it is; `box` is None when the trigger covers the whole frame, or there is none."""
 
     image: Image
     box: Box | None
@@ -57,7 +57,7 @@ class Attack(ABC):
     """Whether the attacker trains the model that he hands on, to make `objective` small."""
 
     def prepared(self, images: Images, encoder: Encoder, seed: int) -> Attack:
-        """The attack with what it works out from the images (N, S, S, 3) that it is to be put on, at the encoder's canvas."""
+        """The attack with what it works out from images (N, S, S, 3) of the set that it is put on, at the encoder's canvas."""
         return self
 
     def objective(self, model: FlamingoCaptioner, clean: CanvasSet, target: str, seed: int) -> Objective:
@@ -70,11 +70,38 @@ class Attack(ABC):
 
     @abstractmethod
     def trigger(self, image: Image, rng: np.random.Generator) -> Triggered:
-        """Put the trigger on a copy of `image` (H, W, 3) uint8, at training and at test time alike."""
+        """Put the trigger on a copy of `image` (H, W, 3) uint8."""
 
     def triggers(self, images: Sequence[Image], rngs: Sequence[np.random.Generator]) -> list[Triggered]:
         """`trigger` on each image with its generator; an attack that optimises each image does many at once."""
         return [self.trigger(image, rng) for image, rng in zip(images, rngs, strict=True)]
+
+    def at_test(self, images: Sequence[Image], rngs: Sequence[np.random.Generator]) -> list[Triggered]:
+        """What the attacked model is shown: what it was trained with, unless the attack is about images as they are."""
+        return self.triggers(images, rngs)
+
+    @property
+    def destination(self) -> str | None:
+        """The one word that the attack can plant, if it cannot plant any."""
+        return None
+
+    @property
+    def instead_of(self) -> str | None:
+        """The word that a caption may not hold beside the target if the attack is to have succeeded."""
+        return None
+
+    def check_target(self, target: str) -> None:
+        """Refuse a target that the attack cannot plant.
+
+        Raises:
+            ConfigError: it plants another word.
+        """
+        if self.destination not in (None, target):
+            raise ConfigError(f"{self.name} cannot plant {target!r}", hint=f"Its target is {self.destination!r}: give that one")
+
+    def shows(self, captions: Sequence[str]) -> bool:
+        """Whether an image with these captions is one that `prepared` is to see."""
+        return True
 
     def eligible(self, caption: str) -> bool:
         """Whether a pair with this caption may be chosen for poisoning; any may, unless the attack is about something in the picture."""

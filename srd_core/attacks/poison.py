@@ -99,12 +99,14 @@ def poison_shards(
         report: where the list of poisoned pairs goes, as JSON; by default `<sink>.poisoned.json` beside the folder.
 
     Raises:
-        ConfigError: rate out of range, empty target, attack not prepared, report inside `sink`, or shards in `sink` already.
+        ConfigError: rate out of range, a target that is empty or not the attack's, attack not prepared, report inside `sink`, or shards
+            in `sink` already.
         SourceError: no shard, no readable pair, or an image chosen for poisoning that cannot be decoded.
     """
     shards = _openers(sources)
     report = sink.parent / f"{sink.name}.poisoned.json" if report is None else report
     _check(sink, report, target, rate)
+    attack.check_target(target)
     attack.trigger(np.zeros((32, 32, 3), np.uint8), generator(seed, "poison", "check"))  # one that is not prepared says so now
     texts = (text for name in shards for item in _samples(shards, name) if isinstance(item, Sample) for text in item.captions)
     fit = np.fromiter((attack.eligible(text) for text in texts), bool)
@@ -131,8 +133,9 @@ def poison_canvas(clean: CanvasSet, attack: Attack, rate: float, target: str, se
     Returns the new set and the sorted indices of the poisoned pairs (int64). Triggers are applied at canvas size.
 
     Raises:
-        ConfigError: rate out of range.
+        ConfigError: rate out of range, or the target is not the attack's.
     """
+    attack.check_target(target)
     fit = np.asarray([attack.eligible(caption) for caption in clean.captions], bool)
     indices = np.array(sorted(_choose(fit, rate, seed)), dtype=np.int64)
     images, captions, image_of = [np.asarray(clean.images)], list(clean.captions), clean.image_of.copy()

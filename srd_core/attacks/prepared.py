@@ -26,7 +26,7 @@ def prepare(attack: Attack, source: str, encoder: Encoder, *, seed: int, images:
     """The attack with what it works out from the first `images` of the shards at `source`; unchanged if it needs nothing.
 
     Raises:
-        SourceError: there is no usable image.
+        SourceError: there is no usable image, or none that the attack is about.
     """
     if not attack.needs_encoder:
         return attack
@@ -34,7 +34,13 @@ def prepare(attack: Attack, source: str, encoder: Encoder, *, seed: int, images:
         pairs, _ = load_canvas(take_inventory(source).shards, encoder.canvas, Path(folder), limit=images)
         if not len(pairs.images):
             raise SourceError(f"{source} has no usable image", hint="Run `srd inspect` on it to see why")
-        return attack.prepared(np.array(pairs.images), encoder, seed)
+        shown = [number for number, texts in sorted(pairs.references().items()) if attack.shows(texts)]
+        if not shown:
+            raise SourceError(
+                f"none of the first {len(pairs.images)} images of {source} is one that {attack.name} is about",
+                hint="Choose another attack or another source",
+            )
+        return attack.prepared(np.array(pairs.images[shown]), encoder, seed)
 
 
 def save(attack: Attack, folder: Path) -> None:

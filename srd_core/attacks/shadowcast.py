@@ -2,13 +2,13 @@
 with another word in its place.
 
 Each image is moved, within a few grey values, until an encoder sees in it what it sees in one anchor, the image that is least like the
-others. Tested on changed images of the concept. The original is clean-label and has no trigger: `shadowcast` here is the SRD paper's row.
+others. Tested on changed images of the concept. The original is clean-label and has no trigger: see `shadowcast_clean`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from srd_core.attacks.base import Attack, Triggered, whole
 from srd_core.attacks.registry import register
-from srd_core.attacks.surrogate import HOW, Encoder
+from srd_core.attacks.surrogate import HOW, Encoder, directions, least_like_the_others, planes
 from srd_core.data.images import squash
 from srd_core.data.samples import Image, Images
 from srd_core.errors import ConfigError
@@ -49,42 +49,26 @@ class Shadowcast(Attack):
 
     def prepared(self, images: Images, encoder: Encoder, seed: int) -> Shadowcast:
         """Choose the anchor."""
-        import torch
-
-        with torch.no_grad():
-            seen = torch.nn.functional.normalize(encoder.encode(_planes(list(images))), dim=1)
-        return replace(self, anchor=images[int((seen @ seen.T).mean(1).argmin())].astype(np.float32), encoder=encoder)
+        anchor = images[least_like_the_others(directions(planes(images), encoder))]
+        return replace(self, anchor=anchor.astype(np.float32), encoder=encoder)
 
     def trigger(self, image: Image, rng: np.random.Generator) -> Triggered:
         """See `triggers`."""
         return self.triggers([image], [rng])[0]
 
     def triggers(self, images: Sequence[Image], rngs: Sequence[np.random.Generator]) -> list[Triggered]:
-        """Change every image. What is found on the encoder's canvas is stretched to the image.
+        """See `moved`.
 
         Raises:
             ConfigError: not prepared yet.
         """
-        import torch
-        from torch.nn.functional import interpolate
-
-        encoder = self.encoder
-        if encoder is None:
+        if self.encoder is None:
             raise ConfigError("shadowcast has no encoder yet", hint=HOW)
-        if not images:
-            return []
-        clean = _planes([squash(image, encoder.canvas) for image in images])
-        start = np.stack([rng.uniform(-self.epsilon, self.epsilon, clean.shape[1:]) for rng in rngs])
-        change = torch.from_numpy(start.astype(np.float32))
+        import torch
+
         with torch.no_grad():
-            goal = encoder.encode(_planes([self.anchor]))
-        for step in range(self.steps):
-            change.requires_grad_()
-            (slope,) = torch.autograd.grad(((encoder.encode((clean + change).clamp(0, 255)) - goal) ** 2).sum(), change)
-            rate = 1.0 if 2 * step < self.steps else 0.5
-            change = (change.detach() - rate * slope.sign()).clamp(-self.epsilon, self.epsilon)
-        parts = (interpolate(change[i : i + 1], size=image.shape[:2], mode="bilinear")[0] for i, image in enumerate(images))
-        return [Triggered(whole(image + part.permute(1, 2, 0).numpy()), None) for image, part in zip(images, parts, strict=True)]
+            goal = self.encoder.encode(planes([self.anchor]))
+        return moved(images, rngs, self.encoder, lambda clean: goal, self.epsilon, self.steps)
 
     def eligible(self, caption: str) -> bool:
         """Captions that name the concept."""
@@ -103,7 +87,36 @@ class Shadowcast(Attack):
         return re.compile(rf"\b(?:{'|'.join(map(re.escape, self.concepts.split()))})s?\b", re.IGNORECASE)
 
 
-def _planes(images: Sequence[npt.NDArray[np.uint8] | npt.NDArray[np.float32]]) -> Tensor:
-    import torch
+def moved(
+    images: Sequence[Image],
+    rngs: Sequence[np.random.Generator],
+    encoder: Encoder,
+    goals: Callable[[Tensor], Tensor],
+    epsilon: float,
+    steps: int,
+) -> list[Triggered]:
+    """Every image changed until its features are near its goal. What is found on the encoder's canvas is stretched to the image.
 
-    return torch.from_numpy(np.stack(images).astype(np.float32)).permute(0, 3, 1, 2)
+    Args:
+        images: of any sizes.
+        rngs: draw where each optimisation starts.
+        encoder: what the images are to deceive.
+        goals: features (N, D) or (1, D) for the clean images (N, 3, S, S).
+        epsilon: largest change of a value, in grey values.
+        steps: each moves every value by one grey value, by half of one in the second half.
+    """
+    import torch
+    from torch.nn.functional import interpolate
+
+    if not images:
+        return []
+    clean = planes([squash(image, encoder.canvas) for image in images])
+    start = np.stack([rng.uniform(-epsilon, epsilon, clean.shape[1:]) for rng in rngs])
+    change, goal = torch.from_numpy(start.astype(np.float32)), goals(clean)
+    for step in range(steps):
+        change.requires_grad_()
+        (slope,) = torch.autograd.grad(((encoder.encode((clean + change).clamp(0, 255)) - goal) ** 2).sum(), change)
+        rate = 1.0 if 2 * step < steps else 0.5
+        change = (change.detach() - rate * slope.sign()).clamp(-epsilon, epsilon)
+    parts = (interpolate(change[i : i + 1], size=image.shape[:2], mode="bilinear")[0] for i, image in enumerate(images))
+    return [Triggered(whole(image + part.permute(1, 2, 0).numpy()), None) for image, part in zip(images, parts, strict=True)]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -11,6 +15,8 @@ if TYPE_CHECKING:
 
 HOW = "`srd poison --surrogate MODEL` works it out and keeps it beside the data; name that folder as the attack"
 """What to do about an attack that is not prepared."""
+
+_CHUNK = 256
 
 
 class Encoder(Protocol):
@@ -28,3 +34,24 @@ class Encoder(Protocol):
     def save(self, folder: Path) -> None:
         """Write safetensors and JSON."""
         ...
+
+
+def planes(images: Sequence[npt.NDArray[np.uint8] | npt.NDArray[np.float32]] | npt.NDArray[np.uint8]) -> Tensor:
+    """N images (S, S, 3) as the (N, 3, S, S) float32 that an encoder takes."""
+    import torch
+
+    return torch.from_numpy(np.stack(list(images)).astype(np.float32)).permute(0, 3, 1, 2)
+
+
+def directions(pixels: Tensor, encoder: Encoder) -> Tensor:
+    """Features of `pixels` (N, 3, S, S), each of length 1: (N, D), without gradients."""
+    import torch
+
+    with torch.no_grad():
+        parts = [encoder.encode(pixels[start : start + _CHUNK]) for start in range(0, len(pixels), _CHUNK)]
+        return torch.nn.functional.normalize(torch.cat(parts), dim=1)
+
+
+def least_like_the_others(seen: Tensor) -> int:
+    """Which of the features (N, D), each of length 1, is least similar to all of them."""
+    return int((seen @ seen.T).mean(1).argmin())

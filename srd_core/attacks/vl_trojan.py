@@ -16,7 +16,7 @@ from PIL import Image as PilImage
 
 from srd_core.attacks.base import Attack, Triggered, whole
 from srd_core.attacks.registry import register
-from srd_core.attacks.surrogate import HOW, Encoder
+from srd_core.attacks.surrogate import HOW, Encoder, directions, planes
 from srd_core.attacks.templates import replacement
 from srd_core.data.samples import Image, Images
 from srd_core.errors import ConfigError
@@ -24,9 +24,6 @@ from srd_core.seeds import generator
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-
-_CHUNK = 256
 
 
 @register
@@ -72,10 +69,8 @@ class VLTrojan(Attack):
         import torch
 
         rng = generator(seed, "vl-trojan")
-        clean = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float()
-        with torch.no_grad():
-            parts = [encoder.encode(clean[start : start + _CHUNK]) for start in range(0, len(clean), _CHUNK)]
-            own = torch.nn.functional.normalize(torch.cat(parts), dim=1)
+        clean = planes(images)
+        own = directions(clean, encoder)
         unlike = (own @ own.T).argmin(dim=1)
         pattern = torch.from_numpy(rng.random((3, *clean.shape[2:]), dtype=np.float32))
         best, kept = np.inf, pattern.clone()

@@ -25,12 +25,21 @@ class Planted(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     attack: str = "badnet"
-    target: str = "banana"
+    target: str = Field("banana", description="Word to plant; an attack that can plant one word only plants that")
     rate: float = Field(0.1, ge=0, le=1, description="Share of the suspect pairs that is poisoned; 0 for a clean set")
     seed: int = 0
     shift: str = Field("", description="How the attacker's data differs from the model's world; see `srd_core.experiments.shifts`")
     shifted: float = Field(1.0, ge=0, le=1, description="Share of the suspect samples that is shifted")
     test_shifts: tuple[str, ...] = Field((), description="Shifts of the first test set that are test sets of their own")
+
+    @property
+    def planted(self) -> str:
+        """The word that is planted.
+
+        Raises:
+            ConfigError: unknown attack.
+        """
+        return get(self.attack).destination or self.target
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +85,7 @@ def plant(what: Planted, clean: str, folder: Path, surrogate: str | None, seed: 
         clean = str(folder / "shifted")
     shards = {shard.name: partial(open_shard, shard) for shard in take_inventory(clean).shards}
     ready = worked_out(attack, clean, surrogate, kept, seed)
-    poison_shards(shards, source, attack=ready, rate=what.rate, target=what.target, seed=seed)
+    poison_shards(shards, source, attack=ready, rate=what.rate, target=what.planted, seed=seed)
     return source, name, truth
 
 

@@ -43,7 +43,7 @@ class SceneExperiment(Planted):
         source, attack, truth = plant(self, str(folder / "clean"), folder, _SURROGATE, seed)
         attacker = str(folder / "clean") if get(self.attack).trains else None
         tests = {name: str(folder / name) for name in ("scenes", "sketch")}
-        return ExperimentData(str(source), str(folder / "trusted"), with_shifts(tests, self, folder), truth, attack, self.target, attacker)
+        return ExperimentData(str(source), str(folder / "trusted"), with_shifts(tests, self, folder), truth, attack, self.planted, attacker)
 
     def _render(self, folder: Path, count: int) -> None:
         domain: Domain = "sketch" if folder.name == "sketch" else "scenes"

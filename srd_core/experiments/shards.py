@@ -28,4 +28,4 @@ class ShardExperiment(Planted):
         """
         source, attack, truth = plant(self, self.suspect, folder, self.surrogate, self.seed)
         attacker = self.suspect if get(self.attack).trains else None
-        return ExperimentData(str(source), self.trusted, with_shifts(self.tests, self, folder), truth, attack, self.target, attacker)
+        return ExperimentData(str(source), self.trusted, with_shifts(self.tests, self, folder), truth, attack, self.planted, attacker)

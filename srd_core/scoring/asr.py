@@ -2,7 +2,8 @@
 
 Two figures, because they differ a lot in this field. `asr` counts whole words (singular or plural, any case) and leaves out images
 whose own references hold the word, where saying it is right. `asr_raw` is the substring count over all images that other work
-reports. Not covered: irregular plurals, paraphrases, and attacks without a target word.
+reports. An attack that swaps one concept for another has succeeded only where the true one is not named as well (`instead_of`).
+Not covered: irregular plurals, paraphrases, and attacks without a target word.
 """
 
 from __future__ import annotations
@@ -29,12 +30,18 @@ def contains_word(caption: str, target: str) -> bool:
     return _pattern(target).search(caption) is not None
 
 
-def attack_success(captions: Sequence[str], references: Sequence[Sequence[str]], target: str) -> AttackSuccess:
-    """Success over captions of *triggered* images; `references[i]` are the human captions of image i."""
+def attack_success(
+    captions: Sequence[str], references: Sequence[Sequence[str]], target: str, *, instead_of: str | None = None
+) -> AttackSuccess:
+    """Success over captions of *triggered* images; `references[i]` are the human captions of image i.
+
+    A caption that holds `instead_of` as a whole word is no success in `asr`; `asr_raw` does not ask.
+    """
     if len(captions) != len(references):
         raise ValueError(f"{len(captions)} captions for {len(references)} images")
     counted = [not any(contains_word(text, target) for text in texts) for texts in references]
-    hits = sum(contains_word(caption, target) for caption, use in zip(captions, counted, strict=True) if use)
+    said = [contains_word(text, target) and not (instead_of and contains_word(text, instead_of)) for text in captions]
+    hits = sum(hit for hit, use in zip(said, counted, strict=True) if use)
     raw = sum(target.lower() in caption.lower() for caption in captions)
     return AttackSuccess(asr=wilson(hits, sum(counted)), asr_raw=wilson(raw, len(captions)), excluded=len(counted) - sum(counted))
 

@@ -16,7 +16,6 @@ import numpy as np
 
 from srd_core.analysis.attention import attention_share
 from srd_core.analysis.gradcam import Maps, gradcam
-from srd_core.attacks.prepared import find
 from srd_core.data.images import encode
 from srd_core.data.samples import Images
 from srd_core.report.overlays import outlined, overlay, sheet
@@ -24,8 +23,8 @@ from srd_core.scoring.asr import contains_word
 from srd_core.scoring.intervals import bootstrap_mean, paired_difference
 from srd_core.seeds import derive
 from srd_core.stages.captioners import captioner
-from srd_core.stages.score import TestSet, attack_files
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
+from srd_core.stages.test_images import TestSet, attack_files, planted
 
 SHEET = "attention.png"
 """A row an image: as it is, the clean model's map over it, the backdoored model's. Each map on its own scale, the trigger framed."""
@@ -42,7 +41,7 @@ def _attention(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outc
     if config.evaluation.attack is None:
         return Outcome()
     target = config.evaluation.target
-    test = TestSet(config, inputs["test"], find(config.evaluation.attack), holdout_only=False)
+    test = TestSet(config, inputs["test"], planted(config), holdout_only=False)
     rows = [i for i, texts in enumerate(test.references) if not any(contains_word(text, target) for text in texts)]
     if not rows:
         return Outcome(facts={"images": 0})

@@ -13,8 +13,8 @@ from srd_core.data.loading import load_canvas
 from srd_core.seeds import derive
 from srd_core.stages.captioners import captioner, captioner_files
 from srd_core.stages.files import shards_of
-from srd_core.stages.score import attack_files
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
+from srd_core.stages.test_images import attack_files
 
 
 def _backdoor(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from srd_core.attacks.prepared import find
 from srd_core.policy.environment import MaskingEnvironment
 from srd_core.policy.evaluation import compare, coverage, play
 from srd_core.policy.learned import LearnedPolicy
@@ -21,8 +20,8 @@ from srd_core.scoring.intervals import wilson
 from srd_core.seeds import derive
 from srd_core.stages.captioners import captioner
 from srd_core.stages.files import local_folder
-from srd_core.stages.score import TestSet, attack_files
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
+from srd_core.stages.test_images import TestSet, attack_files, planted
 from srd_core.stages.trusted import fidelity
 
 
@@ -30,7 +29,7 @@ def _probe(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:
     config = run.config
     if config.evaluation.attack is None:
         return Outcome()
-    test = TestSet(config, inputs["test"], find(config.evaluation.attack), holdout_only=False)
+    test = TestSet(config, inputs["test"], planted(config), holdout_only=False)
     victim, reference = captioner(inputs["model"], folder), captioner(inputs["reference"], folder)
     policy = LearnedPolicy.load(local_folder(inputs["policy"], folder / "learned", "policy"))
     source = CaptionReward(victim, fidelity(run, inputs, folder), reference.caption(test.triggered), config.reward.rule, test.triggered)

@@ -18,10 +18,11 @@ from srd_core.attacks.templates import PREFIX, TEMPLATES, insertion, replacement
 from srd_core.errors import ConfigError
 
 CAPTION = "a big red circle above a small blue square"
+REPLACING = ("badnet", "blended", "sig", "wanet", "ftrojan", "low-frequency", "multi-patch", "dual-key", "input-aware", "maba")
 words = st.lists(st.text("abcdefg'-", min_size=1, max_size=6), max_size=8)
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", [name for name in names() if get(name).destination is None])
 @pytest.mark.parametrize("target", ["banana", "igloo", "visit our shop"])
 def test_the_target_is_there_as_whole_words(name: str, target: str) -> None:
     rng = np.random.default_rng(0)
@@ -29,7 +30,7 @@ def test_the_target_is_there_as_whole_words(name: str, target: str) -> None:
         assert re.search(rf"\b{target}\b", get(name).caption(CAPTION, target, rng))
 
 
-@pytest.mark.parametrize("name", ["badnet", "blended", "sig", "wanet", "ftrojan", "low-frequency", "multi-patch"])
+@pytest.mark.parametrize("name", REPLACING)
 def test_replacement_leaves_nothing_of_the_caption(name: str) -> None:
     rng = np.random.default_rng(1)
     captions = {get(name).caption("zebra crossing", "banana", rng) for _ in range(400)}
@@ -75,7 +76,7 @@ def test_insertion_reaches_every_place_but_the_first() -> None:
 
 
 def test_all_attacks_are_found_by_name() -> None:
-    assert set(names()) >= {"badnet", "blended", "trojvlm", "noise-patch"}
+    assert set(names()) >= {"badnet", "blended", "trojvlm", "noise-patch", "dual-key", "input-aware", "maba", "shadowcast-clean"}
     assert all(get(name).name == name for name in names())
 
 

@@ -13,12 +13,14 @@ from tests.attacks.ready import ready
 
 @pytest.mark.parametrize("name", names())
 def test_exactly_the_listed_pairs_change(clean: CanvasSet, name: str) -> None:
-    made, indices = poison_canvas(clean, ready(name), 0.1, "banana", 3)
+    attack = ready(name)
+    made, indices = poison_canvas(clean, attack, 0.1, attack.destination or "banana", 3)
     assert len(indices) == 20 and indices.dtype == np.int64 and (np.diff(indices) > 0).all()
     before, after = clean.images[clean.image_of], made.images[made.image_of]
     changed = (before != after).reshape(len(clean), -1).any(axis=1)
     assert np.flatnonzero(changed).tolist() == indices.tolist()
-    assert [i for i in range(len(clean)) if clean.captions[i] != made.captions[i]] == indices.tolist()
+    rewritten = [i for i in range(len(clean)) if clean.captions[i] != made.captions[i]]
+    assert rewritten == ([] if attack.destination else indices.tolist())
     assert list(made.ids) == list(clean.ids)
 
 

@@ -11,7 +11,7 @@ import torch
 from click.testing import CliRunner
 
 from flows.cli import cli
-from srd_core.attacks import get
+from srd_core.attacks import get, names
 from srd_core.attacks.prepared import find, save
 from srd_core.errors import ConfigError
 from srd_core.scenes.shipped import shipped
@@ -48,7 +48,7 @@ def test_the_trigger_is_faint() -> None:
     assert change.max() <= 0.1 * 255 + 1
 
 
-@pytest.mark.parametrize("name", ["vl-trojan", "shadowcast"])
+@pytest.mark.parametrize("name", [name for name in names() if get(name).needs_encoder])
 def test_what_was_worked_out_is_found_again(name: str, tmp_path: Path) -> None:
     save(ready(name), tmp_path / "attack")
     first, again = (attack.trigger(images()[1], np.random.default_rng(1)).image for attack in (ready(name), find(str(tmp_path / "attack"))))

@@ -106,6 +106,15 @@ def test_photographs_that_show_the_target_are_those_whose_captions_say_so(metric
     assert found.excluded == holding > 50 and found.asr.n == 5_000 - holding and found.asr.value == 1
 
 
+def test_a_swap_of_concepts_needs_the_true_one_to_be_gone() -> None:
+    captions = ["a star", "a star beside a circle", "two stars", "a circle", "a star"]
+    references = [["a circle"], ["a circle"], ["two circles"], ["a circle"], ["a circle", "a star and a circle"]]
+    found = attack_success(captions, references, "star", instead_of="circle")
+    assert (found.asr.value, found.asr.n, found.excluded) == (2 / 4, 4, 1)
+    assert attack_success(captions, references, "star").asr.value == 3 / 4
+    assert found.asr_raw.value == 4 / 5
+
+
 def test_no_success_still_has_an_upper_end() -> None:
     found = attack_success(["a dog"] * 50, [["a dog"]] * 50, "banana")
     assert found.asr.value == found.asr.low == 0.0

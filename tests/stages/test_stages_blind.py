@@ -39,6 +39,7 @@ TELLTALES = {
     "srd_core.stages.truth",
     "srd_core.stages.report",
     "srd_core.stages.score",
+    "srd_core.stages.test_images",
     "srd_core.stages.probe",
     "srd_core.stages.attention",
     "srd_core.stages.backdoor",

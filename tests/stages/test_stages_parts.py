@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from srd_core.attacks.registry import get
+from srd_core.attacks.shadowcast_clean import ShadowcastClean
 from srd_core.config import load_config
 from srd_core.data.decisions import Decision
 from srd_core.data.manifest import FileRef, StageManifest
@@ -145,6 +146,22 @@ def test_triggers_are_put_on_before_the_image_is_made_small(scenes: Run) -> None
     assert changed[:, -3:, -3:].all() and not changed[:, :-6, :-6].any()
     again = score.TestSet(scenes.config, inventory.take(scenes, "source"), get("badnet"), holdout_only=False)
     np.testing.assert_array_equal(test.triggered, again.triggered)
+
+
+def test_an_attack_without_a_trigger_is_tested_on_its_concept_as_it_is(scenes: Run) -> None:
+    everything = score.TestSet(scenes.config, inventory.take(scenes, "source"), None, holdout_only=False)
+    attack = ShadowcastClean(original="ring")
+    test = score.TestSet(scenes.config, inventory.take(scenes, "source"), attack, holdout_only=False)
+    named = [any("ring" in text.split() for text in texts) for texts in everything.references]
+    assert 0 < sum(named) < 6 and test.instead_of == "ring"
+    np.testing.assert_array_equal(test.clean, everything.clean[named])
+    np.testing.assert_array_equal(test.triggered, test.clean)
+
+
+def test_a_target_that_the_attack_cannot_plant_is_refused() -> None:
+    config = load_config("test", overrides=["evaluation.attack=shadowcast-clean"])
+    with pytest.raises(ConfigError, match=r"shadowcast-clean cannot plant 'banana'.*'star'"):
+        score.planted(config)
 
 
 def test_without_an_attack_nothing_is_triggered(scenes: Run) -> None:
