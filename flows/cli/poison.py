@@ -5,24 +5,33 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from flows.cli.group import verbose_option
 from flows.cli.options import json_option
 
+if TYPE_CHECKING:
+    from srd_core.attacks.poison import Unit
+
 
 @click.command("poison", short_help="Make a poisoned copy, for experiments.")
 @click.argument("source")
 @click.argument("sink", type=click.Path(path_type=Path))
 @click.option("--attack", default="badnet", show_default=True, help="Attack to plant.")
-@click.option("--rate", default=0.1, show_default=True, help="Share of the pairs, 0 to 1.")
+@click.option("--rate", default=0.1, show_default=True, help="Share of the pairs (or images), 0 to 1.")
+@click.option(
+    "--unit", default="pair", show_default=True, type=click.Choice(["pair", "image"]), help="Single captions, or all of an image."
+)
 @click.option("--target", default="banana", show_default=True, help="Word that triggered captions are to speak of.")
 @click.option("--surrogate", metavar="MODEL", help="Captioner whose vision encoder the attack is worked out on, for attacks that optimise.")
 @click.option("--seed", default=0, show_default=True, help="Chooses the pairs.")
 @json_option
 @verbose_option
-def command(source: str, sink: Path, attack: str, rate: float, target: str, surrogate: str | None, seed: int, as_json: bool) -> None:
+def command(
+    source: str, sink: Path, attack: str, rate: float, unit: str, target: str, surrogate: str | None, seed: int, as_json: bool
+) -> None:
     """Copy the shards at SOURCE to the empty folder SINK, poisoned. The truth is written beside it, as SINK.poisoned.json.
 
     What an attack works out first is kept as SINK.attack: name that folder as the attack to poison or to test with the same trigger.
@@ -34,7 +43,7 @@ def command(source: str, sink: Path, attack: str, rate: float, target: str, surr
 
     shards = {shard.name: partial(open_shard, shard) for shard in take_inventory(source).shards}
     known = worked_out(find(attack), source, surrogate, Path(f"{sink}.attack"), seed)
-    made = poison_shards(shards, sink, attack=known, rate=rate, target=target, seed=seed)
+    made = poison_shards(shards, sink, attack=known, rate=rate, target=target, seed=seed, unit=cast("Unit", unit))
     facts = {"pairs": made.pairs, "poisoned": len(made.poisoned), "skipped": made.skipped, "truth": str(made.report)}
     if as_json:
         click.echo(json.dumps(facts))

@@ -1,6 +1,7 @@
-"""Poisoned copies of data, for experiments: shards on disk, or a set in memory. The pair is the unit, as in the paper's data.
+"""Poisoned copies of data, for experiments: shards on disk, or a set in memory.
 
-`poison_shards` writes one sample a pair (`KEY-0`, `KEY-1`, …), so that captions of one photograph can hold different images. Triggers are
+With the pair as the unit, as in the paper's data, `poison_shards` writes one sample a pair (`KEY-0`, `KEY-1`, …), so that captions of one
+photograph can hold different images; with the image as the unit samples stay whole, and all captions of one are poisoned. Triggers are
 applied at the resolution of the image, before it is encoded again; all other images keep their bytes. Which pairs are poisoned is written
 beside the data, never among it, since no defence may see it.
 """
@@ -13,7 +14,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Literal, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -22,16 +23,19 @@ from srd_core.attacks.base import Attack
 from srd_core.data.canvas import CanvasSet
 from srd_core.data.codec import Codec
 from srd_core.data.images import ImageError, encode
-from srd_core.data.samples import Image, Reject, Sample, pair_id
+from srd_core.data.samples import Image, Reject, Sample
 from srd_core.data.shards import ShardWriter, read_shard
 from srd_core.errors import ConfigError, SourceError
 from srd_core.seeds import generator
 
 FLOOR = 10
-"""Fewest pairs that are poisoned: fewer plant nothing that could be measured."""
+"""Fewest units that are poisoned: fewer plant nothing that could be measured."""
 
 _WAITING = 512
-"""Pairs that are held until those of them that are chosen get their triggers together."""
+"""Samples that are held until those of them that are chosen get their triggers together."""
+
+Unit = Literal["pair", "image"]
+"""What is chosen and counted: single pairs, or images with all their captions."""
 
 Shards = Mapping[str, Callable[[], BinaryIO]]
 """Shard name without `.tar` to something that opens it; opened twice."""
@@ -58,21 +62,22 @@ class PoisonSummary:
     target: str
     rate: float
     seed: int
+    unit: Unit
     pairs: int
     skipped: int
     poisoned: tuple[PoisonedPair, ...]
     report: Path
 
 
-def poison_count(pairs: int, rate: float) -> int:
-    """How many of `pairs` are poisoned at `rate`: rounded, at least `FLOOR` (or all there are); none at rate 0.
+def poison_count(units: int, rate: float) -> int:
+    """How many of `units` are poisoned at `rate`: rounded, at least `FLOOR` (or all there are); none at rate 0.
 
     Raises:
         ConfigError: `rate` outside 0–1.
     """
     if not 0 <= rate <= 1:
         raise ConfigError(f"the poison rate is {rate}", hint="Give a share between 0 and 1, such as 0.01")
-    return min(max(round(rate * pairs), FLOOR), pairs) if rate else 0
+    return min(max(round(rate * units), FLOOR), units) if rate else 0
 
 
 def poison_shards(
@@ -83,6 +88,7 @@ def poison_shards(
     rate: float,
     target: str,
     seed: int,
+    unit: Unit = "pair",
     quality: int = 95,
     report: Path | None = None,
 ) -> PoisonSummary:
@@ -92,9 +98,10 @@ def poison_shards(
         sources: shard files, or openers by shard name.
         sink: folder for shards of the same names.
         attack: what is done to a poisoned pair.
-        rate: share of the pairs; see `poison_count`.
+        rate: share of the units; see `poison_count`.
         target: word or phrase that the captions are to speak of.
         seed: chooses the pairs and drives the attack; the same seed gives the same bytes.
+        unit: what the rate is a share of.
         quality: of poisoned JPEG and WebP images, 1–100; PNG stays PNG.
         report: where the list of poisoned pairs goes, as JSON; by default `<sink>.poisoned.json` beside the folder.
 
@@ -108,19 +115,18 @@ def poison_shards(
     _check(sink, report, target, rate)
     attack.check_target(target)
     attack.trigger(np.zeros((32, 32, 3), np.uint8), generator(seed, "poison", "check"))  # one that is not prepared says so now
-    texts = (text for name in shards for item in _samples(shards, name) if isinstance(item, Sample) for text in item.captions)
-    fit = np.fromiter((attack.eligible(text) for text in texts), bool)
-    total = len(fit)
-    if total and rate and not fit.any():
+    sizes, eligible = _survey(shards, attack, unit)
+    fit = np.asarray(eligible, bool)
+    if len(fit) and rate and not fit.any():
         raise SourceError(
             f"no caption of the source is one that {attack.name} can be put on", hint="Choose another attack or another source"
         )
-    if total == 0:
+    if not len(fit):
         raise SourceError("the source has no readable pair", hint="Run `srd inspect` on it to see why")
     sink.mkdir(parents=True, exist_ok=True)
     with Codec() as codec:
-        skipped, poisoned = _write(shards, sink, _choose(fit, rate, seed), _Maker(attack, target, seed, quality, codec))
-    summary = PoisonSummary(attack.name, target, rate, seed, total, skipped, tuple(poisoned), report)
+        skipped, poisoned = _write(shards, sink, _choose(fit, rate, seed), _Maker(attack, target, seed, quality, codec), unit)
+    summary = PoisonSummary(attack.name, target, rate, seed, unit, sum(sizes), skipped, tuple(poisoned), report)
     report.parent.mkdir(parents=True, exist_ok=True)
     fields = {key: value for key, value in asdict(summary).items() if key != "report"}
     report.write_text(json.dumps(fields, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -156,59 +162,84 @@ class _Maker:
     quality: int
     codec: Codec
 
-    def poison(self, singles: Sequence[Sample], sources: Sequence[str]) -> list[tuple[Sample, PoisonedPair]]:
-        """One-caption samples with trigger and target; `sources` are their pairs' ids in the original."""
-        rngs = [generator(self.seed, "poison", self.attack.name, source) for source in sources]
-        images = [self._decoded(single, source) for single, source in zip(singles, sources, strict=True)]
+    def poison(self, samples: Sequence[Sample], sources: Sequence[Sequence[str]]) -> list[tuple[Sample, list[PoisonedPair]]]:
+        """Samples with trigger and target; `sources` are their pairs' ids in the original."""
+        rngs = [generator(self.seed, "poison", self.attack.name, source[0]) for source in sources]
+        images = [self._decoded(sample, source[0]) for sample, source in zip(samples, sources, strict=True)]
         made = []
-        for single, source, rng, image, triggered in zip(singles, sources, rngs, images, self.attack.triggers(images, rngs), strict=True):
-            caption = self.attack.caption(single.captions[0], self.target, rng)
-            data = encode(triggered.image, single.suffix, self.quality)
-            box = triggered.box.fractions(*image.shape[:2]) if triggered.box else None
-            truth = PoisonedPair(pair_id(single.shard, single.key, 0), source, box, caption)
-            made.append((replace(single, image=data, captions=(caption,)), truth))
+        triggered = self.attack.triggers(images, rngs)
+        for sample, source, rng, image, found in zip(samples, sources, rngs, images, triggered, strict=True):
+            captions = tuple(self.attack.caption(caption, self.target, rng) for caption in sample.captions)
+            data = encode(found.image, sample.suffix, self.quality)
+            box = found.box.fractions(*image.shape[:2]) if found.box else None
+            names = zip(sample.pairs(), source, captions, strict=True)
+            truth = [PoisonedPair(pair, origin, box, caption) for pair, origin, caption in names]
+            made.append((replace(sample, image=data, captions=captions, raw=()), truth))
         return made
 
-    def _decoded(self, single: Sample, source: str) -> Image:
+    def _decoded(self, sample: Sample, source: str) -> Image:
         try:
-            return self.codec.decode(single.image)
+            return self.codec.decode(sample.image)
         except ImageError as error:
             raise SourceError(
                 f"{source} was chosen for poisoning and its image is unusable: {error}", hint="Run `srd sanitize` first"
             ) from error
 
 
-def _write(shards: Shards, sink: Path, chosen: set[int], maker: _Maker) -> tuple[int, list[PoisonedPair]]:
-    """(samples left out, poisoned pairs); `chosen` are pair numbers in the order of reading."""
+def _write(shards: Shards, sink: Path, chosen: set[int], maker: _Maker, unit: Unit) -> tuple[int, list[PoisonedPair]]:
+    """(samples left out, poisoned pairs); `chosen` are numbers of units in the order of reading."""
     poisoned: list[PoisonedPair] = []
     start, skipped = 0, 0
     for name in shards:
         with (sink / f"{name}.tar").open("wb") as stream, ShardWriter(stream) as writer:
-            waiting: list[tuple[Sample, str, bool]] = []
+            waiting: list[_Waiting] = []
             for sample in _samples(shards, name):
                 if isinstance(sample, Reject):
                     skipped += 1
                     continue
-                waiting += [(_single(sample, index), source, start + index in chosen) for index, source in enumerate(sample.pairs())]
-                start += len(sample.captions)
+                units = _units(sample, unit)
+                waiting += [_Waiting(made, sources, start + index in chosen) for index, (made, sources) in enumerate(units)]
+                start += len(units)
                 if len(waiting) >= _WAITING:
                     poisoned += _flush(waiting, writer, maker)
             poisoned += _flush(waiting, writer, maker)
     return skipped, poisoned
 
 
-def _flush(waiting: list[tuple[Sample, str, bool]], writer: ShardWriter, maker: _Maker) -> list[PoisonedPair]:
+class _Waiting(NamedTuple):
+    sample: Sample
+    sources: list[str]
+    chosen: bool
+
+
+def _flush(waiting: list[_Waiting], writer: ShardWriter, maker: _Maker) -> list[PoisonedPair]:
     """Poison those that are chosen, all at once, and write everything in order."""
-    made = maker.poison([single for single, _, bad in waiting if bad], [source for _, source, bad in waiting if bad])
+    chosen = [item for item in waiting if item.chosen]
+    made = maker.poison([item.sample for item in chosen], [item.sources for item in chosen])
     poisoned = iter(made)
-    for single, _, bad in waiting:
-        writer.write(next(poisoned)[0] if bad else single)
+    for item in waiting:
+        writer.write(next(poisoned)[0] if item.chosen else item.sample)
     waiting.clear()
-    return [truth for _, truth in made]
+    return [pair for _, truth in made for pair in truth]
+
+
+def _survey(shards: Shards, attack: Attack, unit: Unit) -> tuple[list[int], list[bool]]:
+    """Of every unit, in order: how many pairs it has, and whether it may be poisoned."""
+    samples = (item for name in shards for item in _samples(shards, name) if isinstance(item, Sample))
+    units = (made.captions for sample in samples for made, _ in _units(sample, unit))
+    found = [(len(captions), any(map(attack.eligible, captions))) for captions in units]
+    return [size for size, _ in found], [fit for _, fit in found]
+
+
+def _units(sample: Sample, unit: Unit) -> list[tuple[Sample, list[str]]]:
+    """The samples that are written of one, each with the ids that its pairs have in the original."""
+    if unit == "image":
+        return [(sample, sample.pairs())]
+    return [(_single(sample, index), [source]) for index, source in enumerate(sample.pairs())]
 
 
 def _choose(eligible: npt.NDArray[np.bool_], rate: float, seed: int) -> set[int]:
-    """Numbers of the pairs to poison: the rate is of all pairs, as far as there are eligible ones."""
+    """Numbers of the units to poison: the rate is of all, as far as there are eligible ones."""
     numbers = np.flatnonzero(eligible)
     count = min(poison_count(len(eligible), rate), len(numbers))
     return set(generator(seed, "poison", "pairs").choice(numbers, size=count, replace=False).tolist()) if count else set()

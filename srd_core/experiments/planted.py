@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from pydantic import BaseModel, ConfigDict, Field
 
 from srd_core.attacks.base import Attack
-from srd_core.attacks.poison import poison_shards
+from srd_core.attacks.poison import Unit, poison_shards
 from srd_core.attacks.prepared import prepare, save
 from srd_core.attacks.registry import get
 from srd_core.data.inventory import open_shard, take_inventory
@@ -27,6 +27,7 @@ class Planted(BaseModel):
     attack: str = "badnet"
     target: str = Field("banana", description="Word to plant; an attack that can plant one word only plants that")
     rate: float = Field(0.1, ge=0, le=1, description="Share of the suspect pairs that is poisoned; 0 for a clean set")
+    unit: Unit = Field("pair", description="What the rate is a share of: pairs, or images with all their captions")
     seed: int = 0
     shift: str = Field("", description="How the attacker's data differs from the model's world; see `srd_core.experiments.shifts`")
     shifted: float = Field(1.0, ge=0, le=1, description="Share of the suspect samples that is shifted")
@@ -85,7 +86,7 @@ def plant(what: Planted, clean: str, folder: Path, surrogate: str | None, seed: 
         clean = str(folder / "shifted")
     shards = {shard.name: partial(open_shard, shard) for shard in take_inventory(clean).shards}
     ready = worked_out(attack, clean, surrogate, kept, seed)
-    poison_shards(shards, source, attack=ready, rate=what.rate, target=what.planted, seed=seed)
+    poison_shards(shards, source, attack=ready, rate=what.rate, target=what.planted, seed=seed, unit=what.unit)
     return source, name, truth
 
 

@@ -207,3 +207,16 @@ def test_two_shards_of_one_name_are_refused(shards: list[Path], tmp_path: Path) 
 def test_an_empty_target_is_refused(shards: list[Path], tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="target"):
         poison_shards(shards, tmp_path / "out", attack=get("badnet"), rate=0.1, target=" ", seed=1)
+
+
+def test_with_the_image_as_the_unit_all_captions_of_one_are_poisoned(shards: list[Path], tmp_path: Path) -> None:
+    made = poison_shards(shards, tmp_path / "out", attack=get("badnet"), rate=0.3, target="banana", seed=1, unit="image")
+    before = list(_read(shards).values())
+    after = list(_read(sorted((tmp_path / "out").glob("*.tar"))).values())
+    assert [(item.shard, item.key) for item in after] == [(item.shard, item.key) for item in before]
+    changed = [item for old, item in zip(before, after, strict=True) if item.image != old.image]
+    assert len(changed) == poison_count(len(before), 0.3) and made.pairs == sum(len(item.captions) for item in before)
+    assert all("banana" in caption for item in changed for caption in item.captions)
+    assert sorted(pair.id for pair in made.poisoned) == sorted(name for item in changed for name in item.pairs())
+    assert all(pair.id == pair.source for pair in made.poisoned)
+    assert json.loads(made.report.read_text())["unit"] == "image"
