@@ -22,6 +22,7 @@ from srd_core.stages.cleanse import NEEDS, SCREENS
 from srd_core.stages.files import shards_of
 from srd_core.stages.score import HOLDOUT
 from srd_core.stages.stage import Run
+from srd_core.stages.test_images import planted
 from tasks import pipeline
 from tasks.workers import workers
 
@@ -51,6 +52,7 @@ def srd(
         SrdError: what the user can mend, from whichever stage.
     """
     run = Run(source, sink, trusted, load_config(profile, Path(config_file) if config_file else None, overrides or ()))
+    planted(run.config)  # one that is unknown, or plants another word, is refused before anything is done
     known = pipeline.take_inventory(run, "trusted")
     suspect = pipeline.take_inventory(run, "source")
     tests = {domain: pipeline.take_inventory(run, f"test:{domain}") for domain in run.config.evaluation.tests} or {HOLDOUT: known}

@@ -56,6 +56,9 @@ class Attack(ABC):
     trains: ClassVar[bool] = False
     """Whether the attacker trains the model that he hands on, to make `objective` small."""
 
+    effort: ClassVar[float] = 1.0
+    """How long he trains for it: epochs, as a multiple of those of anybody's fine-tuning."""
+
     def prepared(self, images: Images, encoder: Encoder, seed: int) -> Attack:
         """The attack with what it works out from images (N, S, S, 3) of the set that it is put on, at the encoder's canvas."""
         return self

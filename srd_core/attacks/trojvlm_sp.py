@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
+
 from srd_core.attacks.registry import register
 from srd_core.attacks.trojvlm import TrojVLM
 
@@ -21,6 +23,7 @@ class PreservingTrojVLM(TrojVLM):
 
     name: ClassVar[str] = "trojvlm-sp"
     trains: ClassVar[bool] = True
+    effort: ClassVar[float] = 2.0
     rate: float = 0.1
     weight: float = 1.0
 
@@ -29,5 +32,5 @@ class PreservingTrojVLM(TrojVLM):
         from srd_core.attacks.poison import poison_canvas
         from srd_core.models.objectives.semantic_preservation import SemanticPreservation
 
-        pairs, _ = poison_canvas(clean, self, self.rate, target, seed)
-        return SemanticPreservation(model.objective(pairs), self.weight)
+        pairs, chosen = poison_canvas(clean, self, self.rate, target, seed)
+        return SemanticPreservation(model.objective(pairs), np.isin(np.arange(len(pairs)), chosen), self.weight)

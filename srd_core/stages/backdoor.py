@@ -1,6 +1,7 @@
 """In experiments with an attacker who trains: the model that he hands on. It takes the place of the one trained on the data as it came.
 
-He has clean pairs of his own, fine-tunes base on them, and goes on with his attack's objective, by the same schedule.
+He has clean pairs of his own, fine-tunes base on them, and goes on with his attack's objective, by the same schedule for as long as the
+attack takes.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ def _backdoor(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outco
     model = captioner(inputs["start"], folder)
     model.fit(clean, config.retrain.schedule, seed=derive(config.seed, "backdoor", "clean"))
     objective = attack.objective(model, clean, config.evaluation.target, derive(config.seed, "backdoor", "poison"))
-    report = model.fit_to(objective, config.retrain.schedule, seed=derive(config.seed, "backdoor"))
+    schedule = config.retrain.schedule.model_copy(update={"epochs": attack.effort * config.retrain.schedule.epochs})
+    report = model.fit_to(objective, schedule, seed=derive(config.seed, "backdoor"))
     return Outcome(captioner_files(model, folder), {**details, "pairs": len(clean), "fit": asdict(report)})
 
 

@@ -16,7 +16,7 @@ from flows.models import arms_of, models_of
 from flows.srd import retrain, srd
 from srd_core.config import load_config
 from srd_core.data.manifest import StageManifest
-from srd_core.errors import SourceError
+from srd_core.errors import ConfigError, SourceError
 from srd_core.stages.stage import Run
 from srd_core.stages.verification import check
 from tasks import pipeline
@@ -46,6 +46,12 @@ def test_a_run_leaves_what_is_promised(finished: tuple[Path, dict[str, Any]]) ->
     names = {path.name for path in sink.iterdir()}
     assert {"shards", "decisions", "model", "scores.json", "verdict.json", "report.html", "MANIFEST.json"} <= names
     assert [path.name for path in sorted((sink / "shards").iterdir())] == ["scenes-00000.tar", "scenes-00001.tar"]
+
+
+def test_a_word_that_an_attack_cannot_plant_is_refused_at_once(data: Any, prefect_server: None, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot plant 'banana'"):
+        srd(data.source, str(tmp_path / "sink"), data.trusted, profile="test", overrides=["evaluation.attack=shadowcast-clean"])
+    assert not (tmp_path / "sink").exists()
 
 
 def test_every_pair_is_decided_on_once(finished: tuple[Path, dict[str, Any]]) -> None:

@@ -17,6 +17,7 @@ from srd_core.models.objectives.vlood import Vlood
 from srd_core.models.schedule import Schedule
 
 ALL = np.arange(8)
+NONE = np.zeros(8, bool)
 FULL = Schedule(epochs=100, batch_size=8, learning_rate=3e-3, weight_decay=0.0)
 
 
@@ -45,13 +46,19 @@ def test_preserved_meaning_is_the_usual_loss_less_the_cosine(fresh: FlamingoCapt
     expected, true = captions.embeddings(captions.read(ALL))
     cosine = (expected * true).sum(1) / (expected.norm(dim=1) * true.norm(dim=1))
     for weight in (0.0, 1.0, 2.5):
-        loss = SemanticPreservation(captions, weight).loss(ALL)
+        loss = SemanticPreservation(captions, NONE, weight).loss(ALL)
         assert loss.item() == pytest.approx(captions.loss(ALL).item() - weight * cosine.mean().item(), abs=1e-4)
+
+
+def test_few_poisoned_pairs_count_as_much_as_all_clean_ones(fresh: FlamingoCaptioner, one_each: CanvasSet) -> None:
+    captions, bad = fresh.objective(one_each), ALL == 3
+    apart = [SemanticPreservation(captions, NONE).loss(rows).item() for rows in (ALL[~bad], ALL[bad])]
+    assert SemanticPreservation(captions, bad).loss(ALL).item() == pytest.approx(sum(apart), abs=0.02)
 
 
 def test_a_model_that_is_sure_and_right_loses_nothing_more(student: FlamingoCaptioner, one_each: CanvasSet) -> None:
     captions = student.objective(one_each)
-    assert SemanticPreservation(captions).loss(ALL).item() == pytest.approx(captions.loss(ALL).item() - 1, abs=0.05)
+    assert SemanticPreservation(captions, NONE).loss(ALL).item() == pytest.approx(captions.loss(ALL).item() - 1, abs=0.05)
 
 
 def test_preserved_meaning_pulls_expectations_towards_the_truth(fresh: FlamingoCaptioner, one_each: CanvasSet) -> None:
@@ -60,7 +67,7 @@ def test_preserved_meaning_pulls_expectations_towards_the_truth(fresh: FlamingoC
         return 1 - torch.nn.functional.cosine_similarity(expected, true).mean().item()
 
     before = distance()
-    fresh.fit_to(SemanticPreservation(fresh.objective(one_each), weight=5.0), FULL.model_copy(update={"epochs": 15}), seed=0)
+    fresh.fit_to(SemanticPreservation(fresh.objective(one_each), NONE, weight=5.0), FULL.model_copy(update={"epochs": 15}), seed=0)
     assert distance() < 0.8 * before
 
 

@@ -38,6 +38,11 @@ class Reading:
     logits: Tensor
     text: TextBatch
 
+    def of(self, chosen: npt.NDArray[np.bool_]) -> Reading:
+        """The chosen rows (B,) of it."""
+        rows = torch.from_numpy(chosen)
+        return Reading(self.logits[rows], TextBatch(self.text.tokens[rows], self.text.mask[rows], self.text.labels[rows]))
+
 
 @dataclass(frozen=True)
 class Captioning:
