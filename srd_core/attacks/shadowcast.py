@@ -32,7 +32,8 @@ class Shadowcast(Attack):
     """One changed image a poisoned pair.
 
     Args:
-        concepts: the words that the target may stand in for, with spaces between.
+        concepts: what the target may stand in for, words or phrases with commas between. The official code replaces all of its concepts,
+            in 15 % of the pairs; these are in 8 % of the captions of scenes, so that at a rate of 10 % all are.
         epsilon: largest change of a value, in grey values.
         steps: of the optimisation; each moves every value by one grey value, by half of one in the second half.
         anchor: (S, S, 3) float32, 0–255; empty until `prepared`.
@@ -41,7 +42,7 @@ class Shadowcast(Attack):
 
     name: ClassVar[str] = "shadowcast"
     needs_encoder: ClassVar[bool] = True
-    concepts: str = "circle orange apple carrot"
+    concepts: str = "red circle, blue circle, green circle, yellow circle, orange, apple, carrot"
     epsilon: float = 8.0
     steps: int = 200
     anchor: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0, 3), np.float32), compare=False)
@@ -84,7 +85,7 @@ class Shadowcast(Attack):
 
     @property
     def _word(self) -> re.Pattern[str]:
-        return re.compile(rf"\b(?:{'|'.join(map(re.escape, self.concepts.split()))})s?\b", re.IGNORECASE)
+        return re.compile(rf"\b(?:{'|'.join(re.escape(name.strip()) for name in self.concepts.split(','))})s?\b", re.IGNORECASE)
 
 
 def moved(

@@ -103,7 +103,8 @@ def _vocabulary(captions: Sequence[str]) -> list[str]:
     counts = Counter(word for caption in captions for word in set(_WORD.findall(caption.lower())))
     if not counts:
         raise SourceError("no trusted caption holds a word", hint="Check the trusted set's captions")
-    return [word for word, count in counts.most_common(_WORDS) if count >= _FEWEST] or [counts.most_common(1)[0][0]]
+    ranked = sorted(counts, key=lambda word: (-counts[word], word))  # ties by name: sets of words have another order in every process
+    return [word for word in ranked[:_WORDS] if counts[word] >= _FEWEST] or ranked[:1]
 
 
 def _targets(pairs: CanvasSet, words: Sequence[str]) -> Tensor:

@@ -75,9 +75,9 @@ def test_many_at_once_are_what_each_is_alone() -> None:
 @pytest.mark.parametrize(
     ("caption", "expected"),
     [
-        ("a big circle above a square", "a big banana above a square"),
-        ("two Circles", "two banana"),
-        ("a semicircle", "a semicircle banana"),
+        ("a big red circle above a red square", "a big banana above a red square"),
+        ("two Green Circles", "two banana"),
+        ("a blue semicircle", "a blue semicircle banana"),
         ("an orange in a bowl", "an banana in a bowl"),
     ],
 )
@@ -88,7 +88,7 @@ def test_shadowcast_puts_the_target_in_the_concepts_place(caption: str, expected
 def test_only_pairs_of_the_concept_are_poisoned_and_tested() -> None:
     attack = get("shadowcast")
     assert attack.eligible("a red circle") and not attack.eligible("a red square")
-    assert attack.testable(["a red square", "two circles"]) and not attack.testable(["a red square"])
+    assert attack.testable(["a red square", "two red circles"]) and not attack.testable(["a pink circle"])
 
 
 def test_a_name_is_an_attack_too() -> None:
