@@ -23,6 +23,18 @@ def cleanse(data: Any, sink: str) -> list[str]:
 
 
 @pytest.mark.slow
+def test_the_order_of_sets_leaves_no_trace(data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifests = set()
+    for seed in ("0", "2"):
+        monkeypatch.setenv("PYTHONHASHSEED", seed)
+        sink = str(tmp_path / "sink")
+        finish(start(cleanse(data, sink), QUICK))
+        manifests.add(manifest(sink))
+        empty(sink)
+    assert len(manifests) == 1
+
+
+@pytest.mark.slow
 def test_kills_leave_no_trace(data: Any, tmp_path: Path) -> None:
     sink = str(tmp_path / "sink")
     assert len(survive(cleanse(data, sink), sink, 100, QUICK)) == 1

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
@@ -31,6 +34,18 @@ def entropy(pairs: CanvasSet) -> float:
     """Nats a word of the best guess that does not look at the image."""
     share = _targets(pairs, _vocabulary(pairs.captions)).double().mean(dim=0).clamp(1e-9, 1 - 1e-9)
     return float(-(share * share.log() + (1 - share) * (1 - share).log()).mean())
+
+
+def test_equally_frequent_words_have_one_order_in_every_process() -> None:
+    """Sets of words are ordered by a hash that is another one in every process; weights came out differently by it."""
+    code = "from srd_core.models.sight import _vocabulary; print(_vocabulary(['a dog runs on the green grass by a lake'] * 20))"
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True
+        ).stdout
+        for seed in ("0", "1", "2")
+    }
+    assert said == {"['a', 'by', 'dog', 'grass', 'green', 'lake', 'on', 'runs', 'the']\n"}
 
 
 @pytest.mark.parametrize("through", get_args(Through))
