@@ -53,7 +53,7 @@ def bench(
 def run_cells(plan: Plan, name: str, size: Size, cells: Sequence[Cell], folder: Path) -> list[Made]:
     """The summaries of all cells that are finished in the end, which are all unless other processes are at some."""
     for cell in track(cells, f"cells of {name}", total=len(cells)):
-        with _claimed(folder / "cells" / cell.name) as ours:
+        with _claimed(place_of(cell, folder)) as ours:
             if ours:
                 run_cell(cell, folder)
             else:
@@ -73,7 +73,7 @@ def run_cell(cell: Cell, folder: Path) -> Made:
     if known is not None:
         get_run_logger().info("cell %s is there already", cell.name)
         return known
-    place, started = folder / "cells" / cell.name, time.time()
+    place, started = place_of(cell, folder), time.time()
     data = cell.experiment.make(folder / "data" / digest(cell.experiment)[:16])
     overrides = [*data.overrides(), f"work={folder / 'stages'}", *cell.settings]
     verdict = srd(data.source, str(place / "sink"), data.trusted, profile=cell.profile, overrides=overrides)
@@ -84,8 +84,13 @@ def run_cell(cell: Cell, folder: Path) -> Made:
     return made
 
 
+def place_of(cell: Cell, folder: Path) -> Path:
+    """Where a cell is kept: plans share one where all its settings are the same, and only there, since a sink belongs to one run."""
+    return folder / "cells" / f"{cell.name}-{digest(cell)[:8]}"
+
+
 def _summary(cell: Cell, folder: Path) -> Made | None:
-    place = folder / "cells" / cell.name
+    place = place_of(cell, folder)
     if not (place / "cell.json").exists() or not (place / "sink" / "MANIFEST.json").exists():
         return None
     known: Made = json.loads((place / "cell.json").read_text())

@@ -102,7 +102,8 @@ def _rows(
                 if row["arm"] == column.arm:
                     whole, source = clean.get((about["seed"], row["domain"])), sources.get(_place(cell, row))
                     share = row["cider"]["value"] / whole if whole else None
-                    generalised = min(row["asr"]["value"] / source, 1.0) if source and row.get("asr") else None
+                    hits = (row.get("asr") or {}).get("value")
+                    generalised = min(hits / source, 1.0) if source and hits is not None else None
                     found.append({**row, OF_CLEAN: share, OF_DEFAULT: generalised})
     return found
 

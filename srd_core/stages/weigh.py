@@ -22,7 +22,8 @@ from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
 def _weigh(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:
     config = run.config
     evidence = Evidence(witnesses(run, inputs, folder), load_calibration(inputs, folder), config.evidence.action)
-    shards = [ref for ref in shards_of(inputs["source"]) if ref.name in set(details["shards"])]
+    wanted = set(details["shards"])
+    shards = [ref for ref in shards_of(inputs["source"]) if ref.name in wanted]
     files, pairs, flagged = {}, 0, 0
     with counter("kB of images", total=sum(shard.size for shard in shards) // 1000) as count, Codec(config.limits) as codec:
         for shard in shards:

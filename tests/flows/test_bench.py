@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from flows.bench import _claimed, bench
+from flows.bench import _claimed, bench, place_of
 from flows.cli.bench import command
 from flows.cost import costs
 from flows.plan import Plan, load_plan, load_size, plans
@@ -88,6 +88,12 @@ def test_bad_seeds_are_refused() -> None:
         CliRunner().invoke(command, ["smoke", "--seeds", "0;1"], catch_exceptions=False)
 
 
+def test_plans_share_a_cell_where_every_setting_is_the_same_and_only_there(tmp_path: Path) -> None:
+    cells = {name: {cell.name: cell for cell in load_plan(name).cells(SCENES)} for name in ("table1", "table2", "clean")}
+    table1, table2, clean = (place_of(cells[name]["badnet-0.1-default-0"], tmp_path) for name in ("table1", "table2", "clean"))
+    assert table1 == clean != table2
+
+
 def test_a_cell_has_one_claimant(tmp_path: Path) -> None:
     with _claimed(tmp_path / "cell") as first, _claimed(tmp_path / "cell") as second:
         assert (first, second) == (True, False)
@@ -103,6 +109,8 @@ def test_a_grid_runs_and_keeps_what_is_finished(prefect_server: None, tmp_path: 
     assert "**paper**" in page and (tmp_path / "smoke-asr-scenes-p1.svg").exists()
     assert len((tmp_path / "smoke.csv").read_text().splitlines()) == 1 + 2 * 2 * 2 * 2  # such models say nothing: no share of clean CIDEr
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("stages/**/*.json")}
-    (tmp_path / "cells" / first[0]["cell"] / "cell.json").unlink()
+    plan = load_plan("smoke")
+    size = load_size(plan.size)
+    (place_of(plan.cells(size)[0], tmp_path) / "cell.json").unlink()
     assert [cell["verdict"] for cell in bench("smoke", str(tmp_path))] == [cell["verdict"] for cell in first]
     assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("stages/**/*.json")} == before

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from srd_core.report.charts import Chart, drawn
-from srd_core.report.comparison import Comparison, Entry, entries
+from srd_core.report.comparison import Column, Comparison, Entry, entries
 from srd_core.report.comparison_page import as_csv, as_markdown
 from srd_core.scoring.intervals import wilson
 
@@ -65,6 +65,15 @@ def test_other_rates_and_variants_stay_out() -> None:
 def test_clean_quality_is_a_share_of_the_clean_trained_models_of_the_same_seed() -> None:
     assert only(entries(TABLE, CELLS[:2]), column="no defence", figure="cider_of_clean").ours.value == pytest.approx(0.75)
     assert not [e for e in entries(TABLE, CELLS[1:2]) if e.figure == "cider_of_clean"]
+
+
+def test_success_that_is_unknown_generalises_to_nothing() -> None:
+    """No test image counted: all references hold the target."""
+    unknown = {**model("none", "p1", 0), "asr": {"value": None, "low": 0.0, "high": 1.0, "n": 0}}
+    table = TABLE.model_copy(update={"figures": ("asr_g",), "columns": (Column(name="other", arm="none", variant="other"),)})
+    known = cell(0, model("none", "p1", 100))
+    assert entries(table, [known, cell(0, unknown, variant="other")]) == []
+    assert only(entries(table, [known, cell(0, model("none", "p1", 50), variant="other")])).ours.value == pytest.approx(0.5)
 
 
 def test_the_page_tells_a_change_from_none() -> None:
