@@ -74,7 +74,9 @@ def run_cell(cell: Cell, folder: Path) -> Made:
         get_run_logger().info("cell %s is there already", cell.name)
         return known
     place, started = place_of(cell, folder), time.time()
-    data = cell.experiment.make(folder / "data" / digest(cell.experiment)[:16])
+    where = folder / "data" / digest(cell.experiment)[:16]
+    with _claimed(where, wait=True):  # cells of several variants have the same data
+        data = cell.experiment.make(where)
     overrides = [*data.overrides(), f"work={folder / 'stages'}", *cell.settings]
     verdict = srd(data.source, str(place / "sink"), data.trusted, profile=cell.profile, overrides=overrides)
     scores = json.loads((place / "sink" / "scores.json").read_text())
@@ -98,12 +100,12 @@ def _summary(cell: Cell, folder: Path) -> Made | None:
 
 
 @contextmanager
-def _claimed(place: Path) -> Iterator[bool]:
-    """Whether this process may work on the cell; the claim ends with the process, however it ends."""
+def _claimed(place: Path, *, wait: bool = False) -> Iterator[bool]:
+    """Whether this process may work on that folder; one that waits may in the end. A claim ends with its process, however that ends."""
     place.mkdir(parents=True, exist_ok=True)
     with (place / ".claim").open("a") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             yield False
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,22 @@ def test_a_cell_has_one_claimant(tmp_path: Path) -> None:
         assert (first, second) == (True, False)
     with _claimed(tmp_path / "cell") as again:
         assert again
+
+
+def test_data_that_two_cells_share_are_waited_for(tmp_path: Path) -> None:
+    came = threading.Event()
+
+    def wait() -> None:
+        with _claimed(tmp_path / "data", wait=True) as ours:
+            assert ours
+            came.set()
+
+    with _claimed(tmp_path / "data"):
+        other = threading.Thread(target=wait)
+        other.start()
+        assert not came.wait(0.3)
+    other.join(10)
+    assert came.is_set()
 
 
 @pytest.mark.slow
