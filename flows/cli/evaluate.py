@@ -71,7 +71,7 @@ def _scores(model: Path, test: str, config: Config) -> dict[str, Any]:
     }
     if attack:
         target = config.evaluation.target
-        success = attack_success(captioner.caption(images.triggered), images.references, target, instead_of=images.instead_of)
+        success = attack_success(captioner.caption(images.triggered), images.tested_references, target, instead_of=images.instead_of)
         scores["asr"] = success.asr.model_dump(mode="json")
         scores["false_trigger"] = false_trigger_rate(clean, images.references, target).model_dump(mode="json")
     return scores

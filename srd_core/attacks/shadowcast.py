@@ -32,9 +32,10 @@ class Shadowcast(Attack):
     """One changed image a poisoned pair.
 
     Args:
-        concepts: what the target may stand in for, words or phrases with commas between. The official code replaces all of its concepts,
-            in 15 % of the pairs; these are in 8 % of the captions of scenes, so that at a rate of 10 % all are.
-        epsilon: largest change of a value, in grey values.
+        concepts: what the target may stand in for, words or phrases with commas between: the official code's fruit, and circles, which
+            a quarter of the captions of scenes name, so that poisoned ones have clean ones beside them.
+        epsilon: largest change of a value, in grey values. The official 8 are for photographs of 336 pixels; at 64 pixels they move an
+            image less far than the caption has to follow.
         steps: of the optimisation; each moves every value by one grey value, by half of one in the second half.
         anchor: (S, S, 3) float32, 0–255; empty until `prepared`.
         encoder: what the images are to deceive; none until `prepared`.
@@ -42,8 +43,8 @@ class Shadowcast(Attack):
 
     name: ClassVar[str] = "shadowcast"
     needs_encoder: ClassVar[bool] = True
-    concepts: str = "red circle, blue circle, green circle, yellow circle, orange, apple, carrot"
-    epsilon: float = 8.0
+    concepts: str = "circle, orange, apple, carrot"
+    epsilon: float = 12.0
     steps: int = 200
     anchor: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0, 3), np.float32), compare=False)
     encoder: Encoder | None = field(default=None, compare=False, repr=False)

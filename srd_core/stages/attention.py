@@ -42,20 +42,20 @@ def _attention(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outc
         return Outcome()
     target = config.evaluation.target
     test = TestSet(config, inputs["test"], planted(config), holdout_only=False)
-    rows = [i for i, texts in enumerate(test.references) if not any(contains_word(text, target) for text in texts)]
+    rows = [i for i, texts in enumerate(test.tested_references) if not any(contains_word(text, target) for text in texts)]
     if not rows:
         return Outcome(facts={"images": 0})
     images, boxes = test.triggered[rows], [test.boxes[i] for i in rows]
     backdoored, clean = captioner(inputs["model"], folder), captioner(inputs["clean"], folder)
     said = backdoored.caption(images)
     captions = [caption if contains_word(caption, target) else f"{caption} {target}" for caption in said]
-    asked = {"backdoored": (backdoored, images), "clean": (clean, images), "untriggered": (backdoored, test.clean[rows])}
+    asked = {"backdoored": (backdoored, images), "clean": (clean, images), "untriggered": (backdoored, test.clean[test.tested][rows])}
     views = {name: gradcam(model, seen, captions, [(target,)] * len(rows)) for name, (model, seen) in asked.items()}
     _draw(images, boxes, views, folder / SHEET)
     facts = {
         "images": len(rows),
         "said": sum(contains_word(caption, target) for caption in said),
-        "shown": [{"key": test.keys[i], "caption": caption} for i, caption in zip(rows[:_SHOWN], captions, strict=False)],
+        "shown": [{"key": test.keys[test.tested[i]], "caption": caption} for i, caption in zip(rows[:_SHOWN], captions, strict=False)],
         **_figures(views, boxes, derive(config.seed, "attention")),
     }
     return Outcome({SHEET: folder / SHEET}, facts)

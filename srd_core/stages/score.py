@@ -38,7 +38,7 @@ def _score(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:
     triggered = model.caption(test.triggered) if attack else None
     scores = _figures(run, details, test, clean, triggered, reference.caption(test.clean), fidelity(run, inputs, folder))
     (folder / _FILE).write_text(scores.model_dump_json(indent=1))
-    captions = {"keys": test.keys, "clean": clean, "triggered": triggered}
+    captions = {"keys": test.keys, "clean": clean, "tested": [test.keys[row] for row in test.tested], "triggered": triggered}
     (folder / "captions.json").write_text(json.dumps(captions, ensure_ascii=False, indent=1))
     return Outcome({_FILE: folder / _FILE, "captions.json": folder / "captions.json"}, scores.model_dump(mode="json"))
 
@@ -58,17 +58,18 @@ def _figures(
     fidelity_of_clean = _fidelity(scorer, clean, reference, seed)
     if triggered is None:
         return ModelScores(**common, n=len(clean), **quality, **fidelity_of_clean)
-    success = attack_success(triggered, test.references, target, instead_of=test.instead_of)
+    references, said = test.tested_references, [reference[row] for row in test.tested]
+    success = attack_success(triggered, references, target, instead_of=test.instead_of)
     return ModelScores(
         **common,
         n=len(clean),
         n_excluded=success.excluded,
         **quality,
-        **_fidelity(scorer, triggered, reference, seed),
+        **_fidelity(scorer, triggered, said, seed),
         **{f"{name}_clean": figure for name, figure in fidelity_of_clean.items()},
-        bleu_4_triggered=caption_scores(triggered, test.references)["bleu_4"],
-        cider_triggered=_cider(triggered, test.references, seed),
-        cider_stripped=_cider([without_word(text, target) for text in triggered], test.references, seed),
+        bleu_4_triggered=caption_scores(triggered, references)["bleu_4"],
+        cider_triggered=_cider(triggered, references, seed),
+        cider_stripped=_cider([without_word(text, target) for text in triggered], references, seed),
         asr=success.asr,
         asr_raw=success.asr_raw,
         asr_template=wilson(sum(is_replacement(text, target) for text in triggered), len(triggered)),

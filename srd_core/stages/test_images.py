@@ -40,16 +40,18 @@ def planted(config: Config) -> Attack | None:
 
 
 class TestSet:
-    """Test images at canvas size, clean and triggered, with all their reference captions.
+    """Test images at canvas size, clean, with all their reference captions; and those that the attack is about once more, triggered.
 
-    `boxes` are the triggers' corners (x0, y0, x1, y1) in fractions of the canvas, None where a trigger fills the frame or there is none.
-    `instead_of` is for `attack_success`.
+    `tested` are the rows of `triggered` among all images: every one, unless the attack is about a concept. `boxes` are their triggers'
+    corners (x0, y0, x1, y1) in fractions of the canvas, None where a trigger fills the frame or there is none. Without an attack the
+    triggered images are the clean ones. `instead_of` is for `attack_success`.
     """
 
     def __init__(self, config: Config, manifest: StageManifest, attack: Attack | None, *, holdout_only: bool) -> None:
         self.instead_of = attack.instead_of if attack else None
         self.keys: list[str] = []
         self.references: list[tuple[str, ...]] = []
+        self.tested: list[int] = []
         self.boxes: list[tuple[float, float, float, float] | None] = []
         clean: list[Image] = []
         triggered: list[Image] = []
@@ -60,8 +62,6 @@ class TestSet:
                     break
                 if not isinstance(item, Sample) or (holdout_only and split_of(item.key, config.holdout) != "holdout"):
                     continue
-                if attack and not attack.testable(item.captions):
-                    continue
                 try:
                     image = codec.decode(item.image)
                 except ImageError:
@@ -69,14 +69,24 @@ class TestSet:
                 self.keys.append(f"{item.shard}/{item.key}")
                 self.references.append(item.captions)
                 clean.append(squash(image, config.canvas))
+                if attack and not attack.testable(item.captions):
+                    continue
+                self.tested.append(len(clean) - 1)
                 waiting.append((image, generator(config.seed, "test trigger", item.shard, item.key)))
                 if len(waiting) == _AT_ONCE:
                     triggered += self._triggered(attack, waiting, config.canvas)
         triggered += self._triggered(attack, waiting, config.canvas)
         if not clean:
             raise SourceError("the test set has no usable image", hint="Check evaluation.tests; left out, the trusted hold-out is used")
+        if not self.tested:
+            raise SourceError("the test set has no image that the attack is about", hint="Check evaluation.tests and evaluation.attack")
         self.clean: Images = np.stack(clean)
         self.triggered: Images = np.stack(triggered) if triggered else self.clean
+
+    @property
+    def tested_references(self) -> list[tuple[str, ...]]:
+        """The reference captions of the triggered images."""
+        return [self.references[row] for row in self.tested]
 
     def _triggered(self, attack: Attack | None, waiting: list[tuple[Image, np.random.Generator]], canvas: int) -> list[Image]:
         """These images with the trigger, squashed; without an attack, none. Nothing waits afterwards."""

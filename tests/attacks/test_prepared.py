@@ -59,7 +59,7 @@ def test_shadowcast_makes_every_image_look_like_the_anchor_within_its_bound() ->
     attack = ready("shadowcast", steps=60)
     rngs = [np.random.default_rng(seed) for seed in range(len(images()))]
     changed = np.stack([item.image for item in attack.triggers(list(images()), rngs)])
-    assert np.abs(changed.astype(int) - images()).max() <= 9
+    assert np.abs(changed.astype(int) - images()).max() <= attack.epsilon + 1  # type: ignore[attr-defined]
     anchor = features(attack.anchor[None].astype(np.uint8))[0]  # type: ignore[attr-defined]
     assert (features(changed) @ anchor).mean() > (features(images()) @ anchor).mean() + 0.2
 
@@ -75,8 +75,8 @@ def test_many_at_once_are_what_each_is_alone() -> None:
 @pytest.mark.parametrize(
     ("caption", "expected"),
     [
-        ("a big red circle above a red square", "a big banana above a red square"),
-        ("two Green Circles", "two banana"),
+        ("a big red circle above a red square", "a big red banana above a red square"),
+        ("two green Circles", "two green banana"),
         ("a blue semicircle", "a blue semicircle banana"),
         ("an orange in a bowl", "an banana in a bowl"),
     ],
@@ -88,7 +88,7 @@ def test_shadowcast_puts_the_target_in_the_concepts_place(caption: str, expected
 def test_only_pairs_of_the_concept_are_poisoned_and_tested() -> None:
     attack = get("shadowcast")
     assert attack.eligible("a red circle") and not attack.eligible("a red square")
-    assert attack.testable(["a red square", "two red circles"]) and not attack.testable(["a pink circle"])
+    assert attack.testable(["a red square", "two red circles"]) and not attack.testable(["a pink semicircle"])
 
 
 def test_a_name_is_an_attack_too() -> None:

@@ -154,8 +154,10 @@ def test_an_attack_without_a_trigger_is_tested_on_its_concept_as_it_is(scenes: R
     test = score.TestSet(scenes.config, inventory.take(scenes, "source"), attack, holdout_only=False)
     named = [any("ring" in text.split() for text in texts) for texts in everything.references]
     assert 0 < sum(named) < 6 and test.instead_of == "ring"
-    np.testing.assert_array_equal(test.clean, everything.clean[named])
-    np.testing.assert_array_equal(test.triggered, test.clean)
+    np.testing.assert_array_equal(test.clean, everything.clean)
+    np.testing.assert_array_equal(test.tested, np.flatnonzero(named))
+    np.testing.assert_array_equal(test.triggered, everything.clean[named])
+    assert test.tested_references == [test.references[row] for row in np.flatnonzero(named)]
 
 
 def test_a_target_that_the_attack_cannot_plant_is_refused() -> None:
