@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -35,6 +36,13 @@ def manifest(sink: str) -> str:
     return digest(open_storage(sink).read_bytes(NAME).decode())
 
 
+def sealed(sink: str) -> dict[str, str]:
+    """Digest of everything in the manifest by its name, and of the manifest itself."""
+    whole = manifest(sink)
+    statement = json.loads(open_storage(sink).read_bytes(NAME))
+    return {NAME: whole, **{subject["name"]: subject["digest"]["sha256"] for subject in statement["subject"]}}
+
+
 def empty(sink: str) -> None:
     """Remove every object."""
     storage = open_storage(sink)
@@ -42,18 +50,19 @@ def empty(sink: str) -> None:
         storage.delete(info.key)
 
 
-def survive(arguments: Sequence[str], sink: str, kills: int, settings: Sequence[str] = ()) -> set[str]:
-    """Kill `srd ARGUMENTS` at random moments and go on; the manifests of all finished sinks, that of a run left alone among them."""
+def survive(arguments: Sequence[str], sink: str, kills: int, settings: Sequence[str] = ()) -> None:
+    """Kill `srd ARGUMENTS` at random moments and go on, `kills` times: every finished sink has to be that of a run left alone."""
     whole = finish(start(arguments, settings))
-    manifests, draw = {manifest(sink)}, random.Random(kills)
+    undisturbed, draw = sealed(sink), random.Random(kills)
     while kills > 0:
         empty(sink)
         for _ in range(min(IN_A_ROW, kills)):
             _kill(start(arguments, settings), after=draw.uniform(0.1, 1.0) * whole)
             kills -= 1
         finish(start(arguments, settings))
-        manifests.add(manifest(sink))
-    return manifests
+        left = sealed(sink)
+        changed = sorted(name for name in undisturbed.keys() | left.keys() if undisturbed.get(name) != left.get(name))
+        assert not changed, f"with {kills} kills to go, these differ: {', '.join(changed)}"
 
 
 def _kill(process: subprocess.Popen[bytes], after: float) -> None:

@@ -126,8 +126,9 @@ class Stage:
             outputs=outputs,
             facts=dict(outcome.facts),
         )
-        run.work_storage.put_bytes(self._record(key), canonical_json(manifest.model_dump(mode="json")), overwrite=True)
-        return manifest
+        record = canonical_json(manifest)
+        run.work_storage.put_bytes(self._record(key), record, overwrite=True)
+        return StageManifest.model_validate_json(record)  # to the order of its keys what a run that finds it goes on with
 
     def _record(self, key: str) -> str:
         return f"{self.name}/{key[:16]}.json"

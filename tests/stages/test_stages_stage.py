@@ -53,6 +53,12 @@ def test_a_second_execution_finds_the_first(run: Run) -> None:
     assert counted.stage.execute(run, {}, {"arm": "srd"}).facts == {"calls": 2}
 
 
+def test_what_is_made_is_what_is_found_to_the_order_of_its_keys(run: Run) -> None:
+    stage = Stage("unsorted", lambda *_: Outcome(facts={"z": {"y": 1, "x": 0.1}, "a": 2}), ())
+    made, found = (stage.execute(run, {}, {}).model_dump_json() for _ in range(2))
+    assert made == found
+
+
 def test_the_files_are_where_the_manifest_says(run: Run) -> None:
     made = Counted().stage.execute(run, {}, {})
     for ref in made.outputs.values():
