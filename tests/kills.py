@@ -51,13 +51,17 @@ def empty(sink: str) -> None:
 
 
 def survive(arguments: Sequence[str], sink: str, kills: int, settings: Sequence[str] = ()) -> None:
-    """Kill `srd ARGUMENTS` at random moments and go on, `kills` times: every finished sink has to be that of a run left alone."""
+    """Kill `srd ARGUMENTS` at random moments and go on: every finished sink has to be that of a run left alone.
+
+    A run that comes to its end before it is killed does not count.
+    """
     whole = finish(start(arguments, settings))
     undisturbed, draw = sealed(sink), random.Random(kills)
     while kills > 0:
         empty(sink)
         for _ in range(min(IN_A_ROW, kills)):
-            _kill(start(arguments, settings), after=draw.uniform(0.1, 1.0) * whole)
+            if not killed(start(arguments, settings), after=draw.uniform(0.25, 0.9) * whole):
+                break
             kills -= 1
         finish(start(arguments, settings))
         left = sealed(sink)
@@ -65,10 +69,16 @@ def survive(arguments: Sequence[str], sink: str, kills: int, settings: Sequence[
         assert not changed, f"with {kills} kills to go, these differ: {', '.join(changed)}"
 
 
-def _kill(process: subprocess.Popen[bytes], after: float) -> None:
-    time.sleep(after)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+def killed(process: subprocess.Popen[bytes], after: float) -> bool:
+    """Whether it was alive after so many seconds, which it is no longer."""
+    try:
+        _, errors = process.communicate(timeout=after)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        return True
+    assert process.returncode == 0, errors.decode()
+    return False
 
 
 def finish(process: subprocess.Popen[bytes]) -> float:
