@@ -5,7 +5,7 @@ What an earlier run has finished is found again at once, and no worker is asked.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -29,13 +29,15 @@ class Line:
         self.run, self._runner = run, runner
         self._made: dict[str, Made] = {}
 
-    def submit(self, name: str, task: StageTask, details: Mapping[str, Any] | None = None, /, **inputs: Made) -> Made:
-        """Start `task` as soon as its `inputs` are there. `name` is how the result is known in the manifest."""
+    def submit(
+        self, name: str, task: StageTask, details: Mapping[str, Any] | None = None, after: Sequence[Made] = (), /, **inputs: Made
+    ) -> Made:
+        """Start `task` as soon as its `inputs` are there, and `after` is done. `name` is how the result is known in the manifest."""
         details = dict(details or {})
         there = {label: item for label, item in inputs.items() if isinstance(item, StageManifest)}
         made: Made | None = recall(task, self.run, there, details) if len(there) == len(inputs) else None
         if made is None:
-            made = self._runner.submit(task, {"run": self.run, "inputs": inputs, "details": details})
+            made = self._runner.submit(task, {"run": self.run, "inputs": inputs, "details": details}, wait_for=_futures(after))
         self._made[name] = made
         return made
 
@@ -45,7 +47,11 @@ class Line:
         Raises:
             SrdError: or whatever the first task to fail raised.
         """
-        for future in as_completed([item for item in self._made.values() if not isinstance(item, StageManifest)]):
+        for future in as_completed(_futures(self._made.values())):
             with suppress(UpstreamTaskError):  # the task that it waited for tells why
                 future.result()
         return {name: item if isinstance(item, StageManifest) else item.result() for name, item in self._made.items()}
+
+
+def _futures(made: Iterable[Made]) -> list[Future]:
+    return [item for item in made if not isinstance(item, StageManifest)]

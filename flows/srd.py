@@ -65,7 +65,8 @@ def srd(
         witnesses, game = learn_defence(line, known)
         judged = {arm: judge(line, arm, suspect, known, witnesses) for arm in arms_of(run.config)}
         cleansed = {arm: cleanse(line, arm, suspect, witnesses | said) for arm, said in judged.items()}
-        models = retrain(line, witnesses["base"], cleansed, known, inputs.get("attacker"))
+        looks = [made for said in judged.values() for made in said.values()]
+        models = retrain(line, witnesses["base"], cleansed, known, inputs.get("attacker"), looks)
         scores = evaluate(line, models, tests, witnesses)
         line.submit("model", pipeline.model, model=models[run.config.cleanse.mode, "p1"])
         if run.config.evaluation.attack:
@@ -126,8 +127,13 @@ def groups(line: Line, suspect: StageManifest) -> list[list[str]]:
     return [names[start : start + size] for start in range(0, len(names), size)]
 
 
-def retrain(line: Line, base: Made, cleansed: dict[Arm, list[Made]], trusted: StageManifest, attacker: StageManifest | None) -> Models:
-    """P1 of every arm starts from base; P2 from the backdoored model: base trained on the data as it came, or what an attacker trained."""
+def retrain(
+    line: Line, base: Made, cleansed: dict[Arm, list[Made]], trusted: StageManifest, attacker: StageManifest | None, looks: list[Made]
+) -> Models:
+    """P1 of every arm starts from base; P2 from the backdoored model: base trained on the data as it came, or what an attacker trained.
+
+    Arms that mask are ready when `looks` begin, for whose end others wait: they let them go first.
+    """
     models: Models = {}
     for arm, protocol in models_of(line.run.config):
         if attacker is not None and arm == "none":
@@ -136,7 +142,8 @@ def retrain(line: Line, base: Made, cleansed: dict[Arm, list[Made]], trusted: St
         start = base if protocol == "p1" else models["none", "p1"]
         parts = {f"cleansed-{i}": part for i, part in enumerate(cleansed[arm])} if arm != "finetune" else {"trusted": trusted}
         details = {"arm": arm, "protocol": protocol}
-        models[arm, protocol] = line.submit(f"model-{arm}-{protocol}", pipeline.retrain, details, start=start, **parts)
+        first = looks if "policy" in NEEDS.get(arm, ()) else []
+        models[arm, protocol] = line.submit(f"model-{arm}-{protocol}", pipeline.retrain, details, first, start=start, **parts)
     return models
 
 
