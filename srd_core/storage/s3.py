@@ -10,20 +10,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-import os
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from srd_core.errors import StorageError, TransientStorageError
 from srd_core.storage.base import CHUNK, ObjectInfo, checked_key, conflict, stream_digest
+from srd_core.storage.s3_client import client
 from srd_core.storage.s3_errors import status_of, translated
 
 PART = 256 * 2**20
@@ -133,17 +130,10 @@ class S3Storage:
             temporary.unlink(missing_ok=True)
         return target
 
-    @cached_property
+    @property
     def _client(self) -> Any:
-        own = "AWS_ENDPOINT_URL" in os.environ or "AWS_ENDPOINT_URL_S3" in os.environ
-        config = Config(
-            retries={"mode": "standard", "total_max_attempts": 5},
-            connect_timeout=10,
-            read_timeout=60,
-            s3={"addressing_style": "path" if own else "auto"},
-        )
         with translated(self.uri):
-            return boto3.session.Session().client("s3", config=config)
+            return client()
 
     def _uri(self, key: str) -> str:
         return f"{self.uri}/{key}"
