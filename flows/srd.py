@@ -7,6 +7,7 @@ Every submitted task names what it needs; what does not depend on each other run
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -128,7 +129,12 @@ def groups(line: Line, suspect: StageManifest) -> list[list[str]]:
 
 
 def retrain(
-    line: Line, base: Made, cleansed: dict[Arm, list[Made]], trusted: StageManifest, attacker: StageManifest | None, looks: list[Made]
+    line: Line,
+    base: Made,
+    cleansed: dict[Arm, list[Made]],
+    trusted: StageManifest,
+    attacker: StageManifest | None,
+    looks: Sequence[Made] = (),
 ) -> Models:
     """P1 of every arm starts from base; P2 from the backdoored model: base trained on the data as it came, or what an attacker trained.
 
@@ -142,7 +148,7 @@ def retrain(
         start = base if protocol == "p1" else models["none", "p1"]
         parts = {f"cleansed-{i}": part for i, part in enumerate(cleansed[arm])} if arm != "finetune" else {"trusted": trusted}
         details = {"arm": arm, "protocol": protocol}
-        first = looks if "policy" in NEEDS.get(arm, ()) else []
+        first = looks if "policy" in NEEDS.get(arm, ()) else ()
         models[arm, protocol] = line.submit(f"model-{arm}-{protocol}", pipeline.retrain, details, first, start=start, **parts)
     return models
 
