@@ -158,11 +158,17 @@ class Recorder:
     """A line that only writes down what it is asked for."""
 
     def __init__(self, run: Run) -> None:
-        self.run, self.asked = run, {}
+        self.run, self.asked, self.after = run, {}, {}
 
-    def submit(self, name: str, task: Any, details: Any, /, **inputs: Any) -> str:
-        self.asked[name] = (task, inputs)
+    def submit(self, name: str, task: Any, details: Any, after: Any = (), /, **inputs: Any) -> str:
+        self.asked[name], self.after[name] = (task, inputs), list(after)
         return name
+
+
+def test_only_what_is_masked_waits_until_all_pairs_are_weighed() -> None:
+    line = Recorder(run_of("retrain.arms=[none, srd, evidence]", "retrain.protocols=[p1]"))
+    retrain(line, "base", {"none": ["a"], "srd": ["b"], "evidence": ["c"]}, TRUSTED, None, ["weighed"])  # type: ignore[arg-type, list-item]
+    assert line.after == {"model-none-p1": [], "model-srd-p1": ["weighed"], "model-evidence-p1": []}
 
 
 def test_where_the_attacker_trains_p2_starts_from_his_model() -> None:
