@@ -50,13 +50,14 @@ def empty(sink: str) -> None:
         storage.delete(info.key)
 
 
-def survive(arguments: Sequence[str], sink: str, kills: int, settings: Sequence[str] = ()) -> None:
-    """Kill `srd ARGUMENTS` at random moments and go on: every finished sink has to be that of a run left alone.
+def survive(arguments: Sequence[str], sink: str, kills: int, settings: Sequence[str] = ()) -> set[str]:
+    """Kill `srd ARGUMENTS` at random moments and go on; the manifests of all finished sinks, that of a run left alone among them.
 
-    A run that comes to its end before it is killed does not count.
+    Stops at the first that differs, and says in what. A run that comes to its end before it is killed does not count.
     """
     whole = finish(start(arguments, settings))
     undisturbed, draw = sealed(sink), random.Random(kills)
+    manifests = {undisturbed[NAME]}
     while kills > 0:
         empty(sink)
         for _ in range(min(IN_A_ROW, kills)):
@@ -67,6 +68,8 @@ def survive(arguments: Sequence[str], sink: str, kills: int, settings: Sequence[
         left = sealed(sink)
         changed = sorted(name for name in undisturbed.keys() | left.keys() if undisturbed.get(name) != left.get(name))
         assert not changed, f"with {kills} kills to go, these differ: {', '.join(changed)}"
+        manifests.add(left[NAME])
+    return manifests
 
 
 def killed(process: subprocess.Popen[bytes], after: float) -> bool:
