@@ -138,7 +138,8 @@ def retrain(
 ) -> Models:
     """P1 of every arm starts from base; P2 from the backdoored model: base trained on the data as it came, or what an attacker trained.
 
-    Arms that mask are ready when `looks` begin, for whose end others wait: they let them go first.
+    Arms that the policy masks could start as soon as it is learned, and would keep workers from the `looks` that other arms wait for: they
+    start after them.
     """
     models: Models = {}
     for arm, protocol in models_of(line.run.config):

@@ -61,7 +61,7 @@ def survive(arguments: Sequence[str], sink: str, kills: int, settings: Sequence[
     while kills > 0:
         empty(sink)
         for _ in range(min(IN_A_ROW, kills)):
-            if not killed(start(arguments, settings), after=draw.uniform(0.25, 0.9) * whole):
+            if not killed(start(arguments, settings), after=draw.uniform(0.1, 1.0) * whole):
                 break
             kills -= 1
         finish(start(arguments, settings))

@@ -20,7 +20,7 @@ class ModelScores(BaseModel):
     """One retrained model on one test set.
 
     `bleu_4`, `cider` and `false_trigger` are of clean images. `sc`, `lf`, `sfs`, `asr` and what ends in `_triggered` are of images with
-    the trigger, where an attack is named; `sc`, `lf` and `sfs` of clean images where none is.
+    the trigger, where an attack is named: of all `n`, or of those of its concept; `sc`, `lf` and `sfs` of clean images where none is.
     """
 
     model_config = _STRICT

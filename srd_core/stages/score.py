@@ -58,14 +58,14 @@ def _figures(
     fidelity_of_clean = _fidelity(scorer, clean, reference, seed)
     if triggered is None:
         return ModelScores(**common, n=len(clean), **quality, **fidelity_of_clean)
-    references, said = test.tested_references, [reference[row] for row in test.tested]
+    references, expected = test.tested_references, [reference[row] for row in test.tested]
     success = attack_success(triggered, references, target, instead_of=test.instead_of)
     return ModelScores(
         **common,
         n=len(clean),
         n_excluded=success.excluded,
         **quality,
-        **_fidelity(scorer, triggered, said, seed),
+        **_fidelity(scorer, triggered, expected, seed),
         **{f"{name}_clean": figure for name, figure in fidelity_of_clean.items()},
         bleu_4_triggered=caption_scores(triggered, references)["bleu_4"],
         cider_triggered=_cider(triggered, references, seed),

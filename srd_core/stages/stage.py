@@ -128,7 +128,7 @@ class Stage:
         )
         record = canonical_json(manifest)
         run.work_storage.put_bytes(self._record(key), record, overwrite=True)
-        return StageManifest.model_validate_json(record)  # to the order of its keys what a run that finds it goes on with
+        return StageManifest.model_validate_json(record)  # as a later run finds it, to the order of keys
 
     def _record(self, key: str) -> str:
         return f"{self.name}/{key[:16]}.json"

@@ -21,6 +21,7 @@ def client() -> Any:
 
 @lru_cache(maxsize=8)
 def _made(process: int, settings: tuple[tuple[str, str], ...], changed: tuple[int, ...]) -> Any:
+    """A client that reads the environment itself; the arguments tell one state of it from another."""
     own = {"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"} & dict(settings).keys()
     config = Config(
         retries={"mode": "standard", "total_max_attempts": 5},

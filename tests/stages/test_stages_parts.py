@@ -139,6 +139,29 @@ def test_a_backdoor_shows_on_triggered_images_alone(scenes: Run, monkeypatch: py
     assert (made.sfs.value < 0.9) == bool(asr)
 
 
+def test_an_attack_on_a_concept_is_scored_on_its_images_and_clean_captions_on_all(scenes: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    attack = ShadowcastClean(original="ring")
+    test = score.TestSet(scenes.config, inventory.take(scenes, "test:own"), attack, holdout_only=False)
+    said = [f"a banana number {row}" for row in range(6)]
+
+    class Counts:
+        def caption(self, images: np.ndarray) -> list[str]:
+            return [said[int((test.clean == image).all(axis=(1, 2, 3)).argmax())] for image in images]
+
+    monkeypatch.setattr(score, "planted", lambda config: attack)
+    monkeypatch.setattr(score, "captioner", lambda manifest, folder: Counts())
+    inputs = {
+        "model": StageManifest(stage="model", key="counts"),
+        "reference": StageManifest(stage="reference", key="counts"),
+        "fluency": FLUENCY.execute(scenes, {"trusted": inventory.take(scenes, "trusted")}, {}),
+        "test": inventory.take(scenes, "test:own"),
+    }
+    made = score.load_scores(score.SCORE.execute(scenes, inputs, {"arm": "none", "protocol": "p1", "domain": "own"}))
+    assert made.n == 6 and made.asr_raw is not None and made.sc is not None and made.sc_clean is not None
+    assert 0 < made.asr_raw.n == len(test.tested) < 6 and made.asr_raw.value == 1.0
+    assert [made.sc.value, made.sc_clean.value] == pytest.approx([1.0, 1.0])  # each caption beside the reference's of the same image
+
+
 def test_triggers_are_put_on_before_the_image_is_made_small(scenes: Run) -> None:
     test = score.TestSet(scenes.config, inventory.take(scenes, "source"), get("badnet"), holdout_only=False)
     assert test.clean.shape == test.triggered.shape == (6, 32, 32, 3)
