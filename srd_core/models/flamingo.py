@@ -28,12 +28,13 @@ from srd_core.models.schedule import FitReport, Schedule
 from srd_core.models.text import TextBatch, encode_captions, prompt_ids, word_losses
 from srd_core.models.tokenizer import learn_tokenizer, wrap
 from srd_core.models.training import fit_network
+from srd_core.precision import autocast
 
 _BATCH = 256
 
 
 class FlamingoCaptioner:
-    """See `Captioner`. Inference runs in bfloat16, which is several times faster than float32 on CPUs and GPUs that have it."""
+    """See `Captioner`. Inference runs in bfloat16 where the processor has it, several times faster than in float32 there."""
 
     def __init__(self, network: FlamingoNetwork, tokenizer: PreTrainedTokenizerBase, architecture: Architecture) -> None:
         self.network, self.tokenizer, self.architecture = network, tokenizer, architecture
@@ -110,7 +111,7 @@ class FlamingoCaptioner:
     def _caption_batch(self, images: Images) -> list[str]:
         self.network.eval()
         prompt = self._prompt.expand(len(images), -1)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with autocast():
             tokens = self.network.continue_text(
                 self.network.visual_tokens(pixels(images)),
                 prompt,
@@ -132,7 +133,7 @@ class FlamingoCaptioner:
     def _loss_batch(self, images: Images, captions: Sequence[str]) -> list[WordLoss]:
         self.network.eval()
         batch: TextBatch = encode_captions(self.tokenizer, self._prompt, captions)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with autocast():
             logits = self.network.logits(self.network.visual_tokens(pixels(images)), batch.tokens, batch.mask)
         return word_losses(self.tokenizer, batch, logits.float())
 
@@ -147,7 +148,7 @@ class FlamingoCaptioner:
         self.network.eval()
         parts = []
         for start in range(0, len(images), _BATCH):
-            with torch.autocast("cpu", dtype=torch.bfloat16):
+            with autocast():
                 parts.append(self.network.visual_tokens(pixels(images[start : start + _BATCH])).float().mean(dim=(1, 2)).numpy())
         return np.concatenate(parts)
 

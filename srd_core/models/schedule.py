@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from srd_core.precision import Precision
+
 Through = Literal["patches", "latents"]
 """Who votes on words while the encoder learns to see; see `srd_core.models.sight`."""
 
@@ -23,7 +25,7 @@ class Schedule(BaseModel):
     warmup: float = Field(0.05, ge=0, le=1, description="Share of the steps")
     clip: float = Field(1.0, gt=0, description="Largest gradient norm")
     trains: Literal["all", "perceiver+xattn"] = Field("all", description="perceiver+xattn (and input embeddings): the paper")
-    precision: Literal["bfloat16", "float32"] = "bfloat16"
+    precision: Precision = Field("auto", description="auto: bfloat16 where the processor has it, else float32")
 
 
 @dataclass(frozen=True, slots=True)

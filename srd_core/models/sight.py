@@ -23,6 +23,7 @@ from srd_core.data.canvas import CanvasSet
 from srd_core.errors import SourceError
 from srd_core.models.network import FlamingoNetwork
 from srd_core.models.schedule import Through
+from srd_core.precision import autocast
 from srd_core.progress import track
 from srd_core.seeds import generator
 
@@ -91,7 +92,7 @@ def _voters(width: int, targets: Tensor, through: Through) -> list[nn.Linear]:
 
 def _loss(network: FlamingoNetwork, votes: list[nn.Linear], images: Tensor, wanted: Tensor) -> Tensor:
     """Mean over whoever votes."""
-    with torch.autocast("cpu", dtype=torch.bfloat16), torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+    with autocast(), torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
         patches = network.patch_tokens(images)
         latents = [network.resampled(patches)[:, 0]] if len(votes) > 1 else []
         ballots = [vote(tokens) for vote, tokens in zip(votes, [patches, *latents], strict=True)]

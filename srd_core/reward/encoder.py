@@ -8,20 +8,20 @@ Not covered: training an encoder, and models that need remote code.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from srd_core.errors import ConfigError
 from srd_core.models.torchvision_shim import declare_operators
+from srd_core.precision import Precision, autocast
 from srd_core.reward.memo import Memo
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 Vectors = npt.NDArray[np.float32]
-Precision = Literal["float32", "bfloat16"]
 
 
 class TextEncoder(Protocol):
@@ -34,7 +34,7 @@ class SentenceEncoder:
     """A sentence-transformers model, loaded at first use and remembered by text.
 
     `model` is a folder or a hub name, None for the packaged all-MiniLM-L6-v2 (D = 384). `remember` bounds the memory
-    (1.5 kB a text at D = 384). `precision` "bfloat16" runs under autocast: about twice as fast on CPUs that have it, and a cosine moves by
+    (1.5 kB a text at D = 384). `precision` "auto" runs in bfloat16 where the device has it: about twice as fast, and a cosine moves by
     up to 0.003.
     """
 
@@ -71,8 +71,8 @@ class SentenceEncoder:
         import torch
 
         model = self._loaded()
-        autocast = torch.autocast(torch.device(self._device).type, dtype=torch.bfloat16, enabled=self._precision == "bfloat16")
-        with torch.inference_mode(), autocast:  # encode() sorts by length, so batches hold texts of similar length
+        with torch.inference_mode(), autocast(self._precision, self._device):
+            # encode() sorts by length, so batches hold texts of similar length
             vectors = model.encode(texts, batch_size=self._batch, show_progress_bar=False, convert_to_tensor=True)
         unit = torch.nn.functional.normalize(vectors.float(), dim=1).cpu().numpy()
         return [row.copy() for row in unit]

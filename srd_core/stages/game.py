@@ -32,7 +32,7 @@ class Game:
         self._rule = run.config.reward.rule
         self.synthetic = load_synthetic(run, inputs["synthetic"], folder)
         self.victim, self._reference = captioner(inputs["sparring"], folder), captioner(inputs["reference"], folder)
-        self._scorer = fidelity(run, inputs, folder, precision="bfloat16")
+        self._scorer = fidelity(run, inputs, folder, precision="auto")
         order = generator(run.config.seed, "learn", "split").permutation(len(self.synthetic))
         held = min(run.config.policy.held_out, len(order) // 4)
         if not held:

@@ -14,6 +14,7 @@ from srd_core.errors import ConfigError
 from srd_core.models.architecture import Architecture
 from srd_core.models.captioner import WordLoss
 from srd_core.models.flamingo import FlamingoCaptioner, pixels
+from srd_core.precision import autocast
 
 
 class Learned(Protocol):
@@ -84,7 +85,7 @@ def test_a_folder_without_a_captioner_is_refused(tmp_path: Path) -> None:
 
 def test_greedy_captions_are_the_step_by_step_argmax(learned: Learned) -> None:
     model, network = learned.model, learned.model.network
-    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.inference_mode(), autocast():
         visual = network.visual_tokens(pixels(learned.images[:2]))
         text = model._prompt.expand(2, -1)
         for _ in range(model.architecture.max_tokens):
