@@ -6,24 +6,21 @@ all cells keep their stages in one place. Started again beside itself with the s
 
 from __future__ import annotations
 
-import fcntl
 import json
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from prefect import flow, get_run_logger
 
+from flows.cells import Made, claimed, finished, keep, known, place_of
 from flows.plan import Cell, Plan, load_plan, load_size
 from flows.size import Size
 from flows.srd import srd
 from flows.summary import write
 from srd_core.data.manifest import digest
 from srd_core.progress import track
-
-Made = dict[str, Any]
+from srd_core.stages.origin import origin
 
 
 @flow(name="srd-bench", flow_run_name="bench {plan}", persist_result=False)
@@ -53,7 +50,7 @@ def bench(
 def run_cells(plan: Plan, name: str, size: Size, cells: Sequence[Cell], folder: Path) -> list[Made]:
     """The summaries of all cells that are finished in the end, which are all unless other processes are at some."""
     for cell in track(cells, f"cells of {name}", total=len(cells)):
-        with _claimed(place_of(cell, folder)) as ours:
+        with claimed(place_of(cell, folder)) as ours:
             if ours:
                 run_cell(cell, folder)
             else:
@@ -62,51 +59,20 @@ def run_cells(plan: Plan, name: str, size: Size, cells: Sequence[Cell], folder: 
     return finished(cells, folder)
 
 
-def finished(cells: Sequence[Cell], folder: Path) -> list[Made]:
-    """Summaries of the cells that have been run with the same settings."""
-    return [made for cell in cells if (made := _summary(cell, folder)) is not None]
-
-
 def run_cell(cell: Cell, folder: Path) -> Made:
-    """The summary of one cell, from its folder if it is finished."""
-    known = _summary(cell, folder)
-    if known is not None:
+    """The summary of one cell, as it is known or made now."""
+    made = known(cell, folder)
+    if made is not None:
         get_run_logger().info("cell %s is there already", cell.name)
-        return known
-    place, started = place_of(cell, folder), time.time()
+        return made
+    sink, started = place_of(cell, folder) / "sink", time.time()
     where = folder / "data" / digest(cell.experiment)[:16]
-    with _claimed(where, wait=True):  # cells of several variants have the same data
+    with claimed(where, wait=True):  # cells of several variants have the same data
         data = cell.experiment.make(where)
     overrides = [*data.overrides(), f"work={folder / 'stages'}", *cell.settings]
-    verdict = srd(data.source, str(place / "sink"), data.trusted, profile=cell.profile, overrides=overrides)
-    scores = json.loads((place / "sink" / "scores.json").read_text())
+    verdict = srd(data.source, str(sink), data.trusted, profile=cell.profile, overrides=overrides)
+    scores = json.loads((sink / "scores.json").read_text())
     about = {"cell": cell.name, "digest": digest(cell), "settings": cell.model_dump(mode="json"), "seconds": round(time.time() - started)}
-    made = {**about, "verdict": verdict, "scores": scores}
-    (place / "cell.json").write_text(json.dumps(made, indent=1))
+    made = {**about, "origin": origin(), "verdict": verdict, "scores": scores}
+    keep(cell, made, folder)
     return made
-
-
-def place_of(cell: Cell, folder: Path) -> Path:
-    """Where a cell is kept: plans share one where all its settings are the same, and only there, since a sink belongs to one run."""
-    return folder / "cells" / f"{cell.name}-{digest(cell)[:8]}"
-
-
-def _summary(cell: Cell, folder: Path) -> Made | None:
-    place = place_of(cell, folder)
-    if not (place / "cell.json").exists() or not (place / "sink" / "MANIFEST.json").exists():
-        return None
-    known: Made = json.loads((place / "cell.json").read_text())
-    return known if known["digest"] == digest(cell) else None
-
-
-@contextmanager
-def _claimed(place: Path, *, wait: bool = False) -> Iterator[bool]:
-    """Whether this process may work on that folder; one that waits may in the end. A claim ends with its process, however that ends."""
-    place.mkdir(parents=True, exist_ok=True)
-    with (place / ".claim").open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        yield True

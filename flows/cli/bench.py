@@ -26,34 +26,48 @@ if TYPE_CHECKING:
 @click.option("--data", help="Folder of the shards, for sizes on shards that do not come with SRD.")
 @click.option("--seeds", help="Numbers with commas between.  [default: the plan's own]")
 @click.option("--attacks", help="Names with commas between.  [default: the plan's own]")
+@click.option(
+    "--known", multiple=True, type=click.Path(path_type=Path), help="A PLAN.json from another machine: its cells are not run again."
+)
 @click.option("--dry-run", is_flag=True, help="List cells and what they cost; run nothing.")
 @json_option
 @verbose_option
 def command(
-    plan: str, out: Path, size: str | None, data: str | None, seeds: str | None, attacks: str | None, dry_run: bool, as_json: bool
+    plan: str,
+    out: Path,
+    size: str | None,
+    data: str | None,
+    seeds: str | None,
+    attacks: str | None,
+    known: tuple[Path, ...],
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     """Run every cell of PLAN (a YAML file, or the name of a plan that comes with SRD). Finished cells are not run again.
 
-    With cores to spare, start it again beside itself with the same --out: each process takes cells that no other is at.
+    With cores to spare, start it again beside itself with the same --out: each process takes cells that no other is at. With machines to
+    spare, give each its own --seeds, then start it once more with all of them and each machine's PLAN.json as --known.
     """
+    from flows.cells import adopt, finished, offered
+    from flows.cost import costs
     from flows.plan import load_plan, load_size
+    from srd_core.data.manifest import digest
 
     chosen = _numbers(seeds), tuple(attacks.split(",")) if attacks else ()
     wanted = load_plan(plan)
     at = load_size(size or wanted.size, data)
+    cells, elsewhere = wanted.cells(at, *chosen), offered(known)
     if dry_run:
-        from flows.bench import finished
-        from flows.cost import costs
-
-        cells = wanted.cells(at, *chosen)
-        _tell(costs(cells, at, [made["cell"] for made in finished(cells, out)]), as_json=as_json)
+        there = {made["digest"] for made in finished(cells, out)} | elsewhere.keys()
+        _tell(costs(cells, at, [cell.name for cell in cells if digest(cell) in there]), as_json=as_json)
         return
+    adopt(elsewhere, cells, out)
     out.mkdir(parents=True, exist_ok=True)
-    cells = run_flow("bench", plan, str(out), size, data, *chosen)
+    made = run_flow("bench", plan, str(out), size, data, *chosen)
     if as_json:
-        click.echo(json.dumps(cells))
+        click.echo(json.dumps(made))
         return
-    for cell in cells:
+    for cell in made:
         click.echo(f"{cell['cell']}: {cell['verdict']['status']}")
     click.echo(f"Tables: {out / Path(plan).stem}.md")
 

@@ -9,23 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-import srd_core
-from srd_core import __version__
 from srd_core.data.manifest import FileRef, Sha256, StageManifest, canonical_json, digest
 from srd_core.errors import SourceError, StorageError
 from srd_core.stages.claim import WITHOUT_EFFECT
-from srd_core.stages.code import tree_digest
+from srd_core.stages.origin import code
 from srd_core.stages.stage import Run
 from srd_core.storage import Storage
 
 NAME = "MANIFEST.json"
-_LIBRARIES = ("numpy", "open_clip_torch", "open_flamingo", "pillow", "prefect", "pyarrow", "sentence-transformers", "torch", "transformers")
 
 
 class _Part(BaseModel):
@@ -84,13 +79,11 @@ def seal(run: Run, manifests: Mapping[str, StageManifest]) -> StageManifest:
     subjects = tuple(_subject(name, ref) for name, ref in sorted(outputs.items()))
     policy = {name: ref.sha256 for name, ref in manifests["policy"].outputs.items()} if "policy" in manifests else {}
     predicate = {
-        "srd": __version__,
-        "code": tree_digest(Path(srd_core.__file__).parent),
+        **code(),
         "inputs": {name: item.facts["inventory"] for name, item in sorted(manifests.items()) if "inventory" in item.facts},
         "policy": policy,
         "stages": {name: item.key for name, item in sorted(manifests.items())},
         "configuration": run.config.model_dump(mode="json", exclude=WITHOUT_EFFECT),
-        "libraries": {name: _version(name) for name in _LIBRARIES},
     }
     for storage in (sink, run.work_storage):
         with suppress(StorageError):  # without the right to tidy up, the run is as good
@@ -102,10 +95,3 @@ def seal(run: Run, manifests: Mapping[str, StageManifest]) -> StageManifest:
 
 def _subject(name: str, ref: FileRef) -> Subject:
     return Subject(name=name, digest=Digests(sha256=ref.sha256), annotations=Annotations(size=ref.size))
-
-
-def _version(library: str) -> str:
-    try:
-        return version(library)
-    except PackageNotFoundError:
-        return "absent"

@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from flows.bench import _claimed, bench, place_of
+from flows.bench import bench
+from flows.cells import adopt, claimed, finished, keep, offered, place_of
 from flows.cli.bench import command
 from flows.cost import costs
-from flows.plan import Plan, load_plan, load_size, plans
+from flows.plan import Cell, Plan, load_plan, load_size, plans
 from flows.size import Size
 from srd_core.attacks.registry import names
 from srd_core.config import load_config
+from srd_core.data.manifest import digest
 from srd_core.errors import ConfigError
 from srd_core.experiments.shards import ShardExperiment
 
@@ -96,9 +98,9 @@ def test_plans_share_a_cell_where_every_setting_is_the_same_and_only_there(tmp_p
 
 
 def test_a_cell_has_one_claimant(tmp_path: Path) -> None:
-    with _claimed(tmp_path / "cell") as first, _claimed(tmp_path / "cell") as second:
+    with claimed(tmp_path / "cell") as first, claimed(tmp_path / "cell") as second:
         assert (first, second) == (True, False)
-    with _claimed(tmp_path / "cell") as again:
+    with claimed(tmp_path / "cell") as again:
         assert again
 
 
@@ -106,11 +108,11 @@ def test_data_that_two_cells_share_are_waited_for(tmp_path: Path) -> None:
     came = threading.Event()
 
     def wait() -> None:
-        with _claimed(tmp_path / "data", wait=True) as ours:
+        with claimed(tmp_path / "data", wait=True) as ours:
             assert ours
             came.set()
 
-    with _claimed(tmp_path / "data"):
+    with claimed(tmp_path / "data"):
         other = threading.Thread(target=wait)
         other.start()
         assert not came.wait(0.3)
@@ -131,3 +133,44 @@ def test_a_grid_runs_and_keeps_what_is_finished(prefect_server: None, tmp_path: 
     (place_of(plan.cells(size)[0], tmp_path) / "cell.json").unlink()
     assert [cell["verdict"] for cell in bench("smoke", str(tmp_path))] == [cell["verdict"] for cell in first]
     assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("stages/**/*.json")} == before
+
+
+def _summary(cell: Cell) -> dict[str, object]:
+    return {"cell": cell.name, "digest": digest(cell), "settings": {}, "seconds": 1, "verdict": {"status": "clean"}, "scores": {}}
+
+
+def test_what_another_machine_finished_is_finished(tmp_path: Path) -> None:
+    cells = load_plan("table1").cells(SCENES, seeds=[0])
+    file, out = tmp_path / "table1.json", tmp_path / "out"
+    file.write_text(json.dumps([_summary(cells[2])]))
+    told = CliRunner().invoke(command, ["table1", "--dry-run", "--json", "--seeds", "0", "--known", str(file), "--out", str(out)])
+    assert [cost["cell"] for cost in json.loads(told.output) if cost["finished"]] == [cells[2].name]
+    assert not out.exists()
+    adopt(offered([file]), cells, out)
+    assert [made["cell"] for made in finished(cells, out)] == [cells[2].name]
+    assert [made["adopted"] for made in finished(cells, out)] == ["table1.json"]
+
+
+def test_only_the_very_same_settings_are_taken_over(tmp_path: Path) -> None:
+    cell = load_plan("table1").cells(SCENES, seeds=[0])[2]
+    other = cell.model_copy(update={"settings": (*cell.settings, "retrain.schedule.epochs=1")})
+    adopt({digest(other): {**_summary(other), "adopted": "x"}}, [cell], tmp_path)
+    assert finished([cell], tmp_path) == []
+
+
+def test_what_was_made_here_is_kept(tmp_path: Path) -> None:
+    cell = load_plan("table1").cells(SCENES, seeds=[0])[2]
+    keep(cell, _summary(cell), tmp_path)
+    assert finished([cell], tmp_path) == []  # its sink is gone
+    (place_of(cell, tmp_path) / "sink").mkdir()
+    (place_of(cell, tmp_path) / "sink" / "MANIFEST.json").touch()
+    adopt({digest(cell): {**_summary(cell), "seconds": 9, "adopted": "x"}}, [cell], tmp_path)
+    assert [made["seconds"] for made in finished([cell], tmp_path)] == [1]
+
+
+@pytest.mark.parametrize("content", ["", "{}", '[{"cell": "x"}]', "[1]"])
+def test_a_file_without_summaries_is_refused(content: str, tmp_path: Path) -> None:
+    file = tmp_path / "odd.json"
+    file.write_text(content)
+    with pytest.raises(ConfigError, match=r"odd\.json"):
+        offered([file])

@@ -1,0 +1,87 @@
+"""The cells of a grid on disk: where each is kept, which are finished, here or on another machine, and who is at one now."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from flows.plan import Cell
+from srd_core.data.manifest import digest
+from srd_core.errors import ConfigError
+
+Made = dict[str, Any]
+"""What is known of a finished cell: settings, verdict, scores, seconds, and what made it."""
+
+_SUMMARY = "cell.json"
+_KEYS = frozenset(("cell", "digest", "settings", "seconds", "verdict", "scores"))
+
+
+def place_of(cell: Cell, folder: Path) -> Path:
+    """Where a cell is kept: plans share one where all its settings are the same, and only there, since a sink belongs to one run."""
+    return folder / "cells" / f"{cell.name}-{digest(cell)[:8]}"
+
+
+def keep(cell: Cell, made: Made, folder: Path) -> None:
+    """Write down what is known of a cell."""
+    place = place_of(cell, folder)
+    place.mkdir(parents=True, exist_ok=True)
+    (place / _SUMMARY).write_text(json.dumps(made, indent=1))
+
+
+def known(cell: Cell, folder: Path) -> Made | None:
+    """What was made with these settings, here (and its sink is still there) or elsewhere."""
+    place = place_of(cell, folder)
+    if not (place / _SUMMARY).exists():
+        return None
+    made: Made = json.loads((place / _SUMMARY).read_text())
+    there = "adopted" in made or (place / "sink" / "MANIFEST.json").exists()
+    return made if there and made["digest"] == digest(cell) else None
+
+
+def finished(cells: Sequence[Cell], folder: Path) -> list[Made]:
+    """What is known of those that are finished."""
+    return [made for cell in cells if (made := known(cell, folder)) is not None]
+
+
+def offered(files: Sequence[Path]) -> dict[str, Made]:
+    """What `PLAN.json` files of other machines hold, by the digest of a cell's settings.
+
+    Raises:
+        ConfigError: a file holds no summaries of cells.
+    """
+    return {made["digest"]: {**made, "adopted": file.name} for file in files for made in _summaries(file)}
+
+
+def adopt(elsewhere: Mapping[str, Made], cells: Sequence[Cell], folder: Path) -> None:
+    """Keep what was offered of those of `cells` that are not finished here."""
+    for cell in cells:
+        if digest(cell) in elsewhere and known(cell, folder) is None:
+            keep(cell, elsewhere[digest(cell)], folder)
+
+
+def _summaries(file: Path) -> list[Made]:
+    hint = "Give a PLAN.json that `srd bench` wrote"
+    try:
+        content = json.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{file} cannot be read as JSON", hint=hint) from error
+    if not isinstance(content, list) or not all(isinstance(made, dict) and made.keys() >= _KEYS for made in content):
+        raise ConfigError(f"{file} holds no summaries of cells", hint=hint)
+    return content
+
+
+@contextmanager
+def claimed(place: Path, *, wait: bool = False) -> Iterator[bool]:
+    """Whether this process may work on that folder; one that waits may in the end. A claim ends with its process, however that ends."""
+    place.mkdir(parents=True, exist_ok=True)
+    with (place / ".claim").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True

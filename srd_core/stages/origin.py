@@ -1,0 +1,36 @@
+"""Where figures come from: which code, which libraries, which processor. Two machines need not agree to the last digit."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import srd_core
+from srd_core import __version__
+from srd_core.stages.code import tree_digest
+
+_LIBRARIES = ("numpy", "open_clip_torch", "open_flamingo", "pillow", "prefect", "pyarrow", "sentence-transformers", "torch", "transformers")
+
+
+def code() -> dict[str, Any]:
+    """Versions of SRD and of what it computes with, JSON-ready; `code` is a digest of all of `srd_core`."""
+    libraries = {name: _version(name) for name in _LIBRARIES}
+    return {"srd": __version__, "code": tree_digest(Path(srd_core.__file__).parent), "libraries": libraries}
+
+
+def origin() -> dict[str, Any]:
+    """`code`, and the processor with the format in which it multiplies."""
+    import torch
+
+    from srd_core.precision import has_bfloat16
+
+    processor = str(torch.cpu.get_capabilities().get("cpu_name", "unknown"))
+    return {**code(), "processor": processor, "arithmetic": "bfloat16" if has_bfloat16() else "float32"}
+
+
+def _version(library: str) -> str:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return "absent"
