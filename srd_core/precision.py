@@ -1,7 +1,7 @@
 """In which floating-point format matrix products are fast on this machine.
 
 bfloat16 halves the time where the processor multiplies in it (AVX-512 BF16, AMX, the ARM extension). Elsewhere PyTorch imitates it: on a
-processor with AVX2 alone, products took 40 times as long as in float32 and a training step a hundred times (`bench/precision.py`).
+processor with AVX2 alone, products took 60 times as long as in float32 and a training step ten times (`bench/precision.py`).
 """
 
 from __future__ import annotations
