@@ -1,4 +1,4 @@
-"""What a grid will cost: cells, models to be trained, policies to be learned, and about how long that takes."""
+"""What a grid will cost: cells, models to be trained, policies to be learned, and how long that takes. What cells share counts once."""
 
 from __future__ import annotations
 
@@ -10,14 +10,18 @@ from flows.plan import Cell
 from flows.size import Size
 from srd_core.config import Config, load_config
 from srd_core.data.manifest import digest
+from srd_core.stages.arms import NEEDS
 
 _LEARNED = ("canvas", "base", "reference", "reward", "synthesis", "sparring", "habituation", "policy", "seed")
 """What a policy depends on besides the trusted set."""
 
+_FROM = ("canvas", "base", "seed")
+"""What a model depends on whose data no policy has touched."""
+
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one cell. `learns` is whether a policy is learned in it that no earlier cell has learned."""
+    """Of one cell: models that no earlier cell trains, and whether a policy is learned that no earlier cell learns."""
 
     cell: str
     models: int
@@ -30,15 +34,20 @@ class Cost:
 def costs(cells: Sequence[Cell], size: Size, finished: Sequence[str]) -> list[Cost]:
     """One a cell, in their order; `finished` are names of cells."""
     known: set[str] = set()
+    trained: set[str] = set()
     found = []
     for cell in cells:
         config = load_config(cell.profile, None, [*cell.settings, f"evaluation.attack={cell.experiment.attack}"])
-        learned = digest(config.slice(_LEARNED))
-        done, learns = cell.name in finished, learned not in known
+        learned, models = digest(config.slice(_LEARNED)), _models(cell, config)
+        done, learns, fresh = cell.name in finished, learned not in known, len(models - trained)
         known.add(learned)
-        found.append(Cost(cell.name, len(models_of(config)), learns, done, 0.0 if done else _seconds(config, size, learns=learns)))
+        trained |= models
+        seconds = fresh * size.seconds.get("model", 0.0) + learns * size.seconds.get("seed", 0.0)
+        found.append(Cost(cell.name, fresh, learns, done, 0.0 if done else seconds))
     return found
 
 
-def _seconds(config: Config, size: Size, *, learns: bool) -> float:
-    return len(models_of(config)) * size.seconds.get("model", 0.0) + learns * size.seconds.get("seed", 0.0)
+def _models(cell: Cell, config: Config) -> set[str]:
+    """Digests of all that the models of a cell depend on."""
+    shared = [cell.experiment.model_dump(mode="json"), config.slice(("retrain.schedule", "cleanse.quality", "cleanse.verbatim"))]
+    return {digest([arm, protocol, *shared, config.slice(_LEARNED if NEEDS.get(arm) else _FROM)]) for arm, protocol in models_of(config)}

@@ -18,8 +18,8 @@ from flows.line import Line, Made
 from flows.models import arms_of, models_of
 from srd_core.config import Arm, Protocol, load_config
 from srd_core.data.manifest import StageManifest
+from srd_core.stages.arms import NEEDS, SCREENS
 from srd_core.stages.claim import claim
-from srd_core.stages.cleanse import NEEDS, SCREENS
 from srd_core.stages.files import shards_of
 from srd_core.stages.score import HOLDOUT
 from srd_core.stages.stage import Run

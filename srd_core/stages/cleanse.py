@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import get_args
 
-from srd_core.config import Arm, Repair, Screen
+from srd_core.config import Arm
 from srd_core.data.codec import Codec
 from srd_core.data.inventory import ShardRef, open_shard
 from srd_core.defences.base import Defence
@@ -24,23 +23,12 @@ from srd_core.policy.learned import LearnedPolicy
 from srd_core.policy.random_policy import RandomPolicy
 from srd_core.progress import counter
 from srd_core.seeds import derive
+from srd_core.stages.arms import SCREENS, UNTOUCHED
 from srd_core.stages.consensus import condemned
 from srd_core.stages.files import local_folder, shards_of
 from srd_core.stages.screen import verdicts
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
 from srd_core.stages.weigh import weighed_files
-
-SCREENS: tuple[Screen, ...] = get_args(Screen)
-UNTOUCHED: tuple[Arm, ...] = ("none", "collision", *get_args(Repair))
-"""Arms that decide nothing."""
-NEEDS: dict[Arm, tuple[str, ...]] = {
-    **{arm: () for arm in UNTOUCHED},
-    "random": (),
-    "srd": ("policy",),
-    "evidence": ("weighed", "consensus"),
-    **{screen: ("screen",) for screen in SCREENS},
-}
-"""Inputs of each arm besides the source."""
 
 
 def _cleanse(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:

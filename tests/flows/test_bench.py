@@ -68,13 +68,13 @@ def test_a_size_on_shards_names_their_folder(tmp_path: Path) -> None:
         load_size("huge")
 
 
-def test_a_policy_is_paid_for_once_a_seed_and_kind() -> None:
+def test_what_cells_share_is_paid_for_once() -> None:
     size = Size(seconds={"seed": 100, "model": 10})
     settings = ["retrain.arms=[none]", "cleanse.mode=srd", "retrain.protocols=[p1]"]
     variants = [{"name": "x"}, {"name": "y", "settings": ["policy.kind=sac"]}]
     plan = Plan.model_validate({"attacks": ["badnet", "blended"], "variants": variants, "settings": settings})
     found = costs(plan.cells(size), size, ["blended-0.1-x-0"])
-    assert [(cost.models, cost.learns, cost.seconds) for cost in found] == [(2, True, 120), (2, False, 0), (2, True, 120), (2, False, 20)]
+    assert [(cost.models, cost.learns, cost.seconds) for cost in found] == [(2, True, 120), (2, False, 0), (1, True, 110), (1, False, 10)]
 
 
 def test_a_dry_run_runs_nothing(tmp_path: Path) -> None:
@@ -92,9 +92,12 @@ def test_bad_seeds_are_refused() -> None:
 
 
 def test_plans_share_a_cell_where_every_setting_is_the_same_and_only_there(tmp_path: Path) -> None:
-    cells = {name: {cell.name: cell for cell in load_plan(name).cells(SCENES)} for name in ("table1", "table2", "clean")}
-    table1, table2, clean = (place_of(cells[name]["badnet-0.1-default-0"], tmp_path) for name in ("table1", "table2", "clean"))
-    assert table1 == clean != table2
+    names = ("table1", "table2", "table3", "clean", "rates", "controls")
+    cells = {name: {cell.name: place_of(cell, tmp_path) for cell in load_plan(name).cells(SCENES)} for name in names}
+    assert len({cells[name]["badnet-0.1-default-0"] for name in names}) == 1
+    assert len({cells[name]["badnet-0.1-random-0"] for name in ("table3", "controls")}) == 1
+    attacks = {cell.name: place_of(cell, tmp_path) for cell in load_plan("attacks").cells(SCENES)}
+    assert attacks["badnet-0.1-default-0"] != cells["table1"]["badnet-0.1-default-0"]
 
 
 def test_a_cell_has_one_claimant(tmp_path: Path) -> None:

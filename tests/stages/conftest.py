@@ -14,8 +14,9 @@ from srd_core.config import Config, load_config
 from srd_core.data.manifest import StageManifest
 from srd_core.scenes.dataset import write_shards
 from srd_core.stages import inventory
+from srd_core.stages.arms import NEEDS
 from srd_core.stages.calibrate import CALIBRATE
-from srd_core.stages.cleanse import NEEDS, cleanse_stage
+from srd_core.stages.cleanse import cleanse_stage
 from srd_core.stages.consensus import CONSENSUS
 from srd_core.stages.files import shards_of
 from srd_core.stages.learn import LEARN

@@ -1,0 +1,21 @@
+"""What each arm needs to be told before it can treat the suspect set."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from srd_core.config import Arm, Repair, Screen
+
+SCREENS: tuple[Screen, ...] = get_args(Screen)
+
+UNTOUCHED: tuple[Arm, ...] = ("none", "collision", *get_args(Repair))
+"""Arms that decide nothing."""
+
+NEEDS: dict[Arm, tuple[str, ...]] = {
+    **{arm: () for arm in UNTOUCHED},
+    "random": (),
+    "srd": ("policy",),
+    "evidence": ("weighed", "consensus"),
+    **{screen: ("screen",) for screen in SCREENS},
+}
+"""Inputs of each arm besides the source."""
