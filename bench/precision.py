@@ -18,9 +18,9 @@ from unittest import mock
 import torch
 
 from srd_core.data.canvas import CanvasSet
+from srd_core.hardware import has_bfloat16
 from srd_core.models.flamingo import FlamingoCaptioner
 from srd_core.models.schedule import Schedule
-from srd_core.precision import has_bfloat16
 from srd_core.scenes.dataset import canvas_set
 from srd_core.scenes.shipped import shipped
 
@@ -66,7 +66,7 @@ def _works(pairs: CanvasSet) -> dict[str, Callable[[torch.dtype], object]]:
 
 @contextmanager
 def _computing_in(kind: torch.dtype) -> Iterator[None]:
-    with mock.patch("srd_core.precision.has_bfloat16", lambda device="cpu": kind is torch.bfloat16):
+    with mock.patch("srd_core.hardware.has_bfloat16", lambda device="cpu": kind is torch.bfloat16):
         yield
 
 

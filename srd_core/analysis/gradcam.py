@@ -85,13 +85,13 @@ def _maps(model: FlamingoCaptioner, images: Images, captions: Sequence[str], wor
         tokens = network.patch_tokens(pixels(images)).detach()
     with torch.enable_grad():
         tokens.requires_grad_(True)
-        logits = network.logits(network.resampled(tokens), text.tokens, text.mask)[:, :-1]
+        logits = network.logits(network.resampled(tokens), text.tokens, text.mask)[:, :-1].cpu()
         said = logits.gather(2, text.tokens[:, 1:, None])[..., 0]
         (slope,) = torch.autograd.grad(said[chosen].sum(), tokens)
     heat = (slope.mean(dim=1, keepdim=True) * tokens.detach()).sum(dim=2).clamp_min(0)
     heat[~chosen.any(dim=1)] = math.nan
     grid = math.isqrt(heat.shape[1])
-    return cast(Maps, heat.view(-1, grid, grid).numpy())
+    return cast(Maps, heat.view(-1, grid, grid).cpu().numpy())
 
 
 def _chosen(tokenizer: PreTrainedTokenizerBase, text: TextBatch, words: Sequence[tuple[str, ...]]) -> Tensor:

@@ -18,6 +18,7 @@ from transformers import PreTrainedTokenizerBase
 from srd_core.data.canvas import CanvasSet
 from srd_core.data.samples import Images
 from srd_core.errors import ConfigError
+from srd_core.hardware import autocast, device
 from srd_core.models.architecture import Architecture
 from srd_core.models.build import build_network, load_tokenizer
 from srd_core.models.captioner import WordLoss
@@ -28,16 +29,16 @@ from srd_core.models.schedule import FitReport, Schedule
 from srd_core.models.text import TextBatch, encode_captions, prompt_ids, word_losses
 from srd_core.models.tokenizer import learn_tokenizer, wrap
 from srd_core.models.training import fit_network
-from srd_core.precision import autocast
 
 _BATCH = 256
 
 
 class FlamingoCaptioner:
-    """See `Captioner`. Inference runs in bfloat16 where the processor has it, several times faster than in float32 there."""
+    """See `Captioner`. Inference runs in bfloat16 where the device has it, several times faster than in float32 there."""
 
     def __init__(self, network: FlamingoNetwork, tokenizer: PreTrainedTokenizerBase, architecture: Architecture) -> None:
-        self.network, self.tokenizer, self.architecture = network, tokenizer, architecture
+        self.network: FlamingoNetwork = network.to(device())
+        self.tokenizer, self.architecture = tokenizer, architecture
         self._prompt = prompt_ids(tokenizer, architecture.prompt)
 
     @classmethod
@@ -111,7 +112,7 @@ class FlamingoCaptioner:
     def _caption_batch(self, images: Images) -> list[str]:
         self.network.eval()
         prompt = self._prompt.expand(len(images), -1)
-        with autocast():
+        with autocast(on=self.network.device):
             tokens = self.network.continue_text(
                 self.network.visual_tokens(pixels(images)),
                 prompt,
@@ -119,7 +120,7 @@ class FlamingoCaptioner:
                 beams=self.architecture.beams,
                 pad=cast(int, self.tokenizer.pad_token_id),
             )
-        texts = self.tokenizer.batch_decode(tokens[:, prompt.shape[1] :], skip_special_tokens=True)
+        texts = self.tokenizer.batch_decode(tokens[:, prompt.shape[1] :].cpu(), skip_special_tokens=True)
         return [" ".join(text.split()) for text in texts]
 
     def word_loss(self, images: Images, captions: Sequence[str]) -> list[WordLoss]:
@@ -133,9 +134,9 @@ class FlamingoCaptioner:
     def _loss_batch(self, images: Images, captions: Sequence[str]) -> list[WordLoss]:
         self.network.eval()
         batch: TextBatch = encode_captions(self.tokenizer, self._prompt, captions)
-        with autocast():
+        with autocast(on=self.network.device):
             logits = self.network.logits(self.network.visual_tokens(pixels(images)), batch.tokens, batch.mask)
-        return word_losses(self.tokenizer, batch, logits.float())
+        return word_losses(self.tokenizer, batch, logits.float().cpu())
 
     def encode(self, pixels: Tensor) -> Tensor:
         """What the vision encoder makes of `pixels` (N, 3, S, S), float in 0–255: (N, D), differentiable. For attacks that optimise."""
@@ -148,14 +149,14 @@ class FlamingoCaptioner:
         self.network.eval()
         parts = []
         for start in range(0, len(images), _BATCH):
-            with autocast():
-                parts.append(self.network.visual_tokens(pixels(images[start : start + _BATCH])).float().mean(dim=(1, 2)).numpy())
+            with autocast(on=self.network.device):
+                parts.append(self.network.visual_tokens(pixels(images[start : start + _BATCH])).float().mean(dim=(1, 2)).cpu().numpy())
         return np.concatenate(parts)
 
 
 def pixels(images: Images) -> Tensor:
-    """(N, S, S, 3) uint8 array → (N, 3, S, S) uint8 tensor."""
-    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
+    """(N, S, S, 3) uint8 array → (N, 3, S, S) uint8 tensor, a copy: a mapped file cannot be written to, and PyTorch warns of that."""
+    return torch.from_numpy(np.array(images)).permute(0, 3, 1, 2)
 
 
 def _stored_once(network: FlamingoNetwork) -> dict[str, Tensor]:

@@ -46,6 +46,11 @@ class FlamingoNetwork(Flamingo):  # type: ignore[misc]
         self.register_buffer("pixel_mean", torch.tensor(CLIP_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("pixel_std", torch.tensor(CLIP_STD).view(1, 3, 1, 1), persistent=False)
 
+    @property
+    def device(self) -> torch.device:
+        """Where the network is; what its methods are given may be elsewhere."""
+        return cast(Tensor, self.pixel_mean).device
+
     def set_trainable(self, part: Literal["all", "perceiver+xattn"]) -> None:
         """Choose what learns: everything, or (as the paper) resampler, gated cross-attention and input embeddings."""
         everything = part == "all"
@@ -72,23 +77,27 @@ class FlamingoNetwork(Flamingo):  # type: ignore[misc]
 
     def patch_tokens(self, pixels: Tensor) -> Tensor:
         """The vision encoder's tokens (M, patches, width) of `pixels` (M, 3, S, S)."""
-        normal = (pixels.float() / 255 - self.pixel_mean) / self.pixel_std
+        normal = (pixels.to(self.device).float() / 255 - self.pixel_mean) / self.pixel_std
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.trains_vision):
             return cast(Tensor, self.vision_encoder(normal)[1])
 
     def encode(self, pixels: Tensor) -> Tensor:
-        """Mean of the vision encoder's tokens, (M, width), with gradients to `pixels` (M, 3, S, S) float in 0–255."""
-        return cast(Tensor, self.vision_encoder((pixels / 255 - self.pixel_mean) / self.pixel_std)[1]).mean(1)
+        """Mean of the vision encoder's tokens, (M, width), with gradients to `pixels` (M, 3, S, S) float in 0–255; where `pixels` are."""
+        normal = (pixels.to(self.device) / 255 - self.pixel_mean) / self.pixel_std
+        return cast(Tensor, self.vision_encoder(normal)[1]).mean(1).to(pixels.device)
 
     def logits(self, visual: Tensor, text: Tensor, mask: Tensor) -> Tensor:
         """Next-token logits (B, T, V) of `text` (B, T), each row seeing its `visual` (B, 1, latents, width); 0 where `mask` is.
+
+        On the network's device, wherever `text` and `mask` are.
 
         Rows of about the same length are read together, so that little is computed for padding, which was a third of all tokens.
         """
         lengths = mask.sum(dim=1)
         order = lengths.argsort(stable=True)
         groups = order.chunk(max(1, min(_GROUPS, len(order) // _FEWEST)))
-        read = [self._logits(visual[rows], text[rows, :width], mask[rows, :width]) for rows, width in _widths(groups, lengths)]
+        cut = [(rows, text[rows, :width].to(self.device), mask[rows, :width].to(self.device)) for rows, width in _widths(groups, lengths)]
+        read = [self._logits(visual[rows], *part) for rows, *part in cut]
         padded = [nn.functional.pad(part, (0, 0, 0, text.shape[1] - part.shape[1])) for part in read]
         return torch.cat(padded)[order.argsort()]
 
@@ -101,6 +110,7 @@ class FlamingoNetwork(Flamingo):  # type: ignore[misc]
 
     def continue_text(self, visual: Tensor, text: Tensor, *, max_tokens: int, beams: int, pad: int) -> Tensor:
         """Tokens (B, T + new) that follow the prompts `text` (B, T): greedy, or beam search without length penalty (as the paper)."""
+        text = text.to(self.device)
         self._condition(visual.repeat_interleave(beams, dim=0) if beams > 1 else visual)
         self.lang_encoder._use_cached_vision_x = True
         search: dict[str, Any] = {"num_beams": beams, "length_penalty": 0.0} if beams > 1 else {}

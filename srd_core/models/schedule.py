@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from srd_core.precision import Precision
+from srd_core.hardware import Precision
 
 Through = Literal["patches", "latents"]
 """Who votes on words while the encoder learns to see; see `srd_core.models.sight`."""

@@ -21,9 +21,9 @@ from torch import Tensor, nn
 
 from srd_core.data.canvas import CanvasSet
 from srd_core.errors import SourceError
+from srd_core.hardware import autocast
 from srd_core.models.network import FlamingoNetwork
 from srd_core.models.schedule import Through
-from srd_core.precision import autocast
 from srd_core.progress import track
 from srd_core.seeds import generator
 
@@ -51,12 +51,12 @@ def teach_sight(
     """
     torch.manual_seed(seed)
     words = _vocabulary(pairs.captions)
-    targets = _targets(pairs, words)
+    targets = _targets(pairs, words).to(network.device)
     network.requires_grad_(False)
     network.vision_encoder.requires_grad_(True)
     network.trains_vision = True
     network.train()
-    votes = _voters(network.vis_dim, targets, through)
+    votes = [vote.to(network.device) for vote in _voters(network.vis_dim, targets.cpu(), through)]
     learning = [*network.vision_encoder.parameters(), *(weight for vote in votes for weight in vote.parameters())]
     if through == "latents":
         network.perceiver.requires_grad_(True)
@@ -92,7 +92,7 @@ def _voters(width: int, targets: Tensor, through: Through) -> list[nn.Linear]:
 
 def _loss(network: FlamingoNetwork, votes: list[nn.Linear], images: Tensor, wanted: Tensor) -> Tensor:
     """Mean over whoever votes."""
-    with autocast(), torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+    with autocast(on=network.device), torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
         patches = network.patch_tokens(images)
         latents = [network.resampled(patches)[:, 0]] if len(votes) > 1 else []
         ballots = [vote(tokens) for vote, tokens in zip(votes, [patches, *latents], strict=True)]

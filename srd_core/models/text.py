@@ -51,14 +51,14 @@ def encode_captions(tokenizer: PreTrainedTokenizerBase, prompt: Tensor, captions
 
 
 def caption_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean nats per caption token; `logits` (B, T, V), `labels` (B, T)."""
+    """Mean nats per caption token; `logits` (B, T, V) on any device, `labels` (B, T)."""
     asked = labels[:, 1:] != _IGNORED
-    return torch.nn.functional.cross_entropy(logits[:, :-1][asked].float(), labels[:, 1:][asked])
+    return torch.nn.functional.cross_entropy(logits[:, :-1][asked].float(), labels[:, 1:][asked].to(logits.device))
 
 
 def caption_losses(logits: Tensor, labels: Tensor) -> Tensor:
     """Mean nats per token of every caption, (B,), with gradients; `logits` (B, T, V), `labels` (B, T)."""
-    wanted = labels[:, 1:]
+    wanted = labels[:, 1:].to(logits.device)
     nats = torch.nn.functional.cross_entropy(logits[:, :-1].float().transpose(1, 2), wanted, ignore_index=_IGNORED, reduction="none")
     return nats.sum(dim=1) / (wanted != _IGNORED).sum(dim=1).clamp_min(1)
 

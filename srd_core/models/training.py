@@ -17,10 +17,10 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from srd_core.data.canvas import CanvasSet
 from srd_core.errors import SourceError, TrainingError
+from srd_core.hardware import autocast
 from srd_core.models.network import FlamingoNetwork
 from srd_core.models.objectives.captioning import Objective
 from srd_core.models.schedule import FitReport, Schedule
-from srd_core.precision import autocast
 from srd_core.progress import track
 from srd_core.seeds import generator
 
@@ -56,7 +56,7 @@ def fit_network(network: FlamingoNetwork, objective: Objective, schedule: Schedu
 
 
 def _step(network: FlamingoNetwork, objective: Objective, batch: np.ndarray, optimizer: torch.optim.Optimizer, schedule: Schedule) -> float:
-    with autocast(schedule.precision), sdpa_kernel(SDPBackend.MATH):
+    with autocast(schedule.precision, network.device), sdpa_kernel(SDPBackend.MATH):
         loss = objective.loss(batch)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]

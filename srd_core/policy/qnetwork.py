@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from srd_core.precision import autocast, has_bfloat16
+from srd_core.hardware import autocast, has_bfloat16
 
 CELL_PIXELS = 8
 
@@ -49,29 +49,36 @@ class QNetwork(nn.Module):
                 parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
 
     def forward(self, planes: Tensor) -> Tensor:
-        """Values of every mask. Computes in bfloat16 where the processor has it (three times faster there), returns float32."""
-        return self.values(self.features(planes))
+        """Values of every mask, where `planes` are. Computes in bfloat16 where the device has it (three times faster), returns float32."""
+        return self.values(self.features(planes)).to(planes.device)
 
     def features(self, planes: Tensor) -> Tensor:
-        """What the trunk sees in `planes`: (N, 4 * width, grid, grid)."""
-        with autocast():
+        """What the trunk sees in `planes`: (N, 4 * width, grid, grid), on the network's device."""
+        with autocast(on=self.device):
             seen: Tensor = self.trunk(self._picture(planes))
             return seen
 
     def values(self, features: Tensor) -> Tensor:
         """Values of every mask from what `features` returned."""
-        with autocast():
+        with autocast(on=self.device):
             advantage: Tensor = self.advantage(features).float().flatten(1)
             if self.state is None:
                 return advantage
             value: Tensor = self.state(pooled(features)).float() + advantage - advantage.mean(1, keepdim=True)
             return value
 
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return self.advantage.weight.device
+
     def _picture(self, planes: Tensor) -> Tensor:
+        planes = planes.to(self.device)
         side = CELL_PIXELS * self.shape.grid
         if planes.shape[-1] != side:
             planes = F.interpolate(planes, size=(side, side), mode="bilinear", antialias=planes.shape[-1] > side)
-        narrow = planes.to(torch.bfloat16 if has_bfloat16() else torch.float32, memory_format=torch.channels_last, copy=True)
+        kind = torch.bfloat16 if has_bfloat16(self.device.type) else torch.float32
+        narrow = planes.to(kind, memory_format=torch.channels_last, copy=True)
         return narrow.div_(127.5).sub_(1)
 
 

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from srd_core.errors import ConfigError
+from srd_core.hardware import Precision, autocast, device
 from srd_core.models.torchvision_shim import declare_operators
-from srd_core.precision import Precision, autocast
 from srd_core.reward.memo import Memo
 
 if TYPE_CHECKING:
@@ -43,14 +43,12 @@ class SentenceEncoder:
         model: str | None = None,
         *,
         revision: str | None = None,
-        device: str = "cpu",
         precision: Precision = "float32",
         batch: int = 64,
         remember: int = 50_000,
     ) -> None:
         self._name = model
         self._revision = revision
-        self._device = device
         self._precision = precision
         self._batch = batch
         self._memo: Memo[Vectors] = Memo(remember)
@@ -71,7 +69,7 @@ class SentenceEncoder:
         import torch
 
         model = self._loaded()
-        with torch.inference_mode(), autocast(self._precision, self._device):
+        with torch.inference_mode(), autocast(self._precision, model.device):
             # encode() sorts by length, so batches hold texts of similar length
             vectors = model.encode(texts, batch_size=self._batch, show_progress_bar=False, convert_to_tensor=True)
         unit = torch.nn.functional.normalize(vectors.float(), dim=1).cpu().numpy()
@@ -79,7 +77,7 @@ class SentenceEncoder:
 
     def _loaded(self) -> SentenceTransformer:
         if self._model is None:
-            self._model = _load(self._name or packaged_model(), self._revision, self._device)
+            self._model = _load(self._name or packaged_model(), self._revision, str(device()))
         return self._model
 
 
@@ -95,14 +93,14 @@ def packaged_model() -> str:
     return str(get_model_path())
 
 
-def _load(name: str, revision: str | None, device: str) -> SentenceTransformer:
+def _load(name: str, revision: str | None, on: str) -> SentenceTransformer:
     declare_operators()
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
-        model = SentenceTransformer(name, revision=revision, device=device, model_kwargs={"use_safetensors": True})
+        model = SentenceTransformer(name, revision=revision, device=on, model_kwargs={"use_safetensors": True})
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"sentence encoder {name!r} could not be loaded",

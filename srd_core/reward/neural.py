@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from srd_core.errors import ConfigError
+from srd_core.hardware import device
 from srd_core.models.torchvision_shim import declare_operators
 from srd_core.reward.memo import Memo
 
@@ -28,7 +29,6 @@ class NeuralFluency:
         model: str,
         revision: str | None = None,
         *,
-        device: str = "cpu",
         precision: Literal["float32", "bfloat16"] = "float32",
         batch: int = 16,
         max_tokens: int = 512,
@@ -37,7 +37,6 @@ class NeuralFluency:
     ) -> None:
         self._name = model
         self._revision = revision
-        self._device = device
         self._precision = precision
         self._batch = batch
         self._max_tokens = max_tokens
@@ -68,10 +67,10 @@ class NeuralFluency:
         import torch
 
         _, model = self._loaded()
-        lengths = torch.tensor([len(row) for row in rows], device=self._device)
+        lengths = torch.tensor([len(row) for row in rows], device=model.device)
         width = int(lengths.max())
-        ids = torch.tensor([row + [0] * (width - len(row)) for row in rows], device=self._device)
-        real = torch.arange(width, device=self._device)[None, :] < lengths[:, None]
+        ids = torch.tensor([row + [0] * (width - len(row)) for row in rows], device=model.device)
+        real = torch.arange(width, device=model.device)[None, :] < lengths[:, None]
         with torch.inference_mode():
             logits = model(input_ids=ids, attention_mask=real.long()).logits[:, :-1]
             loss = torch.nn.functional.cross_entropy(logits.float().transpose(1, 2), ids[:, 1:], reduction="none")
@@ -80,7 +79,7 @@ class NeuralFluency:
 
     def _loaded(self) -> tuple[Any, Any]:
         if self._parts is None:
-            self._parts = _load(self._name, self._revision, self._device, self._precision)
+            self._parts = _load(self._name, self._revision, str(device()), self._precision)
         return self._parts
 
 
@@ -96,7 +95,7 @@ def _start_token(tokenizer: Any) -> int:
     return int(token)
 
 
-def _load(name: str, revision: str | None, device: str, precision: str) -> tuple[Any, Any]:
+def _load(name: str, revision: str | None, on: str, precision: str) -> tuple[Any, Any]:
     import torch
 
     declare_operators()
@@ -110,4 +109,4 @@ def _load(name: str, revision: str | None, device: str, precision: str) -> tuple
             f"fluency model {name!r} could not be loaded",
             hint="Give a folder with safetensors weights, check the network, or use the n-gram model (fluency: ngram)",
         ) from error
-    return tokenizer, model.to(device).eval()
+    return tokenizer, model.to(on).eval()

@@ -20,13 +20,14 @@ def code() -> dict[str, Any]:
 
 
 def origin() -> dict[str, Any]:
-    """`code`, and the processor with the format in which it multiplies."""
+    """`code`, and what models run on with the format in which it multiplies."""
     import torch
 
-    from srd_core.precision import has_bfloat16
+    from srd_core.hardware import device, has_bfloat16
 
-    processor = str(torch.cpu.get_capabilities().get("cpu_name", "unknown"))
-    return {**code(), "processor": processor, "arithmetic": "bfloat16" if has_bfloat16() else "float32"}
+    gpu = device().type == "cuda"
+    processor = torch.cuda.get_device_name(device()) if gpu else torch.cpu.get_capabilities().get("cpu_name", "unknown")
+    return {**code(), "processor": str(processor), "arithmetic": "bfloat16" if has_bfloat16(device().type) else "float32"}
 
 
 def _version(library: str) -> str:

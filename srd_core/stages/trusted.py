@@ -6,10 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from srd_core.config import ModelConfig
+from srd_core.hardware import Precision
 from srd_core.models.flamingo import FlamingoCaptioner
 from srd_core.models.marks import with_marks
 from srd_core.models.sight import teach_sight
-from srd_core.precision import Precision
 from srd_core.reward.encoder import SentenceEncoder
 from srd_core.reward.fluency import FluencyModel
 from srd_core.reward.neural import NeuralFluency

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from srd_core.errors import ConfigError
+from srd_core.hardware import autocast
 from srd_core.models.architecture import Architecture
 from srd_core.models.captioner import WordLoss
 from srd_core.models.flamingo import FlamingoCaptioner, pixels
-from srd_core.precision import autocast
 
 
 class Learned(Protocol):
