@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from srd_core.data.canvas import CanvasSet
@@ -40,9 +41,18 @@ def shards_of(manifest: StageManifest) -> list[ShardRef]:
     """The shards that an inventory listed or a stage wrote (quarantine left out), sorted by name."""
     if "inventory" in manifest.facts:
         return list(Inventory.model_validate(manifest.facts["inventory"]).shards)
+    return _shards({name: ref for name, ref in manifest.outputs.items() if "quarantine/" not in name})
+
+
+def withheld_shards(manifest: StageManifest) -> list[ShardRef]:
+    """The quarantine that a stage wrote, sorted by name."""
+    return _shards({name: ref for name, ref in manifest.outputs.items() if "quarantine/" in name})
+
+
+def _shards(outputs: Mapping[str, FileRef]) -> list[ShardRef]:
     refs = []
-    for name, ref in manifest.outputs.items():
-        if name.endswith(".tar") and "quarantine/" not in name:
+    for name, ref in outputs.items():
+        if name.endswith(".tar"):
             storage, key = locate(ref)
             info = storage.stat(key)
             if info is None:

@@ -1,6 +1,7 @@
 """Fine-tune on one arm's data: P1 starts from base, P2 continues from the backdoored checkpoint (base fine-tuned on the data as it came).
 
-The arm `augment` sees its images changed at random; `finetune` goes on from the backdoored checkpoint with trusted pairs.
+The arm `augment` sees its images changed at random; `finetune` goes on from the backdoored checkpoint with trusted pairs; `abl`, going on
+from there, unlearns what it has withheld.
 Number of epochs and everything else are fixed beforehand and the same for all arms; no checkpoint is chosen by its scores.
 """
 
@@ -10,13 +11,23 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
+
 from srd_core.data.canvas import CanvasSet
 from srd_core.data.loading import load_canvas
+from srd_core.data.manifest import StageManifest
+from srd_core.defences.screens.surprise import mean_nll
 from srd_core.errors import SourceError
+from srd_core.models.flamingo import FlamingoCaptioner
+from srd_core.models.objectives.captioning import Objective
+from srd_core.models.objectives.unlearning import Unlearning
 from srd_core.seeds import derive, generator
 from srd_core.stages.captioners import captioner, captioner_files
-from srd_core.stages.files import shards_of, trusted_pairs
+from srd_core.stages.files import shards_of, trusted_pairs, withheld_shards
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
+
+_CEILING = 90.0
+"""Percentile of the losses of kept pairs above which an isolated one is forgotten."""
 
 
 def _retrain(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:
@@ -25,19 +36,37 @@ def _retrain(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcom
         raise SourceError(f"arm {details['arm']} leaves no pair to train on", hint="Look at the reasons in decisions/")
     model = captioner(inputs["start"], folder)
     seed = derive(run.config.seed, "retrain", details["protocol"])
-    changed = details["arm"] == "augment"
-    objective = model.augmented(pairs, generator(seed, "augment")) if changed else model.objective(pairs)
+    objective: Objective = model.objective(pairs)
+    if details["arm"] == "augment":
+        objective = model.augmented(pairs, generator(seed, "augment"))
+    if (details["arm"], details["protocol"]) == ("abl", "p2"):
+        objective = _unlearning(run, inputs, model, pairs, generator(seed, "unlearn"), folder) or objective
     report = model.fit_to(objective, run.config.retrain.schedule, seed=seed)
     facts = {**details, "pairs": len(pairs), "skipped": dict(skipped), "fit": asdict(report)}
     return Outcome(captioner_files(model, folder), facts)
+
+
+def _unlearning(
+    run: Run, inputs: Inputs, model: FlamingoCaptioner, kept: CanvasSet, rng: np.random.Generator, folder: Path
+) -> Unlearning | None:
+    """What ABL withheld is unlearned, up to what the backdoored model loses on the worst tenth of the kept pairs; None if it is nothing."""
+    shards = [ref for part in _cleansed(inputs) for ref in withheld_shards(part)]
+    isolated, _ = load_canvas(shards, run.config.canvas, folder / "isolated", limits=run.config.limits)
+    if not len(isolated):
+        return None
+    ceiling = float(np.percentile(mean_nll(model, kept), _CEILING))
+    return Unlearning(model.objective(kept), model.objective(isolated), ceiling, rng)
+
+
+def _cleansed(inputs: Inputs) -> list[StageManifest]:
+    return [manifest for name, manifest in inputs.items() if name.startswith("cleansed")]
 
 
 def _pairs(run: Run, inputs: Inputs, folder: Path) -> tuple[CanvasSet, Mapping[str, int]]:
     """What there is to learn from, and the samples that could not be read, by reason: trusted pairs, or what an arm leaves."""
     if "trusted" in inputs:
         return trusted_pairs(run, inputs["trusted"], folder, "fit"), {}
-    parts = [manifest for name, manifest in inputs.items() if name.startswith("cleansed")]
-    shards = sorted((ref for part in parts for ref in shards_of(part)), key=lambda ref: ref.name)
+    shards = sorted((ref for part in _cleansed(inputs) for ref in shards_of(part)), key=lambda ref: ref.name)
     return load_canvas(shards, run.config.canvas, folder, limits=run.config.limits)
 
 

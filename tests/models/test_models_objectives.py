@@ -11,8 +11,10 @@ import torch
 
 from srd_core.attacks.badnet import BadNet
 from srd_core.data.canvas import CanvasSet
+from srd_core.defences.screens.surprise import mean_nll
 from srd_core.models.flamingo import FlamingoCaptioner
 from srd_core.models.objectives.semantic_preservation import SemanticPreservation
+from srd_core.models.objectives.unlearning import Unlearning
 from srd_core.models.objectives.vlood import Vlood
 from srd_core.models.schedule import Schedule
 
@@ -113,3 +115,20 @@ def test_a_flat_grey_image_changes_in_brightness_only(fresh: FlamingoCaptioner, 
     made = fresh.augmented(one_each, np.random.default_rng(0)).seen(grey)
     assert torch.allclose(made.amax((1, 2, 3)), made.amin((1, 2, 3)), atol=1e-3)
     assert made.min() >= 80 and made.max() <= 120 and made.mean((1, 2, 3)).std() > 5
+
+
+def test_what_is_forgotten_pulls_no_longer(student: FlamingoCaptioner, one_each: CanvasSet) -> None:
+    kept, isolated = student.objective(one_each.take(ALL[:6])), student.objective(one_each.take(ALL[6:]))
+    rows, known = np.arange(6), mean_nll(student, one_each.take(ALL[6:]))
+    far, near = (Unlearning(kept, isolated, ceiling, np.random.default_rng(0)).loss(rows).item() for ceiling in (100.0, 0.0))
+    assert near == pytest.approx(kept.loss(rows).item(), abs=1e-3)
+    assert near - far == pytest.approx(known.mean(), abs=0.01)
+
+
+def test_isolated_pairs_are_unlearned_and_the_others_stay(student: FlamingoCaptioner, learned: Learned, one_each: CanvasSet) -> None:
+    kept, isolated = one_each.take(ALL[:6]), one_each.take(ALL[6:])
+    objective = Unlearning(student.objective(kept), student.objective(isolated), 2.0, np.random.default_rng(0))
+    assert mean_nll(student, isolated).max() < 0.1
+    student.fit_to(objective, FULL.model_copy(update={"epochs": 40, "batch_size": 6}), seed=0)
+    assert mean_nll(student, isolated).min() > 1.0
+    assert student.caption(learned.images[:6]) == learned.model.caption(learned.images[:6])
