@@ -5,9 +5,11 @@ A cell reads mean [low, high], as `over_seeds` has it. No row is left out.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from srd_core.data.decisions import ACTIONS
 from srd_core.report.over_seeds import SHARES, combined, table, told
 from srd_core.scoring.intervals import Interval
 
@@ -34,6 +36,7 @@ def markdown(title: str, command: str, cells: Sequence[Cell], first: str = "") -
         table(("attack", "rate", "variant", "arm", "protocol", "test set", "n", *_FIGURES), _model_rows(cells)),
         "## Detection (pairs, against the truth)",
         table(("attack", "rate", "score", "AUROC", "recall as decided", "precision", "clean pairs kept"), _detection_rows(cells)),
+        *_done(cells),
         "## Policy",
         table(
             ("attack", "variant", "reward calls", "on", "reward, greedy", "random", "difference [low, high]", "trigger covered"),
@@ -68,6 +71,17 @@ def _detection_rows(cells: Sequence[Cell]) -> Iterable[Sequence[str]]:
     for key, rows in sorted(groups.items()):
         names = ("auroc", "recall", "precision", "kept_clean")
         yield (*key, *(_figure("asr" if name != "auroc" else name, [row[name] for row in rows]) for name in names))
+
+
+def _done(cells: Sequence[Cell]) -> list[str]:
+    """What each arm did to clean and to poisoned pairs, all seeds together."""
+    totals: dict[tuple[str, ...], Counter[str]] = {}
+    for cell in cells:
+        for arm, kinds in cell["scores"].get("done", {}).items():
+            for kind, actions in kinds.items():
+                totals.setdefault((*_about(cell), arm, kind), Counter()).update(actions)
+    rows = [(*key, f"{found.total():,}", *(f"{found[action]:,}" for action in ACTIONS)) for key, found in totals.items() if found]
+    return ["## What was done (pairs)", table(("attack", "rate", "variant", "arm", "pairs", "all", *ACTIONS), rows)] if rows else []
 
 
 def _policy_rows(cells: Sequence[Cell]) -> Iterable[Sequence[str]]:

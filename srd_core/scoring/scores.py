@@ -66,11 +66,14 @@ class DetectionScores(BaseModel):
 
 
 class Scores(BaseModel):
-    """The whole of `scores.json`. `detection` is keyed by defence and unit, such as "srd/pair"; empty where no truth is known."""
+    """The whole of `scores.json`. `detection` is keyed by arm and score, such as "evidence/nll_mean"; empty where no truth is known."""
 
     model_config = _STRICT
 
     models: tuple[ModelScores, ...] = ()
     detection: dict[str, DetectionScores] = Field(default_factory=dict)
+    done: dict[str, dict[str, dict[str, int]]] = Field(
+        default_factory=dict, description="arm → clean or poisoned → action → pairs; empty where no truth is known"
+    )
     policy: dict[str, Any] = Field(default_factory=dict, description="policy on held-out synthetic images, and on a known attack")
     attention: dict[str, Any] = Field(default_factory=dict, description="in experiments, where models look when they say the target")

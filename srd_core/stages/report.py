@@ -25,7 +25,7 @@ from srd_core.stages.learned import curve_of, held_out_of
 from srd_core.stages.score import load_scores
 from srd_core.stages.screen import suspicion
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage, identity
-from srd_core.stages.truth import coverage_by_masks, detection, truth_digest
+from srd_core.stages.truth import coverage_by_masks, detection, done, truth_digest
 
 _REASONS = {
     "asr": "no attack was named: the trigger of a real attack is unknown",
@@ -47,7 +47,7 @@ def _report(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome
     policy = LearnedPolicy.load(local_folder(inputs["policy"], folder / "learned", "policy"))
     looked = dict(inputs["attention"].facts) if "attention" in inputs else {}
     found = detection(run, rows, _suspicion(inputs, folder))
-    scores = Scores(models=_models(inputs), detection=found, policy=_policy(run, inputs, rows), attention=looked)
+    scores = Scores(models=_models(inputs), detection=found, done=done(run, rows), policy=_policy(run, inputs, rows), attention=looked)
     verdict = _verdict(run, inputs, rows[mode], scores, folder)
     shown = rows[mode] if mode != "none" else rows.get("srd", rows[mode])
     data = ReportData(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from srd_core.config import Arm
-from srd_core.data.decisions import Decision
+from srd_core.data.decisions import ACTIONS, Decision
 from srd_core.errors import SourceError
 from srd_core.scoring.coverage import covered_share, mask_boxes
 from srd_core.scoring.detection import detection_scores
@@ -24,7 +26,8 @@ _NAN = float("nan")
 def detection(run: Run, rows: dict[Arm, list[Decision]], suspicion: dict[Arm, dict[str, float]]) -> dict[str, DetectionScores]:
     """How well each score separates, and what the arm's decisions were worth, by `ARM/SCORE` or, with one score a pair, by `ARM`.
 
-    `suspicion` is that one score, of the arms that have it. Empty when no truth is known.
+    Of pairs; where samples have several, of images too, as `… by image`: an image is as suspicious as the worst of its pairs, poisoned if
+    one of them is. `suspicion` is that one score, of the arms that have it. Empty when no truth is known.
     """
     truth = _truth(run)
     found: dict[str, DetectionScores] = {}
@@ -36,10 +39,23 @@ def detection(run: Run, rows: dict[Arm, list[Decision]], suspicion: dict[Arm, di
         touched = [row.action != "keep" for row in judged]
         own = suspicion.get(arm)
         scores = {arm: np.asarray([own.get(row.pair, _NAN) for row in judged])} if own else _scores(arm, judged)
+        image_of = np.unique([f"{row.shard}/{row.key}" for row in judged], return_inverse=True)[1]
         for name, values in scores.items():
             if not np.isnan(values).any():
                 found[name] = detection_scores(values, poisoned, touched)
+                if image_of.max() + 1 < len(judged):
+                    found[f"{name} by image"] = detection_scores(*(_worst(column, image_of) for column in (values, poisoned, touched)))
     return found
+
+
+def done(run: Run, rows: dict[Arm, list[Decision]]) -> dict[str, dict[str, dict[str, int]]]:
+    """What each arm did, to how many clean and to how many poisoned pairs; empty when no truth is known."""
+    truth = _truth(run)
+    counts: dict[str, dict[str, dict[str, int]]] = {}
+    for arm, decided in rows.items() if truth is not None else ():
+        kinds: Counter[tuple[str, str]] = Counter(("poisoned" if row.pair in (truth or {}) else "clean", row.action) for row in decided)
+        counts[arm] = {kind: {action: kinds[kind, action] for action in ACTIONS if kinds[kind, action]} for kind in ("clean", "poisoned")}
+    return counts
 
 
 def coverage_by_masks(run: Run, rows: dict[Arm, list[Decision]]) -> dict[str, Any]:
@@ -61,6 +77,14 @@ def truth_digest(run: Run) -> dict[str, str]:
     uri = run.config.evaluation.truth
     folder, _, name = (uri or "").rpartition("/")
     return {"truth": open_storage(folder or ".").digest(name)} if uri else {}
+
+
+def _worst(values: Sequence[Any] | np.ndarray, image_of: np.ndarray) -> np.ndarray:
+    """The largest value of each image's pairs."""
+    column = np.asarray(values)
+    largest = np.full(image_of.max() + 1, column.min(), column.dtype)
+    np.maximum.at(largest, image_of, column)
+    return largest
 
 
 def _scores(arm: Arm, rows: list[Decision]) -> dict[str, np.ndarray]:

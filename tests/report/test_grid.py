@@ -51,5 +51,15 @@ def test_seeds_that_differ_wildly_stay_within_what_a_share_can_be() -> None:
     assert text.startswith("35.0 %") and bounds(text) == (0.0, 100.0)
 
 
+def test_what_was_done_is_added_up_over_seeds() -> None:
+    cells = [cell(seed, 0.5, 3.0) for seed in range(3)]
+    for made in cells[:2]:
+        made["scores"]["done"] = {"evidence": {"clean": {"keep": 90, "recaption": 1}, "poisoned": {"recaption": 10}}}
+    page = markdown("Results", "srd bench x", cells)
+    assert "| badnet | 10.0% | default | evidence | clean | 182 | 180 | 0 | 2 | 0 | 0 |" in page
+    assert "| badnet | 10.0% | default | evidence | poisoned | 20 | 0 | 0 | 20 | 0 | 0 |" in page
+    assert "What was done" not in markdown("Results", "srd bench x", cells[2:])
+
+
 def test_other_figures_have_the_interval_of_student() -> None:
     assert figures((0.0, 1.0), (0.0, 2.0), (0.0, 3.0))["cider"] == "2.000 [-0.484, 4.484]"

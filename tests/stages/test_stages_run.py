@@ -35,7 +35,7 @@ from srd_core.stages.seal import NAME, seal
 from srd_core.stages.stage import Run
 from srd_core.stages.synthesize import load_synthetic
 from srd_core.stages.trusted import BASE, saved_model
-from srd_core.stages.truth import coverage_by_masks, detection
+from srd_core.stages.truth import coverage_by_masks, detection, done
 from srd_core.stages.verification import check
 
 
@@ -161,6 +161,29 @@ def test_the_truth_is_joined_by_pair_id(pipeline: Pipeline, tmp_path: Path) -> N
     assert detection(pipeline.run, {"evidence": perfect}, {})["evidence/nll_mean"].auroc == 1.0
 
 
+def test_an_image_is_as_suspicious_as_its_worst_pair(pipeline: Pipeline, tmp_path: Path) -> None:
+    poisoned = {pair.id for pair in pipeline.truth.poisoned}
+    rows = decisions(pipeline, "none", tmp_path)
+    alone = detection(pipeline.run, {"abl": rows}, {"abl": {row.pair: 0.0 for row in rows}})
+    assert list(alone) == ["abl"]  # one pair a sample
+    joined = [_replace(row, key="a" if row.pair in poisoned else f"b{number // 3}") for number, row in enumerate(rows)]
+    scores = {row.pair: float(number) for number, row in enumerate(sorted(joined, key=lambda row: row.pair in poisoned))}
+    found = detection(pipeline.run, {"abl": joined}, {"abl": scores})["abl by image"]
+    shards = {row.shard for row in joined if row.pair in poisoned}
+    assert (found.poisoned, found.clean) == (len(shards), len({(row.shard, row.key) for row in joined if row.key != "a"}))
+    assert found.auroc == 1.0
+
+
+def test_what_was_done_is_counted_by_what_the_pairs_are(pipeline: Pipeline, tmp_path: Path) -> None:
+    poisoned = {pair.id for pair in pipeline.truth.poisoned}
+    rows = [_replace(row, action="quarantine" if row.pair in poisoned else "keep") for row in decisions(pipeline, "none", tmp_path)]
+    wrong = [_replace(rows[0], action="mask"), *rows[1:]]
+    found = done(pipeline.run, {"abl": rows, "srd": wrong})
+    assert found["abl"] == {"clean": {"keep": len(rows) - len(poisoned)}, "poisoned": {"quarantine": len(poisoned)}}
+    assert sum(sum(kind.values()) for kind in found["srd"].values()) == len(rows)
+    assert found["srd"]["poisoned" if rows[0].pair in poisoned else "clean"]["mask"] == 1
+
+
 def test_a_baselines_score_is_joined_by_pair_id_too(pipeline: Pipeline, tmp_path: Path) -> None:
     poisoned = {pair.id for pair in pipeline.truth.poisoned}
     rows = [_replace(row, action="quarantine" if row.pair in poisoned else "keep") for row in decisions(pipeline, "none", tmp_path)]
@@ -199,7 +222,7 @@ def test_without_a_list_there_is_no_detection_figure(pipeline: Pipeline, tmp_pat
     blind = pipeline.run.config.model_copy(update={"evaluation": pipeline.run.config.evaluation.model_copy(update={"truth": None})})
     run = Run(pipeline.run.source, pipeline.run.sink, pipeline.run.trusted, blind)
     rows = decisions(pipeline, "evidence", tmp_path)
-    assert detection(run, {"evidence": rows}, {}) == {} and coverage_by_masks(run, {"srd": rows}) == {}
+    assert detection(run, {"evidence": rows}, {}) == {} and coverage_by_masks(run, {"srd": rows}) == {} and done(run, {"srd": rows}) == {}
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"poisoned": [{"id": 3}]}', '{"pairs": []}'])
