@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from srd_core.defences.channels.base import Scores
 from srd_core.errors import SourceError
+from srd_core.scoring.distance import percentiles
 
 _PARTS = 4
 
@@ -23,7 +24,8 @@ _PARTS = 4
 class Calibration(BaseModel):
     """`thresholds` and robust `scales` by channel; a pair is flagged when any score lies above its threshold.
 
-    `clean_flagged` is the share of the clean calibration pairs that are flagged, `recall` the share of injected poisons by kind.
+    `clean_flagged` is the share of the clean calibration pairs that are flagged, `recall` that of injected poisons by kind, `clean` holds
+    the percentiles of each channel's clean scores.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -34,6 +36,7 @@ class Calibration(BaseModel):
     pairs: int
     clean_flagged: float
     recall: dict[str, float]
+    clean: dict[str, tuple[float, ...]] = {}
 
     def excess(self, scores: Mapping[str, Scores]) -> dict[str, Scores]:
         """How far each score lies above its threshold, in robust standard deviations of clean scores; negative below."""
@@ -88,7 +91,8 @@ def _fit(
     made = Calibration(thresholds=thresholds, scales=scales, budget=budget, pairs=0, clean_flagged=0.0, recall={})
     recall = {kind: float(made.flags(scores).mean()) for kind, scores in injected.items()}
     flagged = made.flags(clean)
-    return made.model_copy(update={"pairs": len(flagged), "clean_flagged": float(flagged.mean()), "recall": recall})
+    known = {name: percentiles(values) for name, values in clean.items()}
+    return made.model_copy(update={"pairs": len(flagged), "clean_flagged": float(flagged.mean()), "recall": recall, "clean": known})
 
 
 def _threshold(values: Scores, share: float) -> float | None:

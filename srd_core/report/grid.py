@@ -37,6 +37,7 @@ def markdown(title: str, command: str, cells: Sequence[Cell], first: str = "") -
         "## Detection (pairs, against the truth)",
         table(("attack", "rate", "score", "AUROC", "recall as decided", "precision", "clean pairs kept"), _detection_rows(cells)),
         *_done(cells),
+        *_distances(cells),
         "## Policy",
         table(
             ("attack", "variant", "reward calls", "on", "reward, greedy", "random", "difference [low, high]", "trigger covered"),
@@ -82,6 +83,17 @@ def _done(cells: Sequence[Cell]) -> list[str]:
                 totals.setdefault((*_about(cell), arm, kind), Counter()).update(actions)
     rows = [(*key, f"{found.total():,}", *(f"{found[action]:,}" for action in ACTIONS)) for key, found in totals.items() if found]
     return ["## What was done (pairs)", table(("attack", "rate", "variant", "arm", "pairs", "all", *ACTIONS), rows)] if rows else []
+
+
+def _distances(cells: Sequence[Cell]) -> list[str]:
+    """How far each suspect set is from the trusted one."""
+    groups: dict[tuple[str, ...], list[float]] = {}
+    for cell in cells:
+        if (far := cell["scores"].get("distance")) is not None:
+            groups.setdefault(_about(cell), []).append(far)
+    rows = [(*key, told(combined(values, share=False))) for key, values in sorted(groups.items())]
+    head = ("attack", "rate", "variant", "distance")
+    return ["## Distance of the suspect set from the trusted one (KS of base's surprise)", table(head, rows)] if rows else []
 
 
 def _policy_rows(cells: Sequence[Cell]) -> Iterable[Sequence[str]]:

@@ -125,4 +125,9 @@ def _calibration(data: ReportData) -> str:
     if known is None:
         return ""
     held_out = f"{known.pairs:,} trusted pairs that no model was trained on"
-    return f"Thresholds leave {rate(known.budget)} false positives on {held_out}. No truth was used."
+    said = f"Thresholds leave {rate(known.budget)} false positives on {held_out}. No truth was used."
+    far = data.scores.distance
+    if far is None:
+        return said
+    meaning = "from 0, alike, to 1, apart; more false positives are to be expected the larger it is"
+    return f"{said} The pairs left alone lie {far:.2f} from the trusted ones, by how much they surprise base ({meaning})."

@@ -75,5 +75,8 @@ class Scores(BaseModel):
     done: dict[str, dict[str, dict[str, int]]] = Field(
         default_factory=dict, description="arm → clean or poisoned → action → pairs; empty where no truth is known"
     )
+    distance: float | None = Field(
+        default=None, description="of the pairs that evidence leaves alone from the trusted ones, by base's surprise: 0 alike, 1 apart"
+    )
     policy: dict[str, Any] = Field(default_factory=dict, description="policy on held-out synthetic images, and on a known attack")
     attention: dict[str, Any] = Field(default_factory=dict, description="in experiments, where models look when they say the target")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,11 +11,13 @@ from srd_core.config import Arm
 from srd_core.data.decisions import Decision
 from srd_core.data.images import decode
 from srd_core.data.manifest import StageManifest, digest
+from srd_core.defences.calibration import Calibration as Thresholds
 from srd_core.defences.weighed import SECOND_LOOK
 from srd_core.policy.learned import LearnedPolicy
 from srd_core.report.data import Attention, Calibration, PolicyFigures, Provenance, ReportData
 from srd_core.report.html import render
 from srd_core.report.verdict import BackdoorEffect, Verdict, decide
+from srd_core.scoring.distance import distance
 from srd_core.scoring.scores import Interval, ModelScores, Scores
 from srd_core.stages.attention import SHEET
 from srd_core.stages.calibrate import load_calibration
@@ -47,7 +50,14 @@ def _report(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome
     policy = LearnedPolicy.load(local_folder(inputs["policy"], folder / "learned", "policy"))
     looked = dict(inputs["attention"].facts) if "attention" in inputs else {}
     found = detection(run, rows, _suspicion(inputs, folder))
-    scores = Scores(models=_models(inputs), detection=found, done=done(run, rows), policy=_policy(run, inputs, rows), attention=looked)
+    scores = Scores(
+        models=_models(inputs),
+        detection=found,
+        done=done(run, rows),
+        distance=_distance(rows.get("evidence", []), load_calibration(inputs, folder)),
+        policy=_policy(run, inputs, rows),
+        attention=looked,
+    )
     verdict = _verdict(run, inputs, rows[mode], scores, folder)
     shown = rows[mode] if mode != "none" else rows.get("srd", rows[mode])
     data = ReportData(
@@ -71,6 +81,13 @@ def _report(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome
     paths["verdict.json"].write_text(verdict.model_dump_json(indent=1))
     paths["report.html"].write_bytes(render(data))
     return Outcome(paths, {"status": verdict.status})
+
+
+def _distance(rows: list[Decision], calibration: Thresholds) -> float | None:
+    """How unlike the trusted pairs those are that evidence has left alone; None where it has looked at none."""
+    seen = [row.score_nll_mean for row in rows if row.action == "keep" and row.score_nll_mean is not None]
+    found = distance(seen, calibration.clean.get("nll_mean", ()))
+    return None if math.isnan(found) else round(found, 4)
 
 
 def _attention(inputs: Inputs, folder: Path) -> Attention | None:

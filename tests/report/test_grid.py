@@ -61,5 +61,13 @@ def test_what_was_done_is_added_up_over_seeds() -> None:
     assert "What was done" not in markdown("Results", "srd bench x", cells[2:])
 
 
+def test_distances_are_means_over_seeds() -> None:
+    cells = [cell(seed, 0.5, 3.0) for seed in range(2)]
+    for made, far in zip(cells, (0.1, 0.3), strict=True):
+        made["scores"]["distance"] = far
+    assert "| badnet | 10.0% | default | 0.200 [" in markdown("Results", "srd bench x", cells)
+    assert "Distance of the suspect set" not in markdown("Results", "srd bench x", [cell(0, 0.5, 3.0)])
+
+
 def test_other_figures_have_the_interval_of_student() -> None:
     assert figures((0.0, 1.0), (0.0, 2.0), (0.0, 3.0))["cider"] == "2.000 [-0.484, 4.484]"

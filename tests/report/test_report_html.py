@@ -213,3 +213,9 @@ def test_a_spent_budget_gives_no_more_images() -> None:
 def test_accounts_add_up_over_shards() -> None:
     account = Accounting((ShardAccount("a", {"keep": 3, "reject": 1}), ShardAccount("b", {"keep": 2, "mask": 4})))
     assert account.pairs == 10 and account.actions == {"keep": 5, "reject": 1, "mask": 4}
+
+
+def test_how_far_the_data_is_from_the_trusted_pairs_is_said(full: ReportData) -> None:
+    far = replace(full, scores=full.scores.model_copy(update={"distance": 0.314}))
+    assert "lie 0.31 from the trusted ones" in render(far).decode()
+    assert "from the trusted ones" not in render(full).decode()

@@ -269,6 +269,7 @@ def test_the_report_holds_what_the_stages_found(pipeline: Pipeline) -> None:
     assert verdict["status"] == report.facts["status"]
     scores = json.loads((sink / "scores.json").read_text())
     assert scores["models"][0]["n"] == 8 and "evidence/nll_mean" in scores["detection"]
+    assert 0 < scores["distance"] < 0.5 and set(scores["done"]) == {"evidence", "srd"}
     page = (sink / "report.html").read_text()
     assert "<html" in page and "evidence" in page
 
