@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flows.models import models_of
+from flows.models import learns_policy, models_of
 from flows.plan import Cell
 from flows.size import Size
 from srd_core.config import Config, load_config
@@ -39,8 +39,9 @@ def costs(cells: Sequence[Cell], size: Size, finished: Sequence[str]) -> list[Co
     for cell in cells:
         config = load_config(cell.profile, None, [*cell.settings, f"evaluation.attack={cell.experiment.attack}"])
         learned, models = digest(config.slice(_LEARNED)), _models(cell, config)
-        done, learns, fresh = cell.name in finished, learned not in known, len(models - trained)
-        known.add(learned)
+        done, fresh = cell.name in finished, len(models - trained)
+        learns = learns_policy(config) and learned not in known
+        known |= {learned} if learns else set()
         trained |= models
         seconds = fresh * size.seconds.get("model", 0.0) + learns * size.seconds.get("seed", 0.0)
         found.append(Cost(cell.name, fresh, learns, done, 0.0 if done else seconds))

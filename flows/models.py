@@ -12,6 +12,11 @@ def arms_of(config: Config) -> list[Arm]:
     return list(dict.fromkeys((*start, *config.retrain.arms, config.cleanse.mode)))
 
 
+def learns_policy(config: Config) -> bool:
+    """Whether anything that is asked for needs a policy: masks where one says, or evidence, of which its values are a part."""
+    return bool({"srd", "evidence"} & set(arms_of(config)) or config.bounds)
+
+
 def models_of(config: Config) -> list[tuple[Arm, Protocol]]:
     """What is trained, in an order in which every start exists: all P1 models, then P2 where asked for; `finetune` is P2 always."""
     arms = arms_of(config)

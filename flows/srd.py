@@ -15,7 +15,7 @@ from prefect import flow
 
 from flows.artifacts import show_verdict
 from flows.line import Line, Made
-from flows.models import arms_of, models_of
+from flows.models import arms_of, learns_policy, models_of
 from srd_core.config import Arm, Protocol, load_config
 from srd_core.data.manifest import StageManifest
 from srd_core.stages.arms import NEEDS, SCREENS
@@ -71,7 +71,8 @@ def srd(
         scores = evaluate(line, models, tests, witnesses)
         line.submit("model", pipeline.model, model=models[run.config.cleanse.mode, "p1"])
         if run.config.evaluation.attack:
-            scores["probe"] = probe(line, models, tests, witnesses)
+            if "policy" in witnesses:
+                scores["probe"] = probe(line, models, tests, witnesses)
             scores["attention"] = look(line, models, tests, witnesses)
         if run.config.bounds:
             scores["bounds"] = line.submit("bounds", pipeline.bounds, **game)
@@ -86,17 +87,23 @@ def srd(
 
 
 def learn_defence(line: Line, trusted: StageManifest) -> tuple[dict[str, Made], dict[str, Made]]:
-    """Everything that is learned before the suspect set is looked at: models, policy, thresholds; and the game that was played for it."""
+    """Everything that is learned before the suspect set is looked at: models, policy, thresholds; and the game that was played for it.
+
+    No policy where nothing asks for one, and no thresholds where no evidence is weighed.
+    """
     fluency = line.submit("fluency", pipeline.fluency, trusted=trusted)
     base = line.submit("base", pipeline.base, trusted=trusted)
     reference = line.submit("reference", pipeline.reference, trusted=trusted)
+    witnesses = {"base": base, "reference": reference, "fluency": fluency}
+    if not learns_policy(line.run.config):
+        return witnesses, {}
     synthetic = line.submit("synthetic", pipeline.synthesize, trusted=trusted)
     sparring = line.submit("sparring", pipeline.spar, trusted=trusted, synthetic=synthetic, base=base)
     game = {"synthetic": synthetic, "sparring": sparring, "reference": reference, "fluency": fluency}
-    policy = line.submit("policy", pipeline.learn, **game)
-    witnesses = {"base": base, "reference": reference, "fluency": fluency, "policy": policy}
-    calibration = line.submit("calibration", pipeline.calibrate, trusted=trusted, **witnesses)
-    return {**witnesses, "calibration": calibration}, game
+    witnesses["policy"] = line.submit("policy", pipeline.learn, **game)
+    if "evidence" in arms_of(line.run.config):
+        witnesses["calibration"] = line.submit("calibration", pipeline.calibrate, trusted=trusted, **witnesses)
+    return witnesses, game
 
 
 def judge(line: Line, arm: Arm, suspect: StageManifest, trusted: StageManifest, witnesses: dict[str, Made]) -> dict[str, Made]:

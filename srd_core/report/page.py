@@ -29,7 +29,7 @@ class Tile:
 _SHEET = 900
 """Longest side of the sheet of attention maps, pixels."""
 
-_STATUS = {"no sign of poison": "clear", "suspicious": "warn", "poisoned": "bad"}
+_STATUS = {"no sign of poison": "clear", "suspicious": "warn", "poisoned": "bad", "not judged": "warn"}
 _ICONS = {"clear": "M8 16.5l5.5 5.5L24.5 10.5", "warn": "M16 8v11M16 23.4v.2", "bad": "M10 10l12 12M22 10L10 22"}
 _LINE_NAMES = ("The word", "What was done", "The backdoor", "What to do")
 

@@ -17,7 +17,7 @@ from srd_core.report.text import NAME, visible
 from srd_core.scoring.excess import excess_p_value, least_significant, log_likelihood_ratio
 from srd_core.scoring.intervals import Figure, Interval, wilson
 
-Status = Literal["no sign of poison", "suspicious", "poisoned"]
+Status = Literal["no sign of poison", "suspicious", "poisoned", "not judged"]
 
 LEVEL = 0.01
 """Largest p-value at which flags count as more than false positives."""
@@ -91,6 +91,7 @@ def decide(
     calibrated_on: int | None = None,
     second_look: int = 0,
     backdoor: BackdoorEffect | None = None,
+    weighed: bool = True,
 ) -> Verdict:
     """Reach a verdict.
 
@@ -103,6 +104,7 @@ def decide(
         calibrated_on: trusted pairs that the thresholds were set on.
         second_look: further pairs that were touched because they share a word with flagged ones.
         backdoor: what an experiment measured.
+        weighed: whether evidence was looked for at all; without it nothing is said about poison.
 
     Raises:
         ValueError: no pairs, or more flags than pairs.
@@ -127,7 +129,7 @@ def decide(
         second_look=second_look,
         backdoor=backdoor,
     )
-    status = _status(figures)
+    status = _status(figures) if weighed else "not judged"
     lines = (_headline(status, figures), _about_word(figures), _done(actions, second_look), _effect(backdoor), _unseen(status, figures))
     return Verdict(status=status, lines=lines, figures=figures)
 
@@ -148,7 +150,9 @@ def _status(figures: VerdictFigures) -> Status:
 
 
 def _headline(status: Status, figures: VerdictFigures) -> str:
-    said = {"no sign of poison": "No sign of poison", "suspicious": "Suspicious", "poisoned": "Poisoned"}[status]
+    if status == "not judged":
+        return f"Not judged: the evidence against {figures.pairs:,} pairs was not weighed, so nothing is said about poison."
+    said = status.capitalize()
     more = "more than" if figures.p_value < LEVEL else "no more than"
     return (
         f"{said}: {figures.flagged:,} of {figures.pairs:,} pairs ({percent(figures.flagged / figures.pairs)}) were flagged, "
@@ -183,6 +187,8 @@ def _effect(backdoor: BackdoorEffect | None) -> str:
 
 
 def _unseen(status: Status, figures: VerdictFigures) -> str:
+    if status == "not judged":
+        return "Take the data for suspicious until it is: set cleanse.mode to evidence, or name evidence among retrain.arms."
     share = figures.detectable_share
     room = "poison in so small a set" if math.isnan(share) else f"poison in fewer than {percent(share)} of the pairs"
     advice = {

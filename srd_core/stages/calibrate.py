@@ -46,7 +46,7 @@ def _calibrate(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outc
     injected = {kind: collect([View(batch, asked)], config.channels) for kind, batch in track(made.items(), "score injected pairs")}
     result = calibrate(scores, injected, config.false_positives)
     (folder / _FILE).write_text(json.dumps(result.model_dump(), sort_keys=True, indent=1))
-    return Outcome({_FILE: folder / _FILE}, result.model_dump())
+    return Outcome({_FILE: folder / _FILE}, result.model_dump(mode="json", exclude={"clean"}))
 
 
 def _batches(pairs: CanvasSet) -> list[Batch]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from pathlib import Path
 from typing import Any, cast
 
@@ -37,6 +38,9 @@ _REASONS = {
     "detection": "the truth is known in experiments only",
     "q_maps": "the policy was not used",
     "attention": "no attack was named",
+    **dict.fromkeys(("policy", "curve", "masks"), "nothing that was asked for needs a policy, so none was learned"),
+    "calibration": "evidence was not asked for",
+    "words": "evidence was not asked for",
 }
 
 
@@ -47,18 +51,20 @@ def _report(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome
             arms.setdefault(manifest.facts["arm"], []).append(manifest)  # type: ignore[arg-type]
     mode = run.config.cleanse.mode
     rows = {arm: list(all_decisions(parts, folder / "decisions" / arm)) for arm, parts in arms.items()}
-    policy = LearnedPolicy.load(local_folder(inputs["policy"], folder / "learned", "policy"))
+    learned = inputs.get("policy")
+    policy = LearnedPolicy.load(local_folder(learned, folder / "learned", "policy")) if learned else None
+    thresholds = load_calibration(inputs, folder) if "calibration" in inputs else None
     looked = dict(inputs["attention"].facts) if "attention" in inputs else {}
     found = detection(run, rows, _suspicion(inputs, folder))
     scores = Scores(
         models=_models(inputs),
         detection=found,
         done=done(run, rows),
-        distance=_distance(rows.get("evidence", []), load_calibration(inputs, folder)),
+        distance=_distance(rows.get("evidence", []), thresholds),
         policy=_policy(run, inputs, rows),
         attention=looked,
     )
-    verdict = _verdict(run, inputs, rows[mode], scores, folder)
+    verdict = _verdict(run, rows[mode], rows.get("evidence"), scores, thresholds)
     shown = rows[mode] if mode != "none" else rows.get("srd", rows[mode])
     data = ReportData(
         title="SRD report",
@@ -66,14 +72,14 @@ def _report(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome
         accounting=accounting(arms[mode], rows[mode]),
         provenance=_provenance(run, inputs),
         scores=scores,
-        curve=curve_of(inputs["policy"]),
-        policy=PolicyFigures(*held_out_of(inputs["policy"])),
-        masks=mask_counts(rows["srd"], policy.space) if "srd" in rows else None,
+        curve=curve_of(learned) if learned else None,
+        policy=PolicyFigures(*held_out_of(learned)) if learned else None,
+        masks=mask_counts(rows["srd"], policy.space) if policy and "srd" in rows else None,
         gallery=gallery(run, inputs["source"], shown, arms[mode]),
-        q_maps=q_maps(run, inputs["source"], shown, policy),
-        words=tuple(suspicious_words(rows[mode])),
+        q_maps=q_maps(run, inputs["source"], shown, policy) if policy else (),
+        words=tuple(suspicious_words(rows.get("evidence", []))),
         attention=_attention(inputs, folder),
-        calibration=_calibration(run, inputs, folder),
+        calibration=_calibration(run, thresholds) if thresholds else None,
         reasons=_REASONS,
     )
     paths = {name: folder / name for name in ("scores.json", "verdict.json", "report.html")}
@@ -83,10 +89,10 @@ def _report(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome
     return Outcome(paths, {"status": verdict.status})
 
 
-def _distance(rows: list[Decision], calibration: Thresholds) -> float | None:
+def _distance(rows: list[Decision], thresholds: Thresholds | None) -> float | None:
     """How unlike the trusted pairs those are that evidence has left alone; None where it has looked at none."""
     seen = [row.score_nll_mean for row in rows if row.action == "keep" and row.score_nll_mean is not None]
-    found = distance(seen, calibration.clean.get("nll_mean", ()))
+    found = distance(seen, thresholds.clean.get("nll_mean", ()) if thresholds else ())
     return None if math.isnan(found) else round(found, 4)
 
 
@@ -108,6 +114,8 @@ def _suspicion(inputs: Inputs, folder: Path) -> dict[Arm, dict[str, float]]:
 def _policy(run: Run, inputs: Inputs, rows: dict[Arm, list[Decision]]) -> dict[str, Any]:
     """Held-out figures of learning, and what is known of the planted attack: on test images (probe) and in the data (truth)."""
     attack = {label: inputs[name].facts for label, name in (("attack", "probe"), ("bounds", "bounds")) if name in inputs}
+    if "policy" not in inputs:
+        return {}
     learned = {name: inputs["policy"].facts[name] for name in ("kind", "reward_calls", "held_out")}
     return {**learned, **attack, "coverage_in_data": coverage_by_masks(run, rows)}
 
@@ -116,20 +124,19 @@ def _models(inputs: Inputs) -> tuple[ModelScores, ...]:
     return tuple(load_scores(manifest) for name, manifest in inputs.items() if name.startswith("score-"))
 
 
-def _verdict(run: Run, inputs: Inputs, rows: list[Decision], scores: Scores, folder: Path) -> Verdict:
-    judged = [row for row in rows if row.action != "reject"]
-    actions: dict[str, int] = {}
-    for row in rows:
-        actions[row.action] = actions.get(row.action, 0) + 1
+def _verdict(run: Run, rows: list[Decision], weighed: list[Decision] | None, scores: Scores, thresholds: Thresholds | None) -> Verdict:
+    """What evidence says, whichever arm's data is handed back in `rows`; without it, that nothing was judged."""
+    judged = [row for row in weighed or [] if row.action != "reject"]
     return decide(
-        pairs=len(judged),
-        flagged=len(flagged(judged)) if run.config.cleanse.mode == "evidence" else 0,
+        pairs=sum(row.action != "reject" for row in rows),
+        flagged=len(flagged(judged)),
         budget=run.config.evidence.false_positives,
-        words=list(suspicious_words(rows)),
-        actions=actions,
-        calibrated_on=load_calibration(inputs, folder).pairs,
+        words=list(suspicious_words(judged)),
+        actions=Counter(row.action for row in rows),
+        calibrated_on=thresholds.pairs if thresholds else None,
         second_look=sum(row.reason.startswith(SECOND_LOOK) for row in judged),
         backdoor=_effect(run, scores),
+        weighed=weighed is not None,
     )
 
 
@@ -142,8 +149,7 @@ def _effect(run: Run, scores: Scores) -> BackdoorEffect | None:
     return BackdoorEffect(before=before, after=after, protocol="P1", attacker_trains=trains) if before and after else None
 
 
-def _calibration(run: Run, inputs: Inputs, folder: Path) -> Calibration:
-    made = load_calibration(inputs, folder)
+def _calibration(run: Run, made: Thresholds) -> Calibration:
     return Calibration(run.config.evidence.false_positives, made.pairs, made.thresholds, made.recall)
 
 

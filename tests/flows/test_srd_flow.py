@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from flows.cli import cli
-from flows.models import arms_of, models_of
-from flows.srd import retrain, srd
+from flows.models import arms_of, learns_policy, models_of
+from flows.srd import learn_defence, retrain, srd
 from srd_core.config import load_config
 from srd_core.data.manifest import StageManifest
 from srd_core.errors import ConfigError, SourceError
@@ -151,6 +151,22 @@ def test_training_on_trusted_pairs_afterwards_starts_from_the_backdoored_model()
     assert line.asked["model-finetune-p2"][1] == {"start": "model-none-p1", "trusted": TRUSTED}
 
 
+def test_no_policy_is_learned_for_nothing(data: Any, prefect_server: None, tmp_path: Path) -> None:
+    sink, overrides = tmp_path / "sink", ["workers=1", "bounds=0", "retrain.arms=[none, nll]", "retrain.protocols=[p1]", "cleanse.mode=nll"]
+    verdict = srd(data.source, str(sink), data.trusted, profile="test", overrides=[*overrides, "evaluation.attack=badnet"])
+    made = {path.name for path in (sink / "stages").iterdir()}
+    assert {"screen", "retrain", "score", "attention"} <= made and not {"synthesize", "spar", "learn", "calibrate", "probe"} & made
+    assert verdict["status"] == "not judged" and check(str(sink)) == []
+    assert "so none was learned" in (sink / "report.html").read_text()
+
+
+def test_masks_alone_need_a_policy_and_no_thresholds() -> None:
+    line = Recorder(run_of("retrain.arms=[none, srd]", "retrain.protocols=[p1]", "cleanse.mode=srd"))
+    witnesses, _ = learn_defence(line, TRUSTED)  # type: ignore[arg-type]
+    assert "policy" in witnesses and "calibration" not in witnesses
+    assert learns_policy(run_of("retrain.arms=[none]", "cleanse.mode=none", "bounds=2").config)
+
+
 TRUSTED = StageManifest(stage="inventory", key="t", facts={})
 
 
@@ -160,7 +176,7 @@ class Recorder:
     def __init__(self, run: Run) -> None:
         self.run, self.asked, self.after = run, {}, {}
 
-    def submit(self, name: str, task: Any, details: Any, after: Any = (), /, **inputs: Any) -> str:
+    def submit(self, name: str, task: Any, details: Any = None, after: Any = (), /, **inputs: Any) -> str:
         self.asked[name], self.after[name] = (task, inputs), list(after)
         return name
 

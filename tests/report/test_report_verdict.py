@@ -118,3 +118,9 @@ def test_p_values_are_those_of_scipy(pairs: int, flagged: int, budget: float, tr
 def test_a_hopelessly_small_set_says_so() -> None:
     verdict = decide(pairs=1, flagged=0, budget=0.2)
     assert math.isnan(verdict.figures.detectable_share) and "so small a set" in verdict.lines[4]
+
+
+def test_what_was_not_weighed_is_not_called_clean() -> None:
+    verdict = decide(pairs=100, flagged=0, budget=0.005, weighed=False, actions={"mask": 100})
+    assert verdict.status == "not judged" and "nothing is said about poison" in verdict.lines[0]
+    assert not any("No sign of poison" in line for line in verdict.lines)
