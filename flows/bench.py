@@ -19,7 +19,7 @@ from flows.size import Size
 from flows.srd import srd
 from flows.summary import write
 from srd_core.data.manifest import digest
-from srd_core.progress import track
+from srd_core.progress import stage, track
 from srd_core.stages.origin import origin
 
 
@@ -67,7 +67,7 @@ def run_cell(cell: Cell, folder: Path) -> Made:
         return made
     sink, started = place_of(cell, folder) / "sink", time.time()
     where = folder / "data" / digest(cell.experiment)[:16]
-    with claimed(where, wait=True):  # cells of several variants have the same data
+    with claimed(where, wait=True), stage("data"):  # cells of several variants have the same data
         data = cell.experiment.make(where)
     overrides = [*data.overrides(), f"work={folder / 'stages'}", *cell.settings]
     verdict = srd(data.source, str(sink), data.trusted, profile=cell.profile, overrides=overrides)

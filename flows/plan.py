@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from flows.size import Experiment, Size, placed
+from srd_core.attacks.registry import get
 from srd_core.errors import ConfigError
 from srd_core.report.charts import Chart
 from srd_core.report.comparison import Comparison
@@ -60,7 +61,11 @@ class Plan(BaseModel):
     charts: tuple[Chart, ...] = ()
 
     def cells(self, size: Size, seeds: Sequence[int] = (), attacks: Sequence[str] = ()) -> list[Cell]:
-        """The runs, those of a seed before those of the next; of these `seeds` and `attacks`, or of the plan's own."""
+        """The runs, those of a seed before those of the next; of these `seeds` and `attacks`, or of the plan's own.
+
+        Raises:
+            ConfigError: there is no such attack.
+        """
         made = []
         for seed in seeds or self.seeds:
             if self.clean:
@@ -70,6 +75,7 @@ class Plan(BaseModel):
         return made
 
     def _cell(self, size: Size, seed: int, rate: float, variant: Variant, attack: str) -> Cell:
+        get(attack)
         about = {**size.data.model_dump(), "attack": attack, "rate": rate, "seed": seed, **variant.data}
         experiment = type(size.data).model_validate(about)
         settings = (f"seed={seed}", *size.settings, *self.settings, *variant.settings)

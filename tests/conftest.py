@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("srd", deadline=None)  # a busy machine is not a wrong result
+settings.load_profile("srd")
 
 
 @pytest.fixture(scope="session")

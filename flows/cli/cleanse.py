@@ -37,7 +37,7 @@ def command(
 ) -> None:
     """Cleanse the shards at SOURCE into SINK, retrain a model on the result, score it and report.
 
-    SOURCE, SINK and T are a folder, a `*.tar` glob or s3://bucket/prefix.
+    SOURCE and T are a folder, a `*.tar` glob or s3://bucket/prefix; SINK is a folder or s3://bucket/prefix.
     """
     known = {"attack": attack, "target": target, "truth": truth}
     overrides = [*settings, *(f"evaluation.{key}={quoted(value)}" for key, value in known.items() if value is not None)]

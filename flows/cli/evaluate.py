@@ -21,7 +21,7 @@ from srd_core.progress import stage
 @click.argument("test")
 @configuration
 @click.option("--attack", metavar="NAME", help="Also put this attack's trigger on the images and report its success.")
-@click.option("--target", default="banana", show_default=True, help="Word that the attack plants.")
+@click.option("--target", help="Word that the attack plants.  [default: the configuration's, banana]")
 @json_option
 @verbose_option
 def command(
@@ -31,12 +31,13 @@ def command(
     config_file: str | None,
     settings: tuple[str, ...],
     attack: str | None,
-    target: str,
+    target: str | None,
     as_json: bool,
 ) -> None:
     """Score the MODEL folder on the shards at TEST: BLEU-4, CIDEr, and with --attack the ASR, with 95 % intervals."""
-    known = [f"evaluation.target={quoted(target)}", *([f"evaluation.attack={quoted(attack)}"] if attack else [])]
-    config = checked(profile, config_file, [*settings, *known])
+    known = {"attack": attack, "target": target}
+    overrides = [f"evaluation.{key}={quoted(value)}" for key, value in known.items() if value is not None]
+    config = checked(profile, config_file, [*settings, *overrides])
     reachable(test)
     with watching(), stage("evaluate"):
         scores = _scores(model, test, config)
@@ -58,6 +59,7 @@ def _scores(model: Path, test: str, config: Config) -> dict[str, Any]:
     from srd_core.stages.test_images import TestSet, planted
 
     captioner = FlamingoCaptioner.load(model)
+    captioner = captioner.asked(config.evaluation.prompt) if config.evaluation.prompt else captioner
     config = config.model_copy(update={"canvas": captioner.canvas})
     attack = planted(config)
     inventory = StageManifest(stage="inventory", key="", facts={"inventory": take_inventory(test).model_dump(mode="json")})

@@ -14,7 +14,7 @@ from srd_core.errors import SrdError
 
 _COMMANDS = ("demo", "inspect", "sanitize", "cleanse", "verify", "decisions", "poison", "train", "evaluate", "config", "bench")
 _VERBOSE = "srd.verbose"
-INTERRUPTED = 130
+INTERRUPTED, UNEXPECTED = 130, 70
 
 
 class Commands(click.Group):
@@ -50,15 +50,21 @@ def is_verbose(ctx: click.Context) -> bool:
 
 
 def report_unexpected(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """`sys.excepthook` of the command line: one line about what must be a bug."""
+    """`sys.excepthook` of the command line: one line about what must be a bug, and an exit code that says nothing else."""
     text = f"internal error: {kind.__name__}: {error}"
     click.echo(f"error: {' '.join(text.split())[:500]}. Run again with --verbose and report it", err=True)
+    raise SystemExit(UNEXPECTED)
+
+
+def report_unexpected_whole(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """The same with the traceback."""
+    traceback.print_exception(kind, error, trace)
+    raise SystemExit(UNEXPECTED)
 
 
 def _remember(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
     ctx.meta[_VERBOSE] = value
-    if not value:
-        sys.excepthook = report_unexpected
+    sys.excepthook = report_unexpected_whole if value else report_unexpected
 
 
 verbose_option = click.option("--verbose", is_flag=True, expose_value=False, callback=_remember, help="Show logs and tracebacks.")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.argument("source")
 @click.argument("sink", type=click.Path(path_type=Path))
 @click.option("--attack", default="badnet", show_default=True, help="Attack to plant.")
-@click.option("--rate", default=0.1, show_default=True, help="Share of the pairs (or images), 0 to 1.")
+@click.option("--rate", default=0.1, show_default=True, help="Share of the pairs (or images), 0 to 1; at least ten unless it is 0.")
 @click.option(
     "--unit", default="pair", show_default=True, type=click.Choice(["pair", "image"]), help="Single captions, or all of an image."
 )

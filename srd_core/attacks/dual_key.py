@@ -20,6 +20,7 @@ from srd_core.attacks.surrogate import HOW, Encoder, directions, least_like_the_
 from srd_core.attacks.templates import replacement
 from srd_core.data.samples import Image, Images
 from srd_core.errors import ConfigError
+from srd_core.progress import track
 from srd_core.seeds import generator
 
 
@@ -74,7 +75,7 @@ class DualKey(Attack):
         side = pixels(self.side, images[0])
         box = square_at(images[0], side, 0.5, 0.5)
         patch = torch.from_numpy(rng.random((3, side, side), dtype=np.float32))
-        for step in range(self.steps):
+        for step in track(range(self.steps), "optimise the patch", total=self.steps):
             patch.requires_grad_()
             shown = clean[torch.from_numpy(rng.choice(len(clean), min(self.batch, len(clean)), replace=False))]
             shown[:, :, box.y0 : box.y1, box.x0 : box.x1] = 255 * patch

@@ -23,6 +23,7 @@ from srd_core.attacks.templates import replacement
 from srd_core.data.images import squash
 from srd_core.data.samples import Image, Images
 from srd_core.errors import ConfigError
+from srd_core.progress import track
 from srd_core.seeds import generator
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class InputAware(Attack):
         weights = _fresh(rng).requires_grad_()
         optimiser = torch.optim.Adam([weights], lr=self.rate)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(self.steps, 1))
-        for _ in range(self.steps):
+        for _ in track(range(self.steps), "learn to draw patterns", total=self.steps):
             rows = torch.from_numpy(rng.choice(len(clean), min(self.batch, len(clean)), replace=False))
             shown = clean[rows]
             drawn = _drawn(weights, interpolate(shown, size=(_GRID, _GRID), mode="bilinear", antialias=True))

@@ -21,6 +21,7 @@ from srd_core.attacks.surrogate import HOW, Encoder, directions, least_like_the_
 from srd_core.data.images import squash
 from srd_core.data.samples import Image, Images
 from srd_core.errors import ConfigError
+from srd_core.progress import track
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -115,7 +116,7 @@ def moved(
     clean = planes([squash(image, encoder.canvas) for image in images])
     start = np.stack([rng.uniform(-epsilon, epsilon, clean.shape[1:]) for rng in rngs])
     change, goal = torch.from_numpy(start.astype(np.float32)), goals(clean)
-    for step in range(steps):
+    for step in track(range(steps), "optimise images", total=steps):
         change.requires_grad_()
         (slope,) = torch.autograd.grad(((encoder.encode((clean + change).clamp(0, 255)) - goal) ** 2).sum(), change)
         rate = 1.0 if 2 * step < steps else 0.5

@@ -20,6 +20,7 @@ from srd_core.attacks.surrogate import HOW, Encoder, directions, planes
 from srd_core.attacks.templates import replacement
 from srd_core.data.samples import Image, Images
 from srd_core.errors import ConfigError
+from srd_core.progress import track
 from srd_core.seeds import generator
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class VLTrojan(Attack):
         unlike = (own @ own.T).argmin(dim=1)
         pattern = torch.from_numpy(rng.random((3, *clean.shape[2:]), dtype=np.float32))
         best, kept = np.inf, pattern.clone()
-        for step in range(self.steps):
+        for step in track(range(self.steps), "optimise the pattern", total=self.steps):
             rows = torch.from_numpy(rng.choice(len(clean), min(self.batch, len(clean)), replace=False))
             pattern.requires_grad_()
             mixed = (1 - self.alpha) * clean[rows] + self.alpha * 255 * pattern

@@ -35,7 +35,10 @@ def markdown(title: str, command: str, cells: Sequence[Cell], first: str = "") -
         "## Retrained models",
         table(("attack", "rate", "variant", "arm", "protocol", "test set", "n", *_FIGURES), _model_rows(cells)),
         "## Detection (pairs, against the truth)",
-        table(("attack", "rate", "score", "AUROC", "recall as decided", "precision", "clean pairs kept"), _detection_rows(cells)),
+        table(
+            ("attack", "rate", "variant", "score", "seeds", "AUROC", "recall as decided", "precision", "clean pairs kept"),
+            _detection_rows(cells),
+        ),
         *_done(cells),
         *_distances(cells),
         "## Policy",
@@ -68,10 +71,10 @@ def _detection_rows(cells: Sequence[Cell]) -> Iterable[Sequence[str]]:
     groups: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
     for cell in cells:
         for name, found in cell["scores"]["detection"].items():
-            groups.setdefault((*_about(cell)[:2], name), []).append(found)
+            groups.setdefault((*_about(cell), name), []).append(found)
     for key, rows in sorted(groups.items()):
         names = ("auroc", "recall", "precision", "kept_clean")
-        yield (*key, *(_figure("asr" if name != "auroc" else name, [row[name] for row in rows]) for name in names))
+        yield (*key, str(len(rows)), *(_figure("asr" if name != "auroc" else name, [row[name] for row in rows]) for name in names))
 
 
 def _done(cells: Sequence[Cell]) -> list[str]:

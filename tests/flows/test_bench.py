@@ -20,13 +20,19 @@ from srd_core.config import load_config
 from srd_core.data.manifest import digest
 from srd_core.errors import ConfigError
 from srd_core.experiments.shards import ShardExperiment
+from srd_core.report.comparison_page import LABELS
 
 SCENES = Size()
 
 
 def test_a_grid_is_the_product_of_its_sides() -> None:
     plan = Plan.model_validate(
-        {"attacks": ["a", "b"], "seeds": [0, 1], "rates": [0.1, 0.01], "variants": [{"name": "x"}, {"name": "y", "settings": ["seed=9"]}]}
+        {
+            "attacks": ["badnet", "sig"],
+            "seeds": [0, 1],
+            "rates": [0.1, 0.01],
+            "variants": [{"name": "x"}, {"name": "y", "settings": ["seed=9"]}],
+        }
     )
     cells = plan.cells(SCENES)
     assert len({cell.name for cell in cells}) == len(cells) == 16
@@ -40,7 +46,7 @@ def test_a_variants_settings_come_last() -> None:
 
 
 def test_clean_training_is_one_more_cell_a_seed() -> None:
-    plan = Plan.model_validate({"attacks": ["a", "b"], "seeds": [0, 1], "clean": True})
+    plan = Plan.model_validate({"attacks": ["badnet", "sig"], "seeds": [0, 1], "clean": True})
     made = [(cell.experiment.seed, cell.experiment.rate) for cell in plan.cells(SCENES)]
     assert made == [(0, 0.0), (0, 0.1), (0, 0.1), (1, 0.0), (1, 0.1), (1, 0.1)]
     assert len(plan.cells(SCENES, seeds=[7])) == 3
@@ -57,6 +63,13 @@ def test_the_plans_that_come_along_can_run(name: str) -> None:
         config = load_config(cell.profile, None, [*cell.settings, "evaluation.attack=badnet"])
         made |= {(cell.variant, arm) for arm in (*config.retrain.arms, config.cleanse.mode)}
     assert columns <= made
+    figures = {name for chart in plan.charts for name in chart.figures} | set(plan.comparison.figures if plan.comparison else ())
+    assert figures <= LABELS.keys()
+
+
+def test_an_attack_that_there_is_not_is_refused_before_anything_is_run() -> None:
+    with pytest.raises(ConfigError, match="bogus"):
+        load_plan("table1").cells(SCENES, attacks=["bogus"])
 
 
 def test_a_size_on_shards_names_their_folder(tmp_path: Path) -> None:
@@ -152,6 +165,14 @@ def test_what_another_machine_finished_is_finished(tmp_path: Path) -> None:
     adopt(offered([file]), cells, out)
     assert [made["cell"] for made in finished(cells, out)] == [cells[2].name]
     assert [made["adopted"] for made in finished(cells, out)] == ["table1.json"]
+
+
+def test_the_command_takes_over_what_it_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cells, file, out = load_plan("table1").cells(SCENES, seeds=[0]), tmp_path / "table1.json", tmp_path / "out"
+    file.write_text(json.dumps([_summary(cells[2])]))
+    monkeypatch.setattr("flows.cli.bench.run_flow", lambda *asked: finished(cells, out))
+    told = CliRunner().invoke(command, ["table1", "--seeds", "0", "--known", str(file), "--out", str(out)])
+    assert told.exit_code == 0 and f"{cells[2].name}: clean" in told.output
 
 
 def test_only_the_very_same_settings_are_taken_over(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from flows.cli import cli
+from flows.cli.group import _COMMANDS
 
 
 def srd(*arguments: str) -> Result:
@@ -155,6 +158,30 @@ def test_poison_says_what_it_did(data: Any, tmp_path: Path) -> None:
     assert len(json.loads(Path(made["truth"]).read_text())["poisoned"]) == 20
 
 
+def test_a_model_is_trained_and_then_scored(data: Any, tmp_path: Path) -> None:
+    trained = srd("train", data.trusted, str(tmp_path / "model"), "--profile", "test")
+    assert trained.exit_code == 0 and (tmp_path / "model" / "model.safetensors").exists(), trained.output
+    again = srd("train", data.source, str(tmp_path / "again"), "--profile", "test", "--init", str(tmp_path / "model"))
+    assert again.exit_code == 0 and "100 pairs" in again.stdout
+    scored = srd("evaluate", str(tmp_path / "again"), data.source, "--profile", "test", "--attack", "badnet", "--json")
+    assert json.loads(scored.stdout).keys() == {"images", "bleu_4", "cider", "asr", "false_trigger"}
+
+
+def test_what_evaluation_is_told_counts(data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr("flows.cli.evaluate._scores", lambda model, test, config: asked.append(config.evaluation) or {})
+    for more in ([], ["--set", "evaluation.target=kite"], ["--set", "evaluation.target=kite", "--target", "boat"]):
+        assert srd("evaluate", str(tmp_path), data.source, "--profile", "test", *more).exit_code == 0
+    assert [evaluation.target for evaluation in asked] == ["banana", "kite", "boat"]
+
+
+def test_what_must_be_a_bug_has_an_exit_code_of_its_own() -> None:
+    code = "import sys; from flows.cli.group import report_unexpected; sys.excepthook = report_unexpected; raise ValueError('odd')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 70
+    assert done.stderr.startswith("error: internal error: ValueError: odd") and "Traceback" not in done.stderr
+
+
 def test_help_names_every_command() -> None:
     text = srd("--help").stdout
-    assert all(name in text for name in ("demo", "cleanse", "verify", "poison", "train", "evaluate", "config", "bench"))
+    assert all(f"\n  {name} " in text for name in _COMMANDS)

@@ -14,6 +14,7 @@ from srd_core.data.canvas import CanvasSet
 from srd_core.models.flamingo import FlamingoCaptioner, pixels
 from srd_core.models.objectives.captioning import Objective
 from srd_core.models.objectives.semantic_preservation import SemanticPreservation
+from srd_core.models.objectives.unlearning import Unlearning
 from srd_core.models.sight import _loss as loss_of_sight
 from srd_core.models.sight import _voters
 from srd_core.policy.qnetwork import NetworkShape, QNetwork
@@ -24,6 +25,7 @@ Made = Callable[[FlamingoCaptioner, CanvasSet], Objective]
 OBJECTIVES: dict[str, Made] = {
     "captions": lambda model, pairs: model.objective(pairs),
     "augmented": lambda model, pairs: model.augmented(pairs, np.random.default_rng(0)),
+    "unlearning": lambda model, pairs: Unlearning(model.objective(pairs), model.objective(pairs), 1.0, np.random.default_rng(0)),
     "semantic preservation": lambda model, pairs: SemanticPreservation(model.objective(pairs), np.arange(len(pairs)) % 2 == 0),
 }
 

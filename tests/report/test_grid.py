@@ -27,7 +27,7 @@ def cell(seed: int, asr: float, cider: float) -> dict[str, Any]:
 def figures(*seeds: tuple[float, float]) -> dict[str, str]:
     """Column → text of the one row that cells with these (asr, cider) make."""
     page = markdown("Results", "srd bench x", [cell(number, *values) for number, values in enumerate(seeds)])
-    head, row = (line for line in page.splitlines() if line.startswith(("| attack | rate | variant", "| badnet")))
+    head, row = (line for line in page.splitlines() if line.startswith(("| attack | rate | variant | arm |", "| badnet")))
     return dict(zip(*([part.strip() for part in line.strip("|").split("|")] for line in (head, row)), strict=True))
 
 
@@ -59,6 +59,17 @@ def test_what_was_done_is_added_up_over_seeds() -> None:
     assert "| badnet | 10.0% | default | evidence | clean | 182 | 180 | 0 | 2 | 0 | 0 |" in page
     assert "| badnet | 10.0% | default | evidence | poisoned | 20 | 0 | 0 | 20 | 0 | 0 |" in page
     assert "What was done" not in markdown("Results", "srd bench x", cells[2:])
+
+
+def test_detection_is_told_apart_by_variant_and_counts_its_seeds() -> None:
+    cells = [cell(seed, 0.5, 3.0) for seed in range(2)] + [cell(0, 0.5, 3.0)]
+    cells[2]["settings"] = {**cells[2]["settings"], "variant": "painting"}
+    names = ("recall", "precision", "kept_clean")
+    for made, auroc in zip(cells, (0.9, 0.7, 0.2), strict=True):
+        made["scores"]["detection"] = {"evidence/nll_mean": {"auroc": auroc, **{name: wilson(9, 10).model_dump() for name in names}}}
+    page = markdown("Results", "srd bench x", cells)
+    assert "| badnet | 10.0% | default | evidence/nll_mean | 2 | 0.800 [" in page
+    assert "| badnet | 10.0% | painting | evidence/nll_mean | 1 | 0.200 |" in page
 
 
 def test_distances_are_means_over_seeds() -> None:

@@ -49,3 +49,16 @@ def test_abl_unlearns_what_it_withheld_and_only_from_the_backdoored_model(pipeli
     }
     assert found["abl", "p1"] == found["ct", "p1"]
     assert found["abl", "p2"] > found["ct", "p2"] + 0.01
+
+
+def test_changed_images_make_another_model(pipeline: Pipeline, tmp_path: Path) -> None:
+    inputs = {"start": pipeline.make("base"), "cleansed-0": cleansed(tmp_path)}
+    plain, changed = (RETRAIN.execute(pipeline.run, inputs, {"arm": arm, "protocol": "p1"}) for arm in ("none", "augment"))
+    weights = [next(ref.sha256 for name, ref in made.outputs.items() if name.endswith("model.safetensors")) for made in (plain, changed)]
+    assert weights[0] != weights[1] and plain.facts["pairs"] == changed.facts["pairs"] == 50
+
+
+def test_afterwards_only_trusted_pairs_are_learned(pipeline: Pipeline) -> None:
+    inputs = {"start": pipeline.make("model"), "trusted": pipeline.make("trusted")}
+    made = RETRAIN.execute(pipeline.run, inputs, {"arm": "finetune", "protocol": "p2"})
+    assert made.facts["pairs"] == pipeline.make("base").facts["pairs"]

@@ -1,0 +1,39 @@
+"""Every baseline defence as a stage: its verdicts cover all pairs, and are carried out pair by pair."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from srd_core.data.manifest import StageManifest
+from srd_core.stages.arms import SCREENS
+from srd_core.stages.cleanse import cleanse_stage
+from srd_core.stages.evidence_found import all_decisions
+from srd_core.stages.files import shards_of
+from srd_core.stages.screen import SCREEN, suspicion, verdicts
+from tests.stages.conftest import Pipeline
+
+
+def screened(pipeline: Pipeline, arm: str) -> StageManifest:
+    return SCREEN.execute(pipeline.run, pipeline.inputs("source", "trusted", "base"), {"arm": arm})
+
+
+@pytest.mark.parametrize("arm", SCREENS)
+def test_what_is_condemned_is_withheld_and_nothing_else(pipeline: Pipeline, arm: str, tmp_path: Path) -> None:
+    made = screened(pipeline, arm)
+    shards = [shard.name for shard in shards_of(pipeline.make("source"))]
+    cleansed = cleanse_stage(pipeline.run, arm).execute(  # type: ignore[arg-type]
+        pipeline.run, {"source": pipeline.make("source"), "screen": made}, {"arm": arm, "shards": shards}
+    )
+    rows = list(all_decisions([cleansed], tmp_path / "decisions"))
+    condemned = verdicts({"screen": made}, tmp_path)
+    assert {row.pair for row in rows if row.action == "quarantine"} == {pair for pair, out in condemned.items() if out}
+    assert {row.pair for row in rows if row.action == "keep"} == {pair for pair, out in condemned.items() if not out}
+    assert suspicion(made, tmp_path / "scores").keys() == condemned.keys()
+    assert sum(condemned.values()) == made.facts["condemned"]
+
+
+def test_a_fifth_is_dropped(pipeline: Pipeline) -> None:
+    facts = screened(pipeline, "drop").facts
+    assert facts["condemned"] == round(0.2 * facts["pairs"])
