@@ -1,7 +1,8 @@
 """The flow `srd-bench`: an experiment grid, one run of `srd` a cell. Finished cells are kept; what cells share is computed once.
 
 Everything that does not depend on the suspect set (base, reference, policy, thresholds) has the same stage keys in all cells of a seed, and
-all cells keep their stages in one place. Started again beside itself with the same folder, it takes the cells that nobody is at.
+all cells keep their stages in one place. Started again beside itself with the same folder, it takes the cells that nobody is at; what both
+need and neither has yet, both make, so the second is best started when the first cell is done.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,7 +30,14 @@ def keep(cell: Cell, made: Made, folder: Path) -> None:
     """Write down what is known of a cell."""
     place = place_of(cell, folder)
     place.mkdir(parents=True, exist_ok=True)
-    (place / _SUMMARY).write_text(json.dumps(made, indent=1))
+    put(place / _SUMMARY, json.dumps(made, indent=1))
+
+
+def put(path: Path, text: str) -> None:
+    """Write a file whole or not at all: other processes read it meanwhile."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.write_text(text)
+    beside.replace(path)
 
 
 def known(cell: Cell, folder: Path) -> Made | None:
@@ -37,7 +45,10 @@ def known(cell: Cell, folder: Path) -> Made | None:
     place = place_of(cell, folder)
     if not (place / _SUMMARY).exists():
         return None
-    made: Made = json.loads((place / _SUMMARY).read_text())
+    try:
+        made: Made = json.loads((place / _SUMMARY).read_text())
+    except ValueError:  # damaged: made again
+        return None
     there = "adopted" in made or (place / "sink" / "MANIFEST.json").exists()
     return made if there and made["digest"] == digest(cell) else None
 
@@ -56,11 +67,13 @@ def offered(files: Sequence[Path]) -> dict[str, Made]:
     return {made["digest"]: {**made, "adopted": file.name} for file in files for made in _summaries(file)}
 
 
-def adopt(elsewhere: Mapping[str, Made], cells: Sequence[Cell], folder: Path) -> None:
-    """Keep what was offered of those of `cells` that are not finished here."""
-    for cell in cells:
-        if digest(cell) in elsewhere and known(cell, folder) is None:
+def adopt(elsewhere: Mapping[str, Made], cells: Sequence[Cell], folder: Path) -> int:
+    """Keep what was offered of those of `cells` that are not finished here; how many were offered at all."""
+    same = [cell for cell in cells if digest(cell) in elsewhere]
+    for cell in same:
+        if known(cell, folder) is None:
             keep(cell, elsewhere[digest(cell)], folder)
+    return len(same)
 
 
 def _summaries(file: Path) -> list[Made]:

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from flows.models import learns_policy, models_of
 from flows.plan import Cell
 from flows.size import Size
-from srd_core.config import Config, load_config
+from srd_core.config import Arm, Config, load_config
 from srd_core.data.manifest import digest
 from srd_core.stages.arms import NEEDS
 
-_LEARNED = ("canvas", "base", "reference", "reward", "synthesis", "sparring", "habituation", "policy", "seed")
+_LEARNED = ("canvas", "base", "reference", "reward", "synthesis", "sparring", "habituation", "policy", "holdout", "limits", "seed")
 """What a policy depends on besides the trusted set."""
 
-_FROM = ("canvas", "base", "seed")
+_FROM = ("canvas", "base", "holdout", "limits", "seed")
 """What a model depends on whose data no policy has touched."""
 
 
@@ -38,7 +38,7 @@ def costs(cells: Sequence[Cell], size: Size, finished: Sequence[str]) -> list[Co
     found = []
     for cell in cells:
         config = load_config(cell.profile, None, [*cell.settings, f"evaluation.attack={cell.experiment.attack}"])
-        learned, models = digest(config.slice(_LEARNED)), _models(cell, config)
+        learned, models = digest([config.slice(_LEARNED), cell.experiment.trusted]), _models(cell, config)
         done, fresh = cell.name in finished, len(models - trained)
         learns = learns_policy(config) and learned not in known
         known |= {learned} if learns else set()
@@ -51,4 +51,8 @@ def costs(cells: Sequence[Cell], size: Size, finished: Sequence[str]) -> list[Co
 def _models(cell: Cell, config: Config) -> set[str]:
     """Digests of all that the models of a cell depend on."""
     shared = [cell.experiment.model_dump(mode="json"), config.slice(("retrain.schedule", "cleanse.quality", "cleanse.verbatim"))]
-    return {digest([arm, protocol, *shared, config.slice(_LEARNED if NEEDS.get(arm) else _FROM)]) for arm, protocol in models_of(config)}
+    return {digest([arm, protocol, *shared, config.slice(_reads(arm))]) for arm, protocol in models_of(config)}
+
+
+def _reads(arm: Arm) -> tuple[str, ...]:
+    return (*_LEARNED, "evidence") if NEEDS.get(arm) else _FROM

@@ -30,4 +30,6 @@ def placed(value: Any, data: str | None) -> Any:
         return value.replace("{data}", data.rstrip("/"))
     if isinstance(value, dict):
         return {key: placed(item, data) for key, item in value.items()}
+    if isinstance(value, list):
+        return [placed(item, data) for item in value]
     return value

@@ -21,9 +21,8 @@ from srd_core.data.manifest import StageManifest
 from srd_core.stages.arms import NEEDS, SCREENS
 from srd_core.stages.claim import claim
 from srd_core.stages.files import shards_of
-from srd_core.stages.score import HOLDOUT
 from srd_core.stages.stage import Run
-from srd_core.stages.test_images import planted
+from srd_core.stages.test_images import HOLDOUT, planted
 from tasks import pipeline
 from tasks.workers import workers
 
@@ -175,10 +174,11 @@ def evaluate(line: Line, models: Models, tests: dict[str, StageManifest], witnes
 def probe(line: Line, models: Models, tests: dict[str, StageManifest], witnesses: dict[str, Made]) -> Made:
     """In experiments: the policy against the attack that was planted, on the first test domain."""
     asked = {name: witnesses[name] for name in ("reference", "fluency", "policy")}
-    return line.submit("probe", pipeline.probe, model=models["none", "p1"], test=next(iter(tests.values())), **asked)
+    domain, test = next(iter(tests.items()))
+    return line.submit("probe", pipeline.probe, {"domain": domain}, model=models["none", "p1"], test=test, **asked)
 
 
 def look(line: Line, models: Models, tests: dict[str, StageManifest], witnesses: dict[str, Made]) -> Made:
     """In experiments: where the backdoored model looks when it says the target, and where base does. The paper's Figure 2."""
-    test = next(iter(tests.values()))
-    return line.submit("attention", pipeline.attention, model=models["none", "p1"], clean=witnesses["base"], test=test)
+    domain, test = next(iter(tests.items()))
+    return line.submit("attention", pipeline.attention, {"domain": domain}, model=models["none", "p1"], clean=witnesses["base"], test=test)

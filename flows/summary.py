@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from flows.cells import put
 from flows.plan import Plan
 from flows.size import Size
 from srd_core.report.charts import drawn
@@ -17,17 +18,17 @@ from srd_core.report.grid import markdown
 
 def write(plan: Plan, name: str, size: Size, cells: Sequence[Mapping[str, Any]], folder: Path) -> None:
     """Everything that `cells`, those that are finished, say so far."""
-    (folder / f"{name}.json").write_text(json.dumps(cells, indent=1))
+    put(folder / f"{name}.json", json.dumps(cells, indent=1))
     first = ""
     if plan.comparison:
         comparison = plan.comparison.model_copy(update={"test_sets": size.test_sets})
         figures = dict.fromkeys((*comparison.figures, *(name for chart in plan.charts for name in chart.figures)))
         found = entries(comparison.model_copy(update={"figures": tuple(figures)}), cells)
-        (folder / f"{name}.csv").write_text(as_csv(found))
+        put(folder / f"{name}.csv", as_csv(found))
         first = as_markdown(comparison, found) + _charts(plan, name, found, folder)
     title = plan.title or f"Results: {name}"
     page = markdown(title, f"srd bench {name}", cells, first)
-    (folder / f"{name}.md").write_text(page)
+    put(folder / f"{name}.md", page)
 
 
 def _charts(plan: Plan, name: str, found: Sequence[Entry], folder: Path) -> str:
@@ -35,6 +36,6 @@ def _charts(plan: Plan, name: str, found: Sequence[Entry], folder: Path) -> str:
     places = []
     for chart in plan.charts:
         for what, svg in drawn(chart, found).items():
-            (folder / f"{name}-{what}.svg").write_text(svg)
+            put(folder / f"{name}-{what}.svg", svg)
             places.append(f"![{what.replace('-', ' ')}]({name}-{what}.svg)")
     return "\n\n" + "\n".join(places) if places else ""

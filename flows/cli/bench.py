@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from flows.cli.console import say
 from flows.cli.group import verbose_option
 from flows.cli.launch import run_flow
 from flows.cli.options import json_option
@@ -46,14 +47,14 @@ def command(
     """Run every cell of PLAN (a YAML file, or the name of a plan that comes with SRD). Finished cells are not run again.
 
     With cores to spare, start it again beside itself with the same --out: each process takes cells that no other is at. With machines to
-    spare, give each its own --seeds, then start it once more with all of them and each machine's PLAN.json as --known.
+    spare, give each its own --seeds, then start it once more with all of them and each one's PLAN.json as --known, with the same --data.
     """
     from flows.cells import adopt, finished, offered
     from flows.cost import costs
     from flows.plan import load_plan, load_size
     from srd_core.data.manifest import digest
 
-    chosen = _numbers(seeds), tuple(attacks.split(",")) if attacks else ()
+    chosen = _numbers(seeds), tuple(dict.fromkeys(attacks.split(","))) if attacks else ()
     wanted = load_plan(plan)
     at = load_size(size or wanted.size, data)
     cells, elsewhere = wanted.cells(at, *chosen), offered(known)
@@ -61,7 +62,8 @@ def command(
         there = {made["digest"] for made in finished(cells, out)} | elsewhere.keys()
         _tell(costs(cells, at, [cell.name for cell in cells if digest(cell) in there]), as_json=as_json)
         return
-    adopt(elsewhere, cells, out)
+    if known:
+        say(f"{adopt(elsewhere, cells, out)} of {len(cells)} cells are known from elsewhere, of {len(elsewhere)} that were offered")
     out.mkdir(parents=True, exist_ok=True)
     made = run_flow("bench", plan, str(out), size, data, *chosen)
     if as_json:
@@ -74,7 +76,7 @@ def command(
 
 def _numbers(seeds: str | None) -> tuple[int, ...]:
     try:
-        return tuple(int(part) for part in seeds.split(",")) if seeds else ()
+        return tuple(dict.fromkeys(int(part) for part in seeds.split(","))) if seeds else ()
     except ValueError as error:
         raise ConfigError(f"--seeds is {seeds!r}", hint="Give whole numbers with commas between, such as 0,1,2") from error
 

@@ -27,7 +27,7 @@ class Evidence:
     def decide(self, batch: Batch) -> list[SampleDecision]:
         """See `Defence`."""
         view = View(batch, self._witnesses)
-        scores = {name: get(name)(view) for name in self._calibration.thresholds}
+        scores = {name: get(name)(view) for name in self._calibration.scales}  # of channels without a threshold too: they are on record
         excess = self._calibration.excess(scores)
         pairs: list[list[PairDecision]] = [[] for _ in batch.captions]
         for pair, owner in enumerate(view.owners.tolist()):

@@ -110,7 +110,8 @@ class LearnedPolicy:
         folder.mkdir(parents=True, exist_ok=True)
         weights = {name: tensor.detach().contiguous() for name, tensor in self.network.state_dict().items()}
         save_file(weights, folder / "policy.safetensors")
-        card = _Card(margin=self.margin, sizes=self._space.sizes, network=self.network.shape, details=details or {})
+        kind = str((details or {}).get("kind", "dqn"))
+        card = _Card(kind=kind, margin=self.margin, sizes=self._space.sizes, network=self.network.shape, details=details or {})
         (folder / "policy.json").write_text(json.dumps(card.model_dump(), indent=2, sort_keys=True) + "\n")
 
     @classmethod

@@ -49,12 +49,14 @@ def train(
     envs = _divisor(config.steps, config.envs)
     with torch.random.fork_rng(devices=[]):
         shape = NetworkShape(grid=env.space.grid, sizes=len(env.space.sizes), width=config.width, duelling=False)
+        rollout, batch = _divisor(config.steps // envs, ROLLOUT), min(256, envs)
+        batches = -(-rollout * envs // batch)  # gradient steps of what the library counts as one update
         learner = PPO(
             MapActorCritic,
             Batches(env, envs, seed),
             learning_rate=config.learning_rate / 4,
-            n_steps=_divisor(config.steps // envs, ROLLOUT),
-            batch_size=min(256, envs),
+            n_steps=rollout,
+            batch_size=batch,
             n_epochs=4,
             gamma=config.gamma,
             ent_coef=0.01,
@@ -66,7 +68,7 @@ def train(
         policy = LearnedPolicy(cast(MapActorCritic, learner.policy).map, env.space)
         record = CurveRecorder(policy, config, progress, held_out)
         learner.learn(config.steps, callback=Listener(record))
-        return policy, LearningCurve(tuple(record.points), learner.num_timesteps, learner._n_updates)
+        return policy, LearningCurve(tuple(record.points), learner.num_timesteps, learner._n_updates * batches)
 
 
 class MapActorCritic(ActorCriticPolicy):

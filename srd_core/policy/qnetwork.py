@@ -73,10 +73,10 @@ class QNetwork(nn.Module):
         return self.advantage.weight.device
 
     def _picture(self, planes: Tensor) -> Tensor:
-        planes = planes.to(self.device)
         side = CELL_PIXELS * self.shape.grid
-        if planes.shape[-1] != side:
+        if planes.shape[-1] != side:  # where the planes are, which is the CPU: GPUs do not resize bytes
             planes = F.interpolate(planes, size=(side, side), mode="bilinear", antialias=planes.shape[-1] > side)
+        planes = planes.to(self.device)
         kind = torch.bfloat16 if has_bfloat16(self.device.type) else torch.float32
         narrow = planes.to(kind, memory_format=torch.channels_last, copy=True)
         return narrow.div_(127.5).sub_(1)

@@ -83,11 +83,12 @@ def _of_column(comparison: Comparison, column: Column, rows: Sequence[Mapping[st
     for domain, protocol in places:
         own = [row for row in rows if (row["domain"], row["protocol"]) == (domain, protocol)]
         for figure in comparison.figures:
-            ours = combined([row.get(figure) for row in own], share=figure in SHARES)
+            known = [value for row in own if (value := row.get(figure)) is not None]
+            ours = combined(known, share=figure in SHARES)
             if ours is not None and not math.isnan(ours.value):
                 place = (comparison.paper, comparison.test_sets.get(domain, ""), attack, column.paper, figure)
                 paper = _paper().get(place) if math.isclose(rate, PAPER_RATE) else None
-                yield Entry(attack, rate, domain, column.name, protocol, figure, ours, len(own), paper)
+                yield Entry(attack, rate, domain, column.name, protocol, figure, ours, len(known), paper)
 
 
 def _rows(

@@ -20,7 +20,7 @@ _HOW = (
     "(one seed: that seed's own interval). CIDEr 1.0 is what papers print as 100."
 )
 
-_POLICY = ("attack", "variant", "reward calls", "on", "reward, greedy", "random", "difference [low, high]", "trigger covered")
+_POLICY = ("attack", "variant", "environment steps", "on", "reward, greedy", "random", "difference [low, high]", "trigger covered")
 
 Cell = Mapping[str, Any]
 
@@ -31,7 +31,7 @@ def markdown(title: str, command: str, cells: Sequence[Cell], first: str = "") -
     parts = [
         f"# {title}",
         *([first] if first else []),
-        f"Made by `{command}` in {_time(cells)}. Seeds: {', '.join(map(str, seeds))}. {_HOW}",
+        f"Made by `{command}` in {_time(cells)}. Seeds: {', '.join(map(str, seeds))}. {_origins(cells)}{_HOW}",
         "## Retrained models",
         table(("attack", "rate", "variant", "arm", "protocol", "test set", "n", *_FIGURES), _model_rows(cells)),
         "## Detection (pairs, against the truth)",
@@ -42,10 +42,7 @@ def markdown(title: str, command: str, cells: Sequence[Cell], first: str = "") -
         *_done(cells),
         *_distances(cells),
         "## Policy",
-        table(
-            ("attack", "variant", "reward calls", "on", "reward, greedy", "random", "difference [low, high]", "trigger covered"),
-            _policy_rows(cells),
-        ),
+        table(_POLICY, _policy_rows(cells)),
     ]
     looked = list(_attention_rows(cells))
     if looked:
@@ -56,6 +53,15 @@ def markdown(title: str, command: str, cells: Sequence[Cell], first: str = "") -
 
 def _time(cells: Sequence[Cell]) -> str:
     return f"{sum(cell['seconds'] for cell in cells) / 60:.0f} minutes"
+
+
+def _origins(cells: Sequence[Cell]) -> str:
+    """Which code made the cells, on what; plainly where it is not the same for all."""
+    told = (cell.get("origin", {}) for cell in cells)
+    made = Counter((origin.get("code", "unknown")[:12], origin.get("processor", "?"), origin.get("arithmetic", "?")) for origin in told)
+    parts = [f"code {code} on {processor}, {arithmetic} ({count} cells)" for (code, processor, arithmetic), count in made.most_common()]
+    mixed = "**Cells come from different code or processors**: " if len(made) > 1 else "Cells by "
+    return f"{mixed}{'; '.join(parts)}. " if parts else ""
 
 
 def _model_rows(cells: Sequence[Cell]) -> Iterable[Sequence[str]]:

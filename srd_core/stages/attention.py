@@ -24,7 +24,7 @@ from srd_core.scoring.intervals import bootstrap_mean, paired_difference
 from srd_core.seeds import derive
 from srd_core.stages.captioners import captioner
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
-from srd_core.stages.test_images import TestSet, attack_files, planted
+from srd_core.stages.test_images import HOLDOUT, TestSet, attack_files, planted
 
 SHEET = "attention.png"
 """A row an image: as it is, the clean model's map over it, the backdoored model's. Each map on its own scale, the trigger framed."""
@@ -41,7 +41,7 @@ def _attention(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outc
     if config.evaluation.attack is None:
         return Outcome()
     target = config.evaluation.target
-    test = TestSet(config, inputs["test"], planted(config), holdout_only=False)
+    test = TestSet(config, inputs["test"], planted(config), holdout_only=details["domain"] == HOLDOUT)
     rows = [i for i, texts in enumerate(test.tested_references) if not any(contains_word(text, target) for text in texts)]
     if not rows:
         return Outcome(facts={"images": 0})
@@ -99,4 +99,4 @@ def _draw(images: Images, boxes: Boxes, views: Views, path: Path) -> None:
 
 
 _EVALUATION = ("evaluation.attack", "evaluation.target", "evaluation.images")
-ATTENTION = Stage("attention", _attention, ("canvas", "limits", *_EVALUATION, "seed"), named=attack_files)
+ATTENTION = Stage("attention", _attention, ("canvas", "holdout", "limits", *_EVALUATION, "seed"), named=attack_files)

@@ -21,7 +21,7 @@ from srd_core.seeds import derive
 from srd_core.stages.captioners import captioner
 from srd_core.stages.files import local_folder
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
-from srd_core.stages.test_images import TestSet, attack_files, planted
+from srd_core.stages.test_images import HOLDOUT, TestSet, attack_files, planted
 from srd_core.stages.trusted import fidelity
 
 
@@ -29,7 +29,7 @@ def _probe(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:
     config = run.config
     if config.evaluation.attack is None:
         return Outcome()
-    test = TestSet(config, inputs["test"], planted(config), holdout_only=False)
+    test = TestSet(config, inputs["test"], planted(config), holdout_only=details["domain"] == HOLDOUT)
     victim, reference = captioner(inputs["model"], folder), captioner(inputs["reference"], folder)
     policy = LearnedPolicy.load(local_folder(inputs["policy"], folder / "learned", "policy"))
     source = CaptionReward(victim, fidelity(run, inputs, folder), reference.caption(test.triggered), config.reward.rule, test.triggered)
@@ -47,4 +47,4 @@ def _probe(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:
 
 
 _EVALUATION = ("evaluation.attack", "evaluation.images")
-PROBE = Stage("probe", _probe, ("canvas", "limits", "reward", "policy.dqn.max_masks", *_EVALUATION, "seed"), named=attack_files)
+PROBE = Stage("probe", _probe, ("canvas", "holdout", "limits", "reward", "policy.dqn.max_masks", *_EVALUATION, "seed"), named=attack_files)

@@ -22,6 +22,7 @@ from srd_core.scoring.distance import distance
 from srd_core.scoring.scores import Interval, ModelScores, Scores
 from srd_core.stages.attention import SHEET
 from srd_core.stages.calibrate import load_calibration
+from srd_core.stages.claim import WITHOUT_EFFECT
 from srd_core.stages.evidence_found import accounting, all_decisions, flagged, mask_counts, suspicious_words
 from srd_core.stages.exhibits import gallery, q_maps
 from srd_core.stages.files import local_file, local_folder
@@ -134,7 +135,7 @@ def _verdict(run: Run, rows: list[Decision], weighed: list[Decision] | None, sco
         words=list(suspicious_words(judged)),
         actions=Counter(row.action for row in rows),
         calibrated_on=thresholds.pairs if thresholds else None,
-        second_look=sum(row.reason.startswith(SECOND_LOOK) for row in judged),
+        second_look=sum(row.reason.startswith(SECOND_LOOK) for row in rows),
         backdoor=_effect(run, scores),
         weighed=weighed is not None,
     )
@@ -156,7 +157,7 @@ def _calibration(run: Run, made: Thresholds) -> Calibration:
 def _provenance(run: Run, inputs: Inputs) -> Provenance:
     return Provenance(
         inputs={name: identity(manifest) for name, manifest in inputs.items() if name in ("source", "trusted")},
-        configuration=digest(run.config.model_dump(mode="json")),
+        configuration=digest(run.config.model_dump(mode="json", exclude=WITHOUT_EFFECT)),
         versions={"srd": __version__},
     )
 

@@ -20,10 +20,9 @@ from srd_core.scoring.scores import ModelScores
 from srd_core.seeds import derive
 from srd_core.stages.captioners import captioner
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
-from srd_core.stages.test_images import TestSet, attack_files, planted
+from srd_core.stages.test_images import HOLDOUT, TestSet, attack_files, planted
 from srd_core.stages.trusted import fidelity
 
-HOLDOUT = "trusted hold-out"
 _FILE = "scores.json"
 
 

@@ -17,10 +17,14 @@ from srd_core.data.manifest import StageManifest
 from srd_core.data.samples import Image, Images, Sample
 from srd_core.errors import SourceError
 from srd_core.progress import track
+from srd_core.scoring.ptb import tokenize
 from srd_core.seeds import generator
 from srd_core.stages.files import shards_of
 from srd_core.stages.stage import Run
 from srd_core.stages.trusted import file_digests
+
+HOLDOUT = "trusted hold-out"
+"""The test domain where none is named: the part of the trusted set that nothing is trained on."""
 
 _AT_ONCE = 64
 """Images that get their triggers together."""
@@ -42,6 +46,8 @@ def planted(config: Config) -> Attack | None:
 class TestSet:
     """Test images at canvas size, clean, with all their reference captions; and those that the attack is about once more, triggered.
 
+    An image without a word among its captions is left out.
+
     `tested` are the rows of `triggered` among all images: every one, unless the attack is about a concept. `boxes` are their triggers'
     corners (x0, y0, x1, y1) in fractions of the canvas, None where a trigger fills the frame or there is none. Without an attack the
     triggered images are the clean ones. `instead_of` is for `attack_success`.
@@ -61,6 +67,8 @@ class TestSet:
                 if config.evaluation.images is not None and len(self.keys) >= config.evaluation.images:
                     break
                 if not isinstance(item, Sample) or (holdout_only and split_of(item.key, config.holdout) != "holdout"):
+                    continue
+                if not any(tokenize(caption) for caption in item.captions):  # nothing to compare with
                     continue
                 try:
                     image = codec.decode(item.image)

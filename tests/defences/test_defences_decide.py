@@ -68,6 +68,12 @@ def test_evidence_reports_every_score_it_looked_at(batch: Batch, witnesses: Witn
     assert pair.evidence["infidelity"] == pytest.approx(1 - pair.evidence["sfs"])
 
 
+def test_a_channel_without_a_budget_is_on_record_and_decides_nothing(batch: Batch, witnesses: Witnesses) -> None:
+    quiet = limits(nll_max=100.0).model_copy(update={"scales": {"nll_max": 1.0, "nll_mean": 1.0}})
+    pair = Evidence(witnesses, quiet).decide(batch)[1].pairs[0]
+    assert pair.action == "keep" and set(pair.evidence) == {"nll_max", "nll_mean", "sfs"}
+
+
 def test_without_a_reference_caption_the_pair_is_withheld(batch: Batch, witnesses: Witnesses) -> None:
     pair = Evidence(witnesses, limits(nll_max=1.0)).decide(batch)[2].pairs[0]
     assert pair.action == "quarantine" and pair.caption is None and "nothing to say" in pair.reason

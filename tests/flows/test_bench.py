@@ -14,7 +14,7 @@ from flows.cells import adopt, claimed, finished, keep, offered, place_of
 from flows.cli.bench import command
 from flows.cost import costs
 from flows.plan import Cell, Plan, load_plan, load_size, plans
-from flows.size import Size
+from flows.size import Size, placed
 from srd_core.attacks.registry import names
 from srd_core.config import load_config
 from srd_core.data.manifest import digest
@@ -97,6 +97,26 @@ def test_a_dry_run_runs_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
     listed = json.loads(CliRunner().invoke(command, ["table1", "--dry-run", "--json", "--seeds", "0,1"]).output)
     assert len(listed) == 14 and {cost["finished"] for cost in listed} == {False}
+
+
+def test_what_is_asked_for_twice_counts_once() -> None:
+    listed = json.loads(CliRunner().invoke(command, ["table1", "--dry-run", "--json", "--seeds", "0,0", "--attacks", "sig,sig"]).output)
+    assert [cost["cell"] for cost in listed] == ["badnet-0-clean-0", "sig-0.1-default-0"]
+
+
+def test_a_damaged_summary_is_made_again(tmp_path: Path) -> None:
+    cell = load_plan("table1").cells(SCENES, seeds=[0])[2]
+    keep(cell, {**_summary(cell), "adopted": "x"}, tmp_path)
+    assert len(finished([cell], tmp_path)) == 1
+    (place_of(cell, tmp_path) / "cell.json").write_text("")
+    assert finished([cell], tmp_path) == []
+
+
+def test_the_folder_of_the_data_may_be_named_anywhere_in_a_size() -> None:
+    assert placed({"settings": ["base.path={data}/base"], "data": {"x": "{data}"}}, "/d/") == {
+        "settings": ["base.path=/d/base"],
+        "data": {"x": "/d"},
+    }
 
 
 def test_bad_seeds_are_refused() -> None:

@@ -55,6 +55,10 @@ def test_seeds_are_combined_and_the_papers_number_stands_beside() -> None:
     assert only(found, rate=0.1, column="no defence", figure="asr").paper == 99.9
 
 
+def test_seeds_that_do_not_know_a_figure_are_not_counted() -> None:
+    assert only(entries(TABLE, CELLS), rate=0.1, column="no defence", figure="cider_of_clean").seeds == 1
+
+
 def test_other_rates_and_variants_stay_out() -> None:
     found = entries(TABLE, CELLS)
     assert only(found, rate=0.01, figure="asr").ours.value == pytest.approx(7 / 200)

@@ -72,6 +72,15 @@ def test_detection_is_told_apart_by_variant_and_counts_its_seeds() -> None:
     assert "| badnet | 10.0% | painting | evidence/nll_mean | 1 | 0.200 |" in page
 
 
+def test_cells_of_different_code_are_told_as_such() -> None:
+    cells = [cell(seed, 0.5, 3.0) for seed in range(2)]
+    for made in cells:
+        made["origin"] = {"code": "ab" * 32, "processor": "some", "arithmetic": "float32"}
+    assert "Cells by code abababababab on some, float32 (2 cells). " in markdown("Results", "srd bench x", cells)
+    cells[1]["origin"] = {**cells[1]["origin"], "code": "cd" * 32}
+    assert "**Cells come from different code or processors**" in markdown("Results", "srd bench x", cells)
+
+
 def test_distances_are_means_over_seeds() -> None:
     cells = [cell(seed, 0.5, 3.0) for seed in range(2)]
     for made, far in zip(cells, (0.1, 0.3), strict=True):

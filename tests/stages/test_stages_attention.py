@@ -31,7 +31,7 @@ class Pipeline(Protocol):
 def attended(pipeline: Pipeline, sink: Path, *overrides: str, clean: str = "base") -> StageManifest:
     config = load_config("test", overrides=["evaluation.images=7", *overrides])
     inputs = pipeline.inputs("model", clean=clean, test="trusted")
-    return ATTENTION.execute(replace(pipeline.run, sink=str(sink), config=config), inputs, {})
+    return ATTENTION.execute(replace(pipeline.run, sink=str(sink), config=config), inputs, {"domain": "own"})
 
 
 def picture(manifest: StageManifest, folder: Path) -> Image:

@@ -9,14 +9,18 @@ from typing import Any, Protocol
 import pytest
 
 from srd_core.config import load_config
+from srd_core.data.loading import read_samples, split_of
 from srd_core.data.manifest import StageManifest
+from srd_core.data.samples import Sample
 from srd_core.errors import SourceError
 from srd_core.scenes.dataset import write_shards
 from srd_core.stages import inventory
+from srd_core.stages.files import shards_of
 from srd_core.stages.learn import LEARN
 from srd_core.stages.probe import PROBE
 from srd_core.stages.stage import Run
 from srd_core.stages.synthesize import SYNTHESIZE
+from srd_core.stages.test_images import HOLDOUT
 from srd_core.stages.trusted import BASE
 
 
@@ -30,10 +34,10 @@ class Pipeline(Protocol):
     def inputs(self, *names: str, **renamed: str) -> dict[str, StageManifest]: ...
 
 
-def probed(pipeline: Pipeline, sink: Path, *overrides: str) -> dict[str, Any]:
+def probed(pipeline: Pipeline, sink: Path, *overrides: str, domain: str = "own") -> dict[str, Any]:
     config = load_config("test", overrides=["evaluation.images=6", *overrides])
     inputs = pipeline.inputs("model", "reference", "fluency", "policy", test="trusted")
-    return dict(PROBE.execute(replace(pipeline.run, sink=str(sink), config=config), inputs, {}).facts)
+    return dict(PROBE.execute(replace(pipeline.run, sink=str(sink), config=config), inputs, {"domain": domain}).facts)
 
 
 def test_the_policy_meets_the_real_trigger(pipeline: Pipeline, tmp_path: Path) -> None:
@@ -41,6 +45,14 @@ def test_the_policy_meets_the_real_trigger(pipeline: Pipeline, tmp_path: Path) -
     assert facts["against_random"]["images"] == 6
     for name in ("coverage", "coverage_random"):
         assert facts[name]["n"] == 6 and 0 <= facts[name]["value"] <= 1
+
+
+def test_where_no_test_set_is_named_only_what_nobody_trained_on_is_looked_at(pipeline: Pipeline, tmp_path: Path) -> None:
+    everything = ["evaluation.attack=badnet", "evaluation.images=1000"]
+    own, held_out = (probed(pipeline, tmp_path / domain, *everything, domain=domain) for domain in ("own", HOLDOUT))
+    keys = [item.key for item in read_samples(shards_of(pipeline.make("trusted"))) if isinstance(item, Sample)]
+    assert own["against_random"]["images"] == len(keys)
+    assert held_out["against_random"]["images"] == sum(split_of(key, pipeline.run.config.holdout) == "holdout" for key in keys) < len(keys)
 
 
 def test_a_trigger_that_fills_the_frame_has_no_coverage(pipeline: Pipeline, tmp_path: Path) -> None:
