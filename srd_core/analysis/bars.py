@@ -9,8 +9,8 @@ from srd_core.analysis.figures import ticks
 from srd_core.analysis.svg import FAINT, INK, drawing, element, path, text
 from srd_core.scoring.intervals import Interval
 
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#5a6876")
-"""Okabe and Ito's, told apart by people with any kind of colour vision."""
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#5a6876", "#882255")
+"""Okabe and Ito's and a wine red, told apart by people with any kind of colour vision."""
 
 _LEFT, _RIGHT, _TOP, _BOTTOM, _PLOT = 46.0, 12.0, 40.0, 26.0, 170.0
 _BAR, _GAP = 15.0, 20.0
