@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from srd_core.data.decisions import Decision, read_decisions
-from srd_core.data.samples import Sample
+from srd_core.data.samples import Reject, Sample
 from srd_core.data.shards import read_shard
 from tests.hostile.corpus import CANARY, Case, corpus, crowd
 
@@ -76,6 +77,8 @@ def test_case(treated: Treated, number: int) -> None:
         assert {key: kept[key].captions for key in innocent} == dict.fromkeys(innocent, ("an innocent caption",))
     else:
         assert report["status"] == "nothing usable"
+        told = {item.reason for item in read_shard(io.BytesIO(case.shard), "case") if isinstance(item, Reject)}
+        assert not case.reason or case.reason in told
         return
     about = [row for row in rows if row.key not in ("first", "other", "last")]
     if case.reason:

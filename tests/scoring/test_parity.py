@@ -9,7 +9,6 @@ from __future__ import annotations
 import gzip
 import json
 import re
-import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -120,14 +119,12 @@ def test_a_slip_in_the_tokens_would_show(pairs: Pairs) -> None:
 
 
 def test_both_scores_are_those_of_pycocoevalcap_from_end_to_end(
-    photographs: list[list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    photographs: list[list[str]], java: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from pycocoevalcap.bleu.bleu import Bleu
     from pycocoevalcap.cider.cider import Cider
     from pycocoevalcap.tokenizer import ptbtokenizer
 
-    if shutil.which("java") is None:
-        pytest.skip("no Java")
     jar = Path(ptbtokenizer.__file__).with_name(ptbtokenizer.STANFORD_CORENLP_3_4_1_JAR)
     (tmp_path / jar.name).symlink_to(jar)
     monkeypatch.setattr(ptbtokenizer, "__file__", str(tmp_path / "ptbtokenizer.py"))  # it writes beside its jar
