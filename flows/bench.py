@@ -14,7 +14,7 @@ from pathlib import Path
 
 from prefect import flow, get_run_logger
 
-from flows.cells import Made, claimed, finished, keep, known, place_of
+from flows.cells import Made, claimed, finished, identity, keep, known, place_of
 from flows.plan import Cell, Plan, load_plan, load_size
 from flows.size import Size
 from flows.srd import srd
@@ -73,7 +73,7 @@ def run_cell(cell: Cell, folder: Path) -> Made:
     overrides = [*data.overrides(), f"work={folder / 'stages'}", *cell.settings]
     verdict = srd(data.source, str(sink), data.trusted, profile=cell.profile, overrides=overrides)
     scores = json.loads((sink / "scores.json").read_text())
-    about = {"cell": cell.name, "digest": digest(cell), "settings": cell.model_dump(mode="json"), "seconds": round(time.time() - started)}
+    about = {"cell": cell.name, "digest": identity(cell), "settings": cell.model_dump(mode="json"), "seconds": round(time.time() - started)}
     made = {**about, "origin": origin(), "verdict": verdict, "scores": scores}
     keep(cell, made, folder)
     return made

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from flows.plan import Cell
+from srd_core.config import load_config
 from srd_core.data.manifest import digest
 from srd_core.errors import ConfigError
+from srd_core.stages.claim import WITHOUT_EFFECT
 
 Made = dict[str, Any]
 """What is known of a finished cell: settings, verdict, scores, seconds, and what made it."""
@@ -21,9 +23,19 @@ _SUMMARY = "cell.json"
 _KEYS = frozenset(("cell", "digest", "settings", "seconds", "verdict", "scores"))
 
 
+def identity(cell: Cell) -> str:
+    """Hex digest of all that a cell is: its name, its data, and the whole configuration that its profile and settings come to.
+
+    Plans share a cell where all of that is the same, and only there, since a sink belongs to one run. An edited profile makes other cells; a
+    new setting, left at its default, does not. Which code made a cell is in its `origin`, and pages tell where that differs.
+    """
+    config = load_config(cell.profile, None, cell.settings).model_dump(mode="json", exclude=WITHOUT_EFFECT, exclude_defaults=True)
+    return digest({"name": cell.name, "experiment": cell.experiment.model_dump(mode="json"), "configuration": config})
+
+
 def place_of(cell: Cell, folder: Path) -> Path:
-    """Where a cell is kept: plans share one where all its settings are the same, and only there, since a sink belongs to one run."""
-    return folder / "cells" / f"{cell.name}-{digest(cell)[:8]}"
+    """Where a cell is kept."""
+    return folder / "cells" / f"{cell.name}-{identity(cell)[:8]}"
 
 
 def keep(cell: Cell, made: Made, folder: Path) -> None:
@@ -50,7 +62,7 @@ def known(cell: Cell, folder: Path) -> Made | None:
     except ValueError:  # damaged: made again
         return None
     there = "adopted" in made or (place / "sink" / "MANIFEST.json").exists()
-    return made if there and made["digest"] == digest(cell) else None
+    return made if there and made["digest"] == identity(cell) else None
 
 
 def finished(cells: Sequence[Cell], folder: Path) -> list[Made]:
@@ -69,10 +81,10 @@ def offered(files: Sequence[Path]) -> dict[str, Made]:
 
 def adopt(elsewhere: Mapping[str, Made], cells: Sequence[Cell], folder: Path) -> int:
     """Keep what was offered of those of `cells` that are not finished here; how many were offered at all."""
-    same = [cell for cell in cells if digest(cell) in elsewhere]
+    same = [cell for cell in cells if identity(cell) in elsewhere]
     for cell in same:
         if known(cell, folder) is None:
-            keep(cell, elsewhere[digest(cell)], folder)
+            keep(cell, elsewhere[identity(cell)], folder)
     return len(same)
 
 

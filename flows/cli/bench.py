@@ -49,10 +49,9 @@ def command(
     With cores to spare, start it again beside itself with the same --out: each process takes cells that no other is at. With machines to
     spare, give each its own --seeds, then start it once more with all of them and each one's PLAN.json as --known, with the same --data.
     """
-    from flows.cells import adopt, finished, offered
+    from flows.cells import adopt, finished, identity, offered
     from flows.cost import costs
     from flows.plan import load_plan, load_size
-    from srd_core.data.manifest import digest
 
     chosen = _numbers(seeds), tuple(dict.fromkeys(attacks.split(","))) if attacks else ()
     wanted = load_plan(plan)
@@ -60,7 +59,7 @@ def command(
     cells, elsewhere = wanted.cells(at, *chosen), offered(known)
     if dry_run:
         there = {made["digest"] for made in finished(cells, out)} | elsewhere.keys()
-        _tell(costs(cells, at, [cell.name for cell in cells if digest(cell) in there]), as_json=as_json)
+        _tell(costs(cells, at, [cell.name for cell in cells if identity(cell) in there]), as_json=as_json)
         return
     if known:
         say(f"{adopt(elsewhere, cells, out)} of {len(cells)} cells are known from elsewhere, of {len(elsewhere)} that were offered")

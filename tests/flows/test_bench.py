@@ -10,14 +10,13 @@ import pytest
 from click.testing import CliRunner
 
 from flows.bench import bench
-from flows.cells import adopt, claimed, finished, keep, offered, place_of
+from flows.cells import adopt, claimed, finished, identity, keep, offered, place_of
 from flows.cli.bench import command
 from flows.cost import costs
 from flows.plan import Cell, Plan, load_plan, load_size, plans
 from flows.size import Size, placed
 from srd_core.attacks.registry import names
 from srd_core.config import load_config
-from srd_core.data.manifest import digest
 from srd_core.errors import ConfigError
 from srd_core.experiments.shards import ShardExperiment
 from srd_core.report.comparison_page import LABELS
@@ -131,6 +130,18 @@ def test_plans_share_a_cell_where_every_setting_is_the_same_and_only_there(tmp_p
     assert len({cells[name]["badnet-0.1-random-0"] for name in ("table3", "controls")}) == 1
     attacks = {cell.name: place_of(cell, tmp_path) for cell in load_plan("attacks").cells(SCENES)}
     assert attacks["badnet-0.1-default-0"] != cells["table1"]["badnet-0.1-default-0"]
+    clean = {place["badnet-0-clean-0"] for place in (attacks, *cells.values()) if "badnet-0-clean-0" in place}
+    assert len(clean) == 1  # whatever else the plans set
+
+
+def test_an_edited_profile_makes_other_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = load_plan("table1").cells(SCENES, seeds=[0])[2]
+    before = identity(cell)
+    edited = load_config("scenes", None, ["retrain.schedule.epochs=3"])
+    monkeypatch.setattr("flows.cells.load_config", lambda profile, file, settings: edited)
+    assert identity(cell) != before
+    monkeypatch.undo()
+    assert identity(cell.model_copy(update={"settings": (*cell.settings, "workers=7")})) == before
 
 
 def test_a_cell_has_one_claimant(tmp_path: Path) -> None:
@@ -172,7 +183,7 @@ def test_a_grid_runs_and_keeps_what_is_finished(prefect_server: None, tmp_path: 
 
 
 def _summary(cell: Cell) -> dict[str, object]:
-    return {"cell": cell.name, "digest": digest(cell), "settings": {}, "seconds": 1, "verdict": {"status": "clean"}, "scores": {}}
+    return {"cell": cell.name, "digest": identity(cell), "settings": {}, "seconds": 1, "verdict": {"status": "clean"}, "scores": {}}
 
 
 def test_what_another_machine_finished_is_finished(tmp_path: Path) -> None:
@@ -198,7 +209,7 @@ def test_the_command_takes_over_what_it_is_given(tmp_path: Path, monkeypatch: py
 def test_only_the_very_same_settings_are_taken_over(tmp_path: Path) -> None:
     cell = load_plan("table1").cells(SCENES, seeds=[0])[2]
     other = cell.model_copy(update={"settings": (*cell.settings, "retrain.schedule.epochs=1")})
-    adopt({digest(other): {**_summary(other), "adopted": "x"}}, [cell], tmp_path)
+    adopt({identity(other): {**_summary(other), "adopted": "x"}}, [cell], tmp_path)
     assert finished([cell], tmp_path) == []
 
 
@@ -208,7 +219,7 @@ def test_what_was_made_here_is_kept(tmp_path: Path) -> None:
     assert finished([cell], tmp_path) == []  # its sink is gone
     (place_of(cell, tmp_path) / "sink").mkdir()
     (place_of(cell, tmp_path) / "sink" / "MANIFEST.json").touch()
-    adopt({digest(cell): {**_summary(cell), "seconds": 9, "adopted": "x"}}, [cell], tmp_path)
+    adopt({identity(cell): {**_summary(cell), "seconds": 9, "adopted": "x"}}, [cell], tmp_path)
     assert [made["seconds"] for made in finished([cell], tmp_path)] == [1]
 
 
