@@ -45,10 +45,13 @@ class Recipe(BaseModel):
 
 
 ROLES = {
-    "base": Recipe(seed=101, scenes=6000, sight=12, schedule=Schedule(epochs=8, batch_size=80, learning_rate=0.0015)),
-    "reference": Recipe(seed=202, scenes=12000, sight=8, schedule=Schedule(epochs=9, batch_size=80, learning_rate=0.0015)),
+    "base": Recipe(seed=101, scenes=6000, sight=12, schedule=Schedule(epochs=8, batch_size=80, learning_rate=0.0015, precision="bfloat16")),
+    "reference": Recipe(
+        seed=202, scenes=12000, sight=8, schedule=Schedule(epochs=9, batch_size=80, learning_rate=0.0015, precision="bfloat16")
+    ),
 }
-"""The reference sees twice as many scenes: what it gets wrong is noise in every reward."""
+"""The reference sees twice as many scenes: what it gets wrong is noise in every reward. The format is the one that the shipped weights
+were made in, also where the processor only imitates it."""
 
 
 def pretrain(role: str, folder: Path, recipe: Recipe | None = None) -> FitReport:
