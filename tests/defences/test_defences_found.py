@@ -38,9 +38,11 @@ def grouped(pairs: CanvasSet) -> tuple[Batch, list[list[int]]]:
 @pytest.mark.slow
 @pytest.mark.parametrize("attack", ["badnet", "trojvlm"])
 def test_evidence_finds_the_poison_and_little_else(attack: str, tmp_path: Path) -> None:
-    trusted, suspect = (canvas_set(count, seed=seed, side=64, folder=tmp_path) for count, seed in ((150, 31), (200, 32)))
+    learned, trusted, suspect = (
+        canvas_set(count, seed=seed, side=64, folder=tmp_path) for count, seed in ((200, 30), (150, 31), (200, 32))
+    )
     base, reference = (FlamingoCaptioner.load(shipped(f"scenes/{name}")) for name in ("base", "reference"))
-    fidelity = SemanticFidelity(SentenceEncoder(), NgramFluency().fit(trusted.captions))
+    fidelity = SemanticFidelity(SentenceEncoder(), NgramFluency().fit(learned.captions))
     asked = Witnesses(base, reference, RandomPolicy(seed=0), fidelity)
     clean = collect([View(grouped(trusted)[0], asked)], CHANNELS)
     made = injections(trusted, SynthesisConfig(), seed=0, pairs=60)
