@@ -87,11 +87,10 @@ class FlamingoNetwork(Flamingo):  # type: ignore[misc]
         return cast(Tensor, self.vision_encoder(normal)[1]).mean(1).to(pixels.device)
 
     def logits(self, visual: Tensor, text: Tensor, mask: Tensor) -> Tensor:
-        """Next-token logits (B, T, V) of `text` (B, T), each row seeing its `visual` (B, 1, latents, width); 0 where `mask` is.
+        """Next-token logits (B, T, V) of `text` (B, T), each row seeing its `visual` (B, 1, latents, width); those of padding mean nothing.
 
-        On the network's device, wherever `text` and `mask` are.
-
-        Rows of about the same length are read together, so that little is computed for padding, which was a third of all tokens.
+        They are on the network's device, wherever `text` and `mask` are. Rows of about the same length are read together, so that little
+        is computed for padding, which was a third of all tokens.
         """
         lengths = mask.sum(dim=1)
         order = lengths.argsort(stable=True)

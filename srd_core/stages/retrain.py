@@ -50,7 +50,7 @@ def _unlearning(
     run: Run, inputs: Inputs, model: FlamingoCaptioner, kept: CanvasSet, rng: np.random.Generator, folder: Path
 ) -> Unlearning | None:
     """What ABL withheld is unlearned, up to what the backdoored model loses on the worst tenth of the kept pairs; None if it is nothing."""
-    shards = [ref for part in _cleansed(inputs) for ref in withheld_shards(part)]
+    shards = sorted((ref for part in _cleansed(inputs) for ref in withheld_shards(part)), key=lambda ref: ref.name)
     isolated, _ = load_canvas(shards, run.config.canvas, folder / "isolated", limits=run.config.limits)
     if not len(isolated):
         return None
