@@ -1,18 +1,21 @@
 """The flow `srd-bench`: an experiment grid, one run of `srd` a cell. Finished cells are kept; what cells share is computed once.
 
 Everything that does not depend on the suspect set (base, reference, policy, thresholds) has the same stage keys in all cells of a seed, and
-all cells keep their stages in one place. Started again beside itself with the same folder, it takes the cells that nobody is at; what both
-need and neither has yet, both make, so the second is best started when the first cell is done.
+all cells keep their stages in one place. Several cells are run at once, each in a process with workers of its own: much of a cell waits for
+one thing, such as the policy. What two of them need, one makes and the other waits for. Started again beside itself with the same folder,
+it takes the cells that nobody is at.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from prefect import flow, get_run_logger
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.futures import as_completed
 
 from flows.cells import Made, claimed, finished, identity, keep, known, place_of
 from flows.plan import Cell, Plan, load_plan, load_size
@@ -20,13 +23,20 @@ from flows.size import Size
 from flows.srd import srd
 from flows.summary import write
 from srd_core.data.manifest import digest
-from srd_core.progress import stage, track
+from srd_core.progress import everything_about, stage, track
 from srd_core.stages.origin import origin
+from tasks.workers import workers
 
 
 @flow(name="srd-bench", flow_run_name="bench {plan}", persist_result=False)
 def bench(
-    plan: str, out: str, size: str | None = None, data: str | None = None, seeds: Sequence[int] = (), attacks: Sequence[str] = ()
+    plan: str,
+    out: str,
+    size: str | None = None,
+    data: str | None = None,
+    seeds: Sequence[int] = (),
+    attacks: Sequence[str] = (),
+    at_once: int = 2,
 ) -> list[Made]:
     """Run every cell of `plan` below the folder `out`; return one summary a cell.
 
@@ -39,32 +49,54 @@ def bench(
         data: folder of the shards, for sizes that need some.
         seeds: other seeds than the plan's own.
         attacks: other attacks than the plan's own.
+        at_once: cells.
 
     Raises:
         ConfigError: as `load_plan` and `load_size`.
     """
     wanted = load_plan(plan)
     at = load_size(size or wanted.size, data)
-    return run_cells(wanted, Path(plan).stem, at, wanted.cells(at, seeds, attacks), Path(out))
+    return run_cells(wanted, Path(plan).stem, at, wanted.cells(at, seeds, attacks), Path(out), at_once)
 
 
-def run_cells(plan: Plan, name: str, size: Size, cells: Sequence[Cell], folder: Path) -> list[Made]:
+def run_cells(plan: Plan, name: str, size: Size, cells: Sequence[Cell], folder: Path, at_once: int) -> list[Made]:
     """The summaries of all cells that are finished in the end, which are all unless other processes are at some."""
-    for cell in track(cells, f"cells of {name}", total=len(cells)):
-        with claimed(place_of(cell, folder)) as ours:
-            if ours:
-                run_cell(cell, folder)
-            else:
-                get_run_logger().info("cell %s is being made by another process", cell.name)
+    for _ in track(_ended(cells, folder, at_once), f"cells of {name}", total=len(cells)):
         write(plan, name, size, finished(cells, folder), folder)
     return finished(cells, folder)
+
+
+def _ended(cells: Sequence[Cell], folder: Path, at_once: int) -> Iterator[Cell]:
+    """Every cell, when it is finished or was found to be another process's. The first that fails ends them all."""
+    yield from (cell for cell in cells if known(cell, folder) is not None)
+    left = [cell for cell in cells if known(cell, folder) is None]
+    if min(at_once, len(left)) < 2:
+        for cell in left:
+            _run_if_free(cell, folder)
+            yield cell
+        return
+    with workers(min(at_once, len(left))) as runner:
+        running = {runner.submit(_cell_task, {"cell": cell, "folder": folder}): cell for cell in left}
+        for future in as_completed(list(running)):
+            future.result()
+            yield running[future]
+
+
+def _run_if_free(cell: Cell, folder: Path) -> None:
+    with claimed(place_of(cell, folder)) as ours, everything_about(cell.name):
+        if ours:
+            run_cell(cell, folder)
+
+
+@task(name="cell", task_run_name="{cell.name}", persist_result=False, cache_policy=NO_CACHE)
+def _cell_task(cell: Cell, folder: Path) -> None:
+    _run_if_free(cell, folder)
 
 
 def run_cell(cell: Cell, folder: Path) -> Made:
     """The summary of one cell, as it is known or made now."""
     made = known(cell, folder)
     if made is not None:
-        get_run_logger().info("cell %s is there already", cell.name)
         return made
     sink, started = place_of(cell, folder) / "sink", time.time()
     where = folder / "data" / digest(cell.experiment)[:16]

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 FOLDER_VARIABLE = "SRD_PROGRESS"
+_EVERYTHING = "SRD_ABOUT"
 _INTERVAL = 0.5
 _stage: ContextVar[str] = ContextVar("srd_stage", default="")
 _about: ContextVar[str] = ContextVar("srd_about", default="")
@@ -57,9 +58,20 @@ def about(text: str) -> Iterator[None]:
 
 
 @contextmanager
+def everything_about(text: str) -> Iterator[None]:
+    """Like `about`, for this whole process and the workers that it starts inside."""
+    before = os.environ.get(_EVERYTHING, "")
+    os.environ[_EVERYTHING] = text
+    try:
+        yield
+    finally:
+        os.environ[_EVERYTHING] = before
+
+
+@contextmanager
 def stage(name: str) -> Iterator[None]:
     """Everything tracked inside belongs to the stage `name`; its start and its success are told as well."""
-    full = f"{name} {_about.get()}".strip()
+    full = " ".join(filter(None, (name, _about.get(), os.environ.get(_EVERYTHING))))
     token = _stage.set(full)
     folder, started = os.environ.get(FOLDER_VARIABLE), time.time()
     try:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 @click.option(
     "--known", multiple=True, type=click.Path(path_type=Path), help="A PLAN.json from another machine: its cells are not run again."
 )
+@click.option("--at-once", default=2, show_default=True, type=click.IntRange(min=1), help="Cells; each has two workers and takes 2 GB.")
 @click.option("--dry-run", is_flag=True, help="List cells and what they cost; run nothing.")
 @json_option
 @verbose_option
@@ -41,13 +42,14 @@ def command(
     seeds: str | None,
     attacks: str | None,
     known: tuple[Path, ...],
+    at_once: int,
     dry_run: bool,
     as_json: bool,
 ) -> None:
     """Run every cell of PLAN (a YAML file, or the name of a plan that comes with SRD). Finished cells are not run again.
 
-    With cores to spare, start it again beside itself with the same --out: each process takes cells that no other is at. With machines to
-    spare, give each its own --seeds, then start it once more with all of them and each one's PLAN.json as --known, with the same --data.
+    With cores to spare, raise --at-once. With machines to spare, give each its own --seeds, then start it once more with all of them and
+    each one's PLAN.json as --known, with the same --data.
     """
     from flows.cells import adopt, finished, identity, offered
     from flows.cost import costs
@@ -64,7 +66,7 @@ def command(
     if known:
         say(f"{adopt(elsewhere, cells, out)} of {len(cells)} cells are known from elsewhere, of {len(elsewhere)} that were offered")
     out.mkdir(parents=True, exist_ok=True)
-    made = run_flow("bench", plan, str(out), size, data, *chosen)
+    made = run_flow("bench", plan, str(out), size, data, *chosen, at_once)
     if as_json:
         click.echo(json.dumps(made))
         return

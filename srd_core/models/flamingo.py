@@ -30,6 +30,9 @@ from srd_core.models.text import TextBatch, encode_captions, prompt_ids, word_lo
 from srd_core.models.tokenizer import learn_tokenizer, wrap
 from srd_core.models.training import fit_network
 
+SETTINGS = "architecture.json"
+"""The file of a saved captioner that says what it is."""
+
 _BATCH = 256
 
 
@@ -56,9 +59,9 @@ class FlamingoCaptioner:
         Raises:
             ConfigError: the folder holds no captioner.
         """
-        settings = folder / "architecture.json"
+        settings = folder / SETTINGS
         if not settings.is_file():
-            raise ConfigError(f"{folder} holds no captioner (architecture.json is missing)", hint="Give a folder that `srd train` wrote")
+            raise no_captioner(str(folder))
         architecture = Architecture.model_validate_json(settings.read_text())
         published = architecture.language.path is not None
         tokenizer = load_tokenizer(architecture.language) if published else wrap(Tokenizer.from_file(str(folder / "tokenizer.json")))
@@ -72,14 +75,14 @@ class FlamingoCaptioner:
         return self.architecture.canvas
 
     def save(self, folder: Path, *, half: bool = False) -> None:
-        """Write `model.safetensors`, `tokenizer.json` and `architecture.json`; `half` rounds the weights to 16 bits."""
+        """Write `model.safetensors`, `tokenizer.json` and `SETTINGS`; `half` rounds the weights to 16 bits."""
         folder.mkdir(parents=True, exist_ok=True)
         if half:
             self.network.half()
         save_file(_stored_once(self.network), folder / "model.safetensors", metadata={"format": "pt"})
         self.network.float()
         cast(Tokenizer, self.tokenizer.backend_tokenizer).save(str(folder / "tokenizer.json"))
-        (folder / "architecture.json").write_text(json.dumps(self.architecture.model_dump(), indent=1, sort_keys=True))
+        (folder / SETTINGS).write_text(json.dumps(self.architecture.model_dump(), indent=1, sort_keys=True))
 
     def asked(self, prompt: str) -> FlamingoCaptioner:
         """The same network behind another prompt."""
@@ -152,6 +155,11 @@ class FlamingoCaptioner:
             with autocast(on=self.network.device):
                 parts.append(self.network.visual_tokens(pixels(images[start : start + _BATCH])).float().mean(dim=(1, 2)).cpu().numpy())
         return np.concatenate(parts)
+
+
+def no_captioner(place: str) -> ConfigError:
+    """The error for a place where no saved captioner is."""
+    return ConfigError(f"{place} holds no captioner ({SETTINGS} is missing)", hint="Give a folder that `srd train` wrote")
 
 
 def pixels(images: Images) -> Tensor:

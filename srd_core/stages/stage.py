@@ -111,11 +111,15 @@ class Stage:
         return manifest if manifest is not None and self.intact(manifest) else None
 
     def execute(self, run: Run, inputs: Inputs, details: Details) -> StageManifest:
-        """The result: found and verified, or made now."""
+        """The result: found and verified, or made now, unless another process is making it: then its result."""
         key = self.key(run, inputs, details)
         found = self.find(run, key)
         if found is not None:
             return found
+        with run.work_storage.alone(self._record(key)):
+            return self.find(run, key) or self._make(run, key, inputs, details)
+
+    def _make(self, run: Run, key: str, inputs: Inputs, details: Details) -> StageManifest:
         with tempfile.TemporaryDirectory(prefix=f"srd-{self.name}-") as scratch, progress_stage(self.name):
             outcome = self.work(run, inputs, details, Path(scratch))
             outputs = {name: self._store(run, key, name, path) for name, path in sorted(outcome.files.items())}

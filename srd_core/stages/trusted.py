@@ -7,7 +7,7 @@ from pathlib import Path
 
 from srd_core.config import ModelConfig
 from srd_core.hardware import Precision
-from srd_core.models.flamingo import FlamingoCaptioner
+from srd_core.models.flamingo import SETTINGS, FlamingoCaptioner, no_captioner
 from srd_core.models.marks import with_marks
 from srd_core.models.sight import teach_sight
 from srd_core.reward.encoder import SentenceEncoder
@@ -68,10 +68,17 @@ def file_digests(path: str | None) -> dict[str, str]:
 
 
 def saved_model(path: str, folder: Path) -> Path:
-    """A saved captioner as a local folder."""
+    """A saved captioner as a local folder.
+
+    Raises:
+        ConfigError: there is none.
+        StorageError: it cannot be read.
+    """
     if path.startswith(_PACKAGE):
         return shipped(path.removeprefix(_PACKAGE))
     storage = open_storage(path)
+    if storage.stat(SETTINGS) is None:
+        raise no_captioner(path)
     place = folder / "given"
     for info in storage.list():
         target = place / info.key

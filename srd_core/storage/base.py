@@ -7,6 +7,7 @@ Readers never see half an object. Keys are relative, `/`-separated and cannot le
 from __future__ import annotations
 
 import hashlib
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -58,6 +59,9 @@ class Storage(Protocol):
 
     def tidy(self) -> None:
         """Remove what killed writers have left and listings do not show; what is being written now stays."""
+
+    def alone(self, key: str) -> AbstractContextManager[object]:
+        """Inside, whoever else asks for the same key waits. A promise among processes of one machine, on a folder; S3 lets all go on."""
 
     def fetch(self, key: str, folder: Path) -> Path:
         """A local file with the content: the object itself if it is local (do not change it), else a copy in `folder`."""

@@ -16,7 +16,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from srd_core.errors import ConflictError, StorageError
 from srd_core.storage.base import CHUNK, ObjectInfo, checked_key, conflict, file_digest
@@ -100,6 +100,20 @@ class LocalStorage:
                 if name.endswith(_TEMPORARY):
                     _remove_abandoned(Path(folder) / name)
 
+    @contextmanager
+    def alone(self, key: str) -> Iterator[None]:
+        """See `Storage.alone`."""
+        target = self.path(key)
+        lock = target.with_name(f".{target.name[:60]}.lock{_TEMPORARY}")
+        with self._explained(key):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            held = _locked(lock)
+        with held:
+            try:
+                yield
+            finally:
+                lock.unlink(missing_ok=True)
+
     def fetch(self, key: str, folder: Path) -> Path:
         """The file itself."""
         if self.stat(key) is None:
@@ -160,6 +174,17 @@ class LocalStorage:
 
 def _info(key: str, status: os.stat_result) -> ObjectInfo:
     return ObjectInfo(key, status.st_size, f"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_size:x}")
+
+
+def _locked(path: Path) -> IO[str]:
+    """That file, open and locked; made anew as often as it was removed by the one before."""
+    while True:
+        file = path.open("a")
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with suppress(FileNotFoundError):
+            if path.stat().st_ino == os.fstat(file.fileno()).st_ino:
+                return file
+        file.close()
 
 
 def _remove_abandoned(path: Path) -> None:

@@ -12,6 +12,7 @@ import hashlib
 import io
 import uuid
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -109,6 +110,10 @@ class S3Storage:
             for upload in (upload for page in pages for upload in page.get("Uploads", ())):
                 if datetime.now(UTC) - upload["Initiated"] > _ABANDONED:
                     self._client.abort_multipart_upload(Bucket=self._bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+
+    def alone(self, key: str) -> AbstractContextManager[object]:
+        """See `Storage.alone`: nobody waits."""
+        return nullcontext()
 
     def fetch(self, key: str, folder: Path) -> Path:
         """See `Storage.fetch`. A copy of the same version that is already in `folder` is used again."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import threading
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from flows.plan import Cell, Plan, load_plan, load_size, plans
 from flows.size import Size, placed
 from srd_core.attacks.registry import names
 from srd_core.config import load_config
-from srd_core.errors import ConfigError
+from srd_core.errors import ConfigError, SrdError
 from srd_core.experiments.shards import ShardExperiment
 from srd_core.report.comparison_page import LABELS
 
@@ -180,6 +181,16 @@ def test_a_grid_runs_and_keeps_what_is_finished(prefect_server: None, tmp_path: 
     (place_of(plan.cells(size)[0], tmp_path) / "cell.json").unlink()
     assert [cell["verdict"] for cell in bench("smoke", str(tmp_path))] == [cell["verdict"] for cell in first]
     assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("stages/**/*.json")} == before
+
+
+@pytest.mark.slow
+def test_a_cell_that_fails_ends_the_grid_and_says_why(prefect_server: None, tmp_path: Path) -> None:
+    plan = tmp_path / "plan.json"
+    broken = {**load_plan("smoke").model_dump(mode="json"), "settings": ["workers=1", "base.path=/nowhere"]}
+    plan.write_text(json.dumps(broken))
+    with pytest.raises(SrdError, match="/nowhere"):
+        bench(str(plan), str(tmp_path / "out"))
+    assert not multiprocessing.active_children()
 
 
 def _summary(cell: Cell) -> dict[str, object]:

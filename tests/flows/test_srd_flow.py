@@ -103,7 +103,7 @@ def test_a_source_without_shards_is_told_as_such(data: Any, prefect_server: None
 
 def test_an_error_in_a_stage_comes_out_as_itself(data: Any, prefect_server: None, tmp_path: Path) -> None:
     overrides = ["workers=1", f"base.path={tmp_path}"]
-    with pytest.raises(Exception, match="holds no captioner"):
+    with pytest.raises(ConfigError, match=f"{tmp_path} holds no captioner"):  # as the user named it
         srd(data.source, str(tmp_path / "sink"), data.trusted, profile="test", overrides=overrides)
     assert not (tmp_path / "sink" / "MANIFEST.json").exists()
 

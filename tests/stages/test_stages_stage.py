@@ -5,7 +5,10 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -51,6 +54,24 @@ def test_a_second_execution_finds_the_first(run: Run) -> None:
     assert counted.stage.execute(run, {}, {"arm": "none"}) == first
     assert counted.calls == 1
     assert counted.stage.execute(run, {}, {"arm": "srd"}).facts == {"calls": 2}
+
+
+def test_what_many_need_at_once_one_makes(run: Run) -> None:
+    busy = threading.Barrier(4)
+    counted = Counted()
+
+    def work(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:
+        time.sleep(0.2)
+        return counted.work(run, inputs, details, folder)
+
+    def ask(_: int) -> StageManifest:
+        busy.wait()
+        return Stage("counted", work, ()).execute(run, {}, {})
+
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(ask, range(4)))
+    assert counted.calls == 1
+    assert made == [made[0]] * 4
 
 
 def test_what_is_made_is_what_is_found_to_the_order_of_its_keys(run: Run) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -122,3 +124,30 @@ def test_a_storage_travels_to_another_process_and_its_uri_opens_it(storage: Stor
     assert pickle.loads(pickle.dumps(storage)).read_bytes("a") == b"one"
     assert open_storage(storage.uri).read_bytes("a") == b"one"
     assert open_storage(storage.uri).uri == storage.uri
+
+
+def test_one_at_a_time_on_a_folder_and_nobody_waits_on_s3(storage: Storage) -> None:
+    inside, most = 0, 0
+    busy = threading.Barrier(4)
+
+    def work() -> None:
+        nonlocal inside, most
+        busy.wait()
+        with storage.alone("deep/a"):
+            inside += 1
+            most = max(most, inside)
+            time.sleep(0.05)
+            inside -= 1
+
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(work) for _ in range(4)]:
+            done.result()
+    assert most == (4 if storage.uri.startswith("s3://") else 1)
+    assert storage.list() == []
+
+
+def test_one_who_fails_inside_lets_the_next_one_in(storage: Storage) -> None:
+    with pytest.raises(ZeroDivisionError), storage.alone("a"):
+        raise ZeroDivisionError
+    with storage.alone("a"), storage.alone("b"):
+        storage.put_bytes("a", b"one")
