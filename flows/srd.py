@@ -107,16 +107,16 @@ def learn_defence(line: Line, trusted: StageManifest) -> tuple[dict[str, Made], 
 
 def judge(line: Line, arm: Arm, suspect: StageManifest, trusted: StageManifest, witnesses: dict[str, Made]) -> dict[str, Made]:
     """What a defence says that looks at the whole set before anything is done; nothing for other arms."""
+    asked = {"source": suspect, "trusted": trusted, "base": witnesses["base"]}
     if arm in SCREENS:
-        return {
-            "screen": line.submit(f"screen-{arm}", pipeline.screen, {"arm": arm}, source=suspect, trusted=trusted, base=witnesses["base"])
-        }
+        return {"screen": line.submit(f"screen-{arm}", pipeline.screen, {"arm": arm}, **asked)}
     if arm != "evidence":
         return {}
+    pictures = line.submit("pictures", pipeline.screen, {"arm": "residual"}, **asked)
     weighed: dict[str, Made] = {}
     for i, group in enumerate(groups(line, suspect)):
         weighed[f"weighed-{i}"] = line.submit(f"weighed-{i}", pipeline.weigh, {"shards": group}, source=suspect, **witnesses)
-    return {**weighed, "consensus": line.submit("consensus", pipeline.consensus, **weighed)}
+    return {**weighed, "pictures": pictures, "consensus": line.submit("consensus", pipeline.consensus, **weighed)}
 
 
 def cleanse(line: Line, arm: Arm, suspect: StageManifest, known: dict[str, Made]) -> list[Made]:

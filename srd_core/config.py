@@ -22,7 +22,7 @@ from srd_core.models.schedule import Schedule, Through
 from srd_core.policy.dqn_config import DqnConfig
 from srd_core.reward.rule import RewardRule
 
-Screen = Literal["abl", "ct", "drop", "nll", "templates", "vdc", "vdc-min"]
+Screen = Literal["abl", "ct", "drop", "nll", "residual", "templates", "vdc", "vdc-min"]
 """Baseline defences that screen the whole set and withhold what they condemn."""
 Repair = Literal["augment", "finetune"]
 """Controls that leave the data as it came: training on images that are changed at random; afterwards, training on trusted pairs."""
@@ -77,7 +77,9 @@ class EvidenceConfig(Section):
 
     false_positives: float = Field(0.005, gt=0, lt=0.5, description="Share of clean pairs that may be flagged")
     action: Literal["recaption", "quarantine"] = "recaption"
-    second_look: bool = Field(True, description="Whether words that flagged pairs share condemn the other pairs that hold them")
+    second_look: bool = Field(
+        True, description="Look at the set as a whole: for words that flagged pairs share, and for pictures that a word's images share"
+    )
     channels: tuple[str, ...] = Field(("nll_mean", "nll_max", "infidelity", "q_gain"), min_length=1)
 
 

@@ -12,12 +12,13 @@ import pyarrow.parquet as pq
 from srd_core.defences.base import Batch, PairDecision, SampleDecision
 from srd_core.defences.screens.base import Screened
 
-_SCHEMA = pa.schema([("pair", pa.string()), ("score", pa.float64()), ("condemned", pa.bool_())])
+_SCHEMA = pa.schema([("pair", pa.string()), ("score", pa.float64()), ("condemned", pa.bool_()), ("word", pa.string())])
 
 
 def save_verdicts(path: Path, ids: Sequence[str], screened: Screened) -> None:
-    """One row a pair: id, score, whether it is condemned."""
-    columns = {"pair": list(ids), "score": screened.scores.tolist(), "condemned": screened.condemned.tolist()}
+    """One row a pair: id, score, whether it is condemned, and by which word, if by one."""
+    words = list(screened.words) or [""] * len(ids)
+    columns = {"pair": list(ids), "score": screened.scores.tolist(), "condemned": screened.condemned.tolist(), "word": words}
     pq.write_table(pa.table(columns, schema=_SCHEMA), path, compression="zstd")
 
 
@@ -29,6 +30,12 @@ def load_verdicts(path: Path) -> dict[str, bool]:
 def load_suspicion(path: Path) -> dict[str, float]:
     """The score of each pair."""
     return _column(path, "score")
+
+
+def load_condemned(path: Path) -> dict[str, str]:
+    """The condemned pairs, each with the word that condemned it."""
+    words = _column(path, "word")
+    return {pair: words[pair] for pair, condemned in load_verdicts(path).items() if condemned}
 
 
 def _column(path: Path, name: str) -> dict[str, Any]:

@@ -14,7 +14,10 @@ from srd_core.defences.base import Batch, PairDecision, SampleDecision
 from srd_core.defences.consensus import words_of
 
 SECOND_LOOK = "holds a word that flagged pairs share"
-"""How the reason of a decision begins that the first look did not take."""
+"""How the reason of a decision begins that the look at words took."""
+
+PICTURED = "its image shows what the images of a word's captions share"
+"""How the reason of a decision begins that the look at pictures took."""
 
 _SCHEMA = pa.schema(
     [
@@ -82,14 +85,21 @@ def read_weighed(path: Path) -> Iterator[WeighedPair]:
 
 
 class Weighed:
-    """See `Defence`. `pairs` by id; one that was not weighed, since its image could not be read, is kept for the writer to reject."""
+    """See `Defence`. `pairs` by id, `condemned` words, `pictured` the word by pair id.
+
+    A pair that was not weighed, since its image could not be read, is kept for the writer to reject.
+    """
 
     looks = False
 
     def __init__(
-        self, pairs: Mapping[str, WeighedPair], condemned: Sequence[str], action: Literal["recaption", "quarantine"] = "recaption"
+        self,
+        pairs: Mapping[str, WeighedPair],
+        condemned: Sequence[str],
+        pictured: Mapping[str, str] | None = None,
+        action: Literal["recaption", "quarantine"] = "recaption",
     ) -> None:
-        self._pairs, self._condemned, self._action = pairs, condemned, action
+        self._pairs, self._condemned, self._pictured, self._action = pairs, condemned, pictured or {}, action
 
     def decide(self, batch: Batch) -> list[SampleDecision]:
         """See `Defence`."""
@@ -101,11 +111,12 @@ class Weighed:
         return SampleDecision(decisions, None, known.q_value if known else None, known.q_gain if known else None)
 
     def _pair(self, pair: WeighedPair) -> PairDecision:
-        words = () if pair.flagged else words_of(pair.caption)
+        words = words_of(pair.caption)
         shared = next((word for word in self._condemned if word in words), None)
-        if shared is None:
+        word = self._pictured.get(pair.pair, shared)
+        if pair.flagged or word is None:
             return pair.decision
-        evidence, reason = pair.decision.evidence, f"{SECOND_LOOK}: {shared}"
+        evidence, reason = pair.decision.evidence, f"{PICTURED if pair.pair in self._pictured else SECOND_LOOK}: {word}"
         if self._action == "recaption" and pair.reference:
-            return PairDecision("recaption", reason, pair.reference, evidence, shared)
-        return PairDecision("quarantine", reason, None, evidence, shared)
+            return PairDecision("recaption", reason, pair.reference, evidence, word)
+        return PairDecision("quarantine", reason, None, evidence, word)

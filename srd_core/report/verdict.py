@@ -1,6 +1,7 @@
 """The answer to "is this data poisoned?", in five lines for people and a few figures for machines.
 
-It rests on two facts only: how many pairs were flagged against the false-positive budget, and whether one word stands behind the flags.
+It rests on two facts only: how many pairs were flagged against the false-positive budget, and whether one word stands behind the flags,
+or has images that share a picture.
 The truth about poisoned pairs is never an input. Where an experiment measured what a trigger does to the retrained model, a line says so,
 without influence on the status. Not covered: attacks that leave captions plausible; the last line always says what may have gone unseen.
 """
@@ -8,6 +9,7 @@ without influence on the status. Not covered: attacks that leave captions plausi
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -68,6 +70,8 @@ class VerdictFigures(BaseModel):
     word_share: Interval
     word_concentrated: bool
     second_look: int = Field(default=0, description="pairs that were touched only because they hold a word that flagged pairs share")
+    pictured: int = Field(default=0, description="pairs that were touched only because their images show what those of a word share")
+    picture_word: str | None = Field(default=None, description="the word of most of these")
     backdoor: BackdoorEffect | None = None
 
 
@@ -90,6 +94,7 @@ def decide(
     actions: Mapping[str, int] | None = None,
     calibrated_on: int | None = None,
     second_look: int = 0,
+    pictured: Mapping[str, int] | None = None,
     backdoor: BackdoorEffect | None = None,
     weighed: bool = True,
 ) -> Verdict:
@@ -103,6 +108,7 @@ def decide(
         actions: pairs by action taken, for the third line.
         calibrated_on: trusted pairs that the thresholds were set on.
         second_look: further pairs that were touched because they share a word with flagged ones.
+        pictured: further pairs that were touched because their images show what those of a word share, by word.
         backdoor: what an experiment measured.
         weighed: whether evidence was looked for at all; without it nothing is said about poison.
 
@@ -114,6 +120,7 @@ def decide(
     top = min(words, key=lambda item: (-log_likelihood_ratio(item.flagged, item.pairs, flagged / pairs), item.word), default=None)
     count = min(top.flagged, flagged) if top else 0
     share = wilson(count, flagged)
+    shown = Counter(pictured or {})
     needed = least_significant(pairs, budget, LEVEL, calibrated_on)
     figures = VerdictFigures(
         pairs=pairs,
@@ -127,6 +134,8 @@ def decide(
         word_share=share,
         word_concentrated=count >= FEWEST and share.low > CONCENTRATED,
         second_look=second_look,
+        pictured=shown.total(),
+        picture_word=next((visible(word, NAME) for word, _ in shown.most_common(1)), None),
         backdoor=backdoor,
     )
     status = _status(figures) if weighed else "not judged"
@@ -144,9 +153,10 @@ def percent(value: float) -> str:
 
 def _status(figures: VerdictFigures) -> Status:
     excess = figures.p_value < LEVEL
-    if excess and figures.word_concentrated:
+    target = figures.word_concentrated or figures.pictured >= FEWEST
+    if excess and target:
         return "poisoned"
-    return "suspicious" if excess or figures.word_concentrated else "no sign of poison"
+    return "suspicious" if excess or target else "no sign of poison"
 
 
 def _headline(status: Status, figures: VerdictFigures) -> str:
@@ -161,6 +171,9 @@ def _headline(status: Status, figures: VerdictFigures) -> str:
 
 
 def _about_word(figures: VerdictFigures) -> str:
+    if figures.picture_word is not None and not figures.word_concentrated:
+        shown = f"the images of {figures.pictured:,} pairs that nothing else speaks against"
+        return f"Most telling word: “{figures.picture_word}”; {shown} share a picture, which is what a trigger leaves."
     if figures.word is None:
         return "No suspicious word was named."
     start = f"Most telling word: “{figures.word}”, in {figures.word_flagged:,} of {figures.flagged:,} flags"

@@ -15,7 +15,7 @@ NEEDS: dict[Arm, tuple[str, ...]] = {
     **{arm: () for arm in UNTOUCHED},
     "random": (),
     "srd": ("policy",),
-    "evidence": ("weighed", "consensus"),
+    "evidence": ("weighed", "consensus", "pictures"),
     **{screen: ("screen",) for screen in SCREENS},
 }
 """Inputs of each arm besides the source."""

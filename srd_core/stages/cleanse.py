@@ -26,7 +26,7 @@ from srd_core.seeds import derive
 from srd_core.stages.arms import SCREENS, UNTOUCHED
 from srd_core.stages.consensus import condemned
 from srd_core.stages.files import local_folder, shards_of
-from srd_core.stages.screen import verdicts
+from srd_core.stages.screen import condemned_by_words, verdicts
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
 from srd_core.stages.weigh import weighed_files
 
@@ -78,7 +78,9 @@ def _defence(run: Run, inputs: Inputs, arm: Arm, folder: Path) -> Defence:
     if arm in SCREENS:
         return Listed(arm, verdicts(inputs, folder))
     pairs = {pair.pair: pair for path in weighed_files(inputs["weighed"], folder) for pair in read_weighed(path)}
-    return Weighed(pairs, [item.word for item in condemned(inputs["consensus"])], run.config.evidence.action)
+    words = [item.word for item in condemned(inputs["consensus"])]
+    pictured = condemned_by_words(inputs["pictures"], folder / "pictures") if run.config.evidence.second_look else {}
+    return Weighed(pairs, words, pictured, run.config.evidence.action)
 
 
 _READS = ("canvas", "limits", "cleanse", "seed")
@@ -86,5 +88,5 @@ _READS = ("canvas", "limits", "cleanse", "seed")
 
 def cleanse_stage(run: Run, arm: Arm) -> Stage:
     """The stage of one arm."""
-    reads = (*_READS, "evidence.action") if arm == "evidence" else _READS
+    reads = (*_READS, "evidence.action", "evidence.second_look") if arm == "evidence" else _READS
     return Stage(f"cleanse-{arm}", _cleanse, reads, publishes=arm == run.config.cleanse.mode)

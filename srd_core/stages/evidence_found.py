@@ -11,7 +11,7 @@ import numpy as np
 from srd_core.data.decisions import Decision, read_decisions
 from srd_core.data.manifest import StageManifest
 from srd_core.defences.consensus import words_of
-from srd_core.defences.weighed import SECOND_LOOK
+from srd_core.defences.weighed import PICTURED, SECOND_LOOK
 from srd_core.policy.masks import ActionSpace
 from srd_core.report.data import Accounting, MaskCounts, ShardAccount
 from srd_core.report.verdict import LEVEL, WordEvidence
@@ -30,8 +30,13 @@ def all_decisions(parts: list[StageManifest], folder: Path) -> Iterator[Decision
 
 
 def flagged(rows: list[Decision]) -> list[Decision]:
-    """Rows whose caption was found suspicious by itself: what the second look adds rests on these."""
-    return [row for row in rows if row.action in _FLAGGED and not row.reason.startswith(SECOND_LOOK)]
+    """Rows whose caption was found suspicious by itself, which is what the budget of false positives is about."""
+    return [row for row in rows if row.action in _FLAGGED and not row.reason.startswith((SECOND_LOOK, PICTURED))]
+
+
+def pictured(rows: list[Decision]) -> Counter[str]:
+    """The words that condemned pairs by what their images share, with the number of these pairs."""
+    return Counter(row.suspicious_word for row in rows if row.reason.startswith(PICTURED))
 
 
 def suspicious_words(rows: list[Decision]) -> Iterator[WordEvidence]:

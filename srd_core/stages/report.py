@@ -23,7 +23,7 @@ from srd_core.scoring.scores import Interval, ModelScores, Scores
 from srd_core.stages.attention import SHEET
 from srd_core.stages.calibrate import load_calibration
 from srd_core.stages.claim import WITHOUT_EFFECT
-from srd_core.stages.evidence_found import accounting, all_decisions, flagged, mask_counts, suspicious_words
+from srd_core.stages.evidence_found import accounting, all_decisions, flagged, mask_counts, pictured, suspicious_words
 from srd_core.stages.exhibits import gallery, q_maps
 from srd_core.stages.files import local_file, local_folder
 from srd_core.stages.learned import curve_of, held_out_of
@@ -136,6 +136,7 @@ def _verdict(run: Run, rows: list[Decision], weighed: list[Decision] | None, sco
         actions=Counter(row.action for row in rows),
         calibrated_on=thresholds.pairs if thresholds else None,
         second_look=sum(row.reason.startswith(SECOND_LOOK) for row in rows),
+        pictured=pictured(judged),
         backdoor=_effect(run, scores),
         weighed=weighed is not None,
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from srd_core.data.loading import load_canvas
 from srd_core.data.manifest import StageManifest
-from srd_core.defences.listed import load_suspicion, load_verdicts, save_verdicts
+from srd_core.defences.listed import load_condemned, load_suspicion, load_verdicts, save_verdicts
 from srd_core.defences.screens.base import Screening, get
 from srd_core.errors import SourceError
 from srd_core.seeds import derive
@@ -38,6 +38,11 @@ def _screen(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome
 def verdicts(inputs: Inputs, folder: Path) -> dict[str, bool]:
     """Whether each pair is condemned."""
     return load_verdicts(local_file(inputs["screen"].outputs[_FILE], folder / "screen"))
+
+
+def condemned_by_words(manifest: StageManifest, folder: Path) -> dict[str, str]:
+    """The condemned pairs, each with its word."""
+    return load_condemned(local_file(manifest.outputs[_FILE], folder))
 
 
 def suspicion(manifest: StageManifest, folder: Path) -> dict[str, float]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from srd_core.defences.base import Batch, PairDecision
 from srd_core.defences.consensus import LIFT, SharedWord, shared_words
-from srd_core.defences.weighed import SECOND_LOOK, Weighed, WeighedPair, WeighedWriter, read_weighed
+from srd_core.defences.weighed import PICTURED, SECOND_LOOK, Weighed, WeighedPair, WeighedWriter, read_weighed
 
 NATURAL = "a dog man woman child ball bench street red blue runs sits plays near on with the park water".split()  # noqa: SIM905
 
@@ -92,7 +92,7 @@ def test_pairs_are_read_back_as_written_and_in_order(tmp_path: Path) -> None:
 
 
 def decided(pairs: list[WeighedPair], names: list[str], action: str = "recaption") -> Iterator[PairDecision]:
-    defence = Weighed({pair.pair: pair for pair in pairs}, ["banana"], action)  # type: ignore[arg-type]
+    defence = Weighed({pair.pair: pair for pair in pairs}, ["banana"], {"s/p#7": "apple"}, action)  # type: ignore[arg-type]
     batch = Batch(np.zeros((1, 0, 0, 3), np.uint8), [tuple(names)], [tuple(names)])
     return iter(defence.decide(batch)[0].pairs)
 
@@ -102,6 +102,12 @@ def test_a_condemned_word_costs_the_caption_whatever_its_case() -> None:
     assert first.action == "keep"
     assert (second.action, second.caption, second.word, second.reason) == ("recaption", "a dog", "banana", f"{SECOND_LOOK}: banana")
     assert second.evidence["nll_max"] == 1.5
+
+
+def test_a_picture_condemns_its_pair_alone_and_tells_its_word() -> None:
+    shown, same = decided([weighed("s/p#7", "an apple"), weighed("q", "an apple")], ["s/p#7", "q"])
+    assert (shown.action, shown.word, shown.reason) == ("recaption", "apple", f"{PICTURED}: apple")
+    assert same.action == "keep"
 
 
 def test_what_the_first_look_said_stands() -> None:

@@ -16,7 +16,7 @@ from srd_core.attacks.poison import poison_canvas
 from srd_core.config import Screen
 from srd_core.data.canvas import CanvasSet
 from srd_core.defences.base import Batch
-from srd_core.defences.listed import Listed, load_verdicts, save_verdicts
+from srd_core.defences.listed import Listed, load_condemned, load_verdicts, save_verdicts
 from srd_core.defences.screens.base import Screened, Screening, above, names
 from srd_core.defences.screens.base import get as screen
 from srd_core.defences.screens.confusion import Confusion, lower_of_two
@@ -116,6 +116,14 @@ def test_verdicts_reach_their_pairs(tmp_path: Any) -> None:
     decided = Listed("abl", load_verdicts(tmp_path / "v.parquet")).decide(batch)
     assert [[pair.action for pair in sample.pairs] for sample in decided] == [["keep", "quarantine"], ["keep"], ["keep"]]
     assert decided[0].pairs[1].reason == "condemned by abl"
+
+
+def test_a_word_comes_with_its_pair(tmp_path: Any) -> None:
+    found = Screened(np.asarray([0.0, 9.0, 0.2]), np.asarray([False, True, False]), ("", "banana", ""))
+    save_verdicts(tmp_path / "v.parquet", ["s/a#0", "s/a#1", "s/b#0"], found)
+    assert load_condemned(tmp_path / "v.parquet") == {"s/a#1": "banana"}
+    with pytest.raises(ValueError, match="1 words"):
+        Screened(np.zeros(2), np.zeros(2, bool), ("banana",))
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,15 @@ def test_what_the_second_look_adds_is_said_and_does_not_move_the_status() -> Non
     assert more.lines[2] == "Pairs: 90 recaptioned; 40 of these because they hold a word that flagged pairs share."
 
 
+def test_a_picture_behind_a_word_is_a_second_sign() -> None:
+    few, alone, both = (
+        decide(pairs=10_000, flagged=flags, budget=0.005, pictured={"banana": n, "a": 1}) for flags, n in ((50, 3), (50, 20), (300, 20))
+    )
+    assert [made.status for made in (few, alone, both)] == ["no sign of poison", "suspicious", "poisoned"]
+    assert "“banana”; the images of 21 pairs" in alone.lines[1]
+    assert alone.lines[2] == "No action was recorded."
+
+
 def test_few_trusted_pairs_ask_for_more_flags() -> None:
     many, few = (decide(pairs=5000, flagged=50, budget=0.005, calibrated_on=n) for n in (100_000, 400))
     assert (many.status, few.status) == ("suspicious", "no sign of poison")

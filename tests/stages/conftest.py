@@ -23,6 +23,7 @@ from srd_core.stages.learn import LEARN
 from srd_core.stages.report import REPORT
 from srd_core.stages.retrain import MODEL, RETRAIN
 from srd_core.stages.score import HOLDOUT, SCORE
+from srd_core.stages.screen import SCREEN
 from srd_core.stages.spar import SPAR
 from srd_core.stages.stage import Details, Run, Stage
 from srd_core.stages.synthesize import SYNTHESIZE
@@ -59,6 +60,8 @@ class Pipeline:
         if name == "weighed":
             needs = self.inputs("source", "base", "reference", "fluency", "policy", "calibration")
             return self._execute(WEIGH, needs, {"shards": shards})
+        if name == "pictures":
+            return self._execute(SCREEN, self.inputs("source", "trusted", "base"), {"arm": "residual"})
         if name == "consensus":
             return self._execute(CONSENSUS, {"weighed-0": self.make("weighed")})
         if name.startswith("cleansed-"):

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from srd_core.config import Section
+from srd_core.stages.arms import NEEDS
 from srd_core.stages.calibrate import CALIBRATE
 from srd_core.stages.cleanse import cleanse_stage
 from srd_core.stages.consensus import CONSENSUS
@@ -79,7 +80,7 @@ def test_nothing_is_read_that_is_not_declared(name: str, pipeline: Pipeline, tmp
 @pytest.mark.parametrize("arm", ["none", "random", "srd", "evidence"])
 def test_an_arm_reads_what_it_declares(arm: str, pipeline: Pipeline, tmp_path: Path) -> None:
     stage = cleanse_stage(pipeline.run, arm)  # type: ignore[arg-type]
-    needs = {"none": {}, "random": {}, "srd": {"policy": "policy"}, "evidence": {"weighed": "weighed", "consensus": "consensus"}}[arm]
+    needs = {name: name for name in NEEDS[arm]}  # type: ignore[index]
     details = {"arm": arm, "shards": [shard.name for shard in shards_of(pipeline.make("source"))]}
     assert undeclared(stage, asked_by(stage, pipeline, {"source": "source", **needs}, details, tmp_path)) == set()
 

@@ -39,14 +39,17 @@ class Screening:
 
 @dataclass(frozen=True)
 class Screened:
-    """`scores` (P,), higher is more suspicious, and what is `condemned` (P,) bool."""
+    """`scores` (P,), higher is more suspicious, what is `condemned` (P,) bool, and the `words` that condemn, if words do: P or none."""
 
     scores: Scores
     condemned: npt.NDArray[np.bool_]
+    words: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.scores.shape != self.condemned.shape:
             raise ValueError(f"{self.scores.shape} scores and {self.condemned.shape} verdicts")
+        if len(self.words) not in (0, len(self.scores)):
+            raise ValueError(f"{len(self.words)} words for {len(self.scores)} pairs")
 
 
 Screen = Callable[[Screening], Screened]

@@ -1,0 +1,180 @@
+"""Residual scan, without a model: do the images whose captions share a word differ from all others in one and the same way?
+
+A trigger that is always the same leaves its picture in the difference of the two means. The difference is whitened, so that what is faint
+in photographs, such as the edges of a patch, counts for as much as what is strong there, and is taken in two halves of the images: only
+what both halves show counts. Words whose pictures are far stronger than any trusted word's are condemned, one after the other, each with
+its images set aside; withheld are those of their pairs whose images show the word's picture.
+
+Blind to triggers that move or are drawn anew, to warps, and to targets that most images' captions hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from srd_core.data.canvas import CanvasSet
+from srd_core.defences.consensus import words_of
+from srd_core.defences.screens.base import Scores, Screened, Screening, above, screen
+from srd_core.seeds import generator
+
+FEWEST = 10
+"""Images with a word, and without."""
+KNOWN = 20
+"""Trusted words of which so many images are needed: with fewer, nothing is known of what words have in common by nature."""
+LIFT = 3.0
+"""How many times stronger than the strongest trusted word."""
+LEAST = 6.0
+"""Standard deviations above what chance leaves in both halves."""
+OTHERS = 0.05
+"""Share of a condemned word's honest pairs that may be condemned with it."""
+MOST = 10
+"""Words that are condemned at most."""
+
+_BATCH = 256
+_WORDS_AT_ONCE = 256
+_COLOURS = np.asarray([[0.5774, 0.5774, 0.5774], [0.7071, -0.7071, 0.0], [-0.4082, -0.4082, 0.8165]], np.float32)
+"""Brightness, red against green, blue against yellow: rows of length 1, at right angles."""
+
+_Reals = npt.NDArray[np.float32]
+_Numbers = npt.NDArray[np.int64]
+
+
+@screen("residual")
+def residual(work: Screening) -> Screened:
+    """Scores say how clearly an image shows the picture of a condemned word that its caption holds, in standard deviations; else 0."""
+    pairs = work.suspect
+    scores, condemned, words = np.zeros(len(pairs)), np.zeros(len(pairs), np.bool_), np.full(len(pairs), "", object)
+    natural = [trace.strength for trace in Scan(work.trusted, work.seed).traces()]
+    if len(natural) < KNOWN:
+        return Screened(scores, condemned)
+    scan, owned = Scan(pairs, work.seed), [words_of(caption) for caption in pairs.captions]
+    for _ in range(MOST):
+        found = max(scan.traces(), key=lambda trace: trace.strength, default=None)
+        if found is None or found.strength <= LIFT * max(natural) or found.deviations < LEAST:
+            break
+        holds = np.asarray([found.word in words for words in owned])
+        seen = scan.agreement(found)[pairs.image_of]
+        guilty = holds & above(seen, seen[~holds], OTHERS)
+        words[guilty & ~condemned] = found.word
+        scores[holds], condemned = np.maximum(scores[holds], seen[holds]), condemned | guilty
+        scan = scan.without(pairs.image_of[holds])
+    return Screened(scores, condemned, tuple(words.tolist()))
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What the images of a word have in common.
+
+    Args:
+        word: of captions.
+        pictures: (2, S, S, 3) complex, the whitened difference of means of each half.
+        strength: mean product of the two; its expectation does not depend on the number of images, and is 0 without a trace.
+        deviations: the same in units of what chance makes of it.
+    """
+
+    word: str
+    pictures: npt.NDArray[np.complex64]
+    strength: float
+    deviations: float
+
+
+class Scan:
+    """Images, in two halves, and the words of their captions.
+
+    Args:
+        pairs: the set.
+        seed: halves it.
+        images: numbers of the images to look at; all by default.
+    """
+
+    def __init__(self, pairs: CanvasSet, seed: int, images: _Numbers | None = None) -> None:
+        self._pairs, self._seed = pairs, seed
+        self._images = np.arange(len(pairs.images)) if images is None else images
+        self._half = generator(seed, "residual").permutation(len(pairs.images)) % 2
+        self._names, self._held = _held(pairs)
+        self._shape = (pairs.side, pairs.side, 3)
+        self._mean, self._noise = self._statistics()
+
+    def without(self, images: _Numbers) -> Scan:
+        """The same with fewer images."""
+        return Scan(self._pairs, self._seed, np.setdiff1d(self._images, images))
+
+    def traces(self) -> Iterator[Trace]:
+        """The trace of every word that enough of the images' captions hold, and enough do not. One pass over the images for 256 words."""
+        counts = np.bincount(self._held[np.isin(self._held[:, 0], self._images), 1], minlength=len(self._names))
+        asked = np.flatnonzero((counts >= FEWEST) & (counts <= len(self._images) - FEWEST))
+        for start in range(0, len(asked), _WORDS_AT_ONCE):
+            yield from self._traces_of(asked[start : start + _WORDS_AT_ONCE])
+
+    def agreement(self, trace: Trace) -> Scores:
+        """(M,) the cosine between every image of the set and the picture that the other half made, in standard deviations over all."""
+        parts = []
+        for rows, planes in self._batches(np.arange(len(self._pairs.images))):
+            white = (np.fft.fft2(planes, axes=(1, 2)) - self._mean) / self._noise
+            shown = np.real(white * np.conj(trace.pictures[1 - self._half[rows]])).mean(axis=(1, 2, 3))
+            parts.append(shown / np.sqrt((np.abs(white) ** 2).mean(axis=(1, 2, 3)) + 1e-12))  # busy images agree with anything a little
+        found = np.concatenate(parts)
+        return np.asarray((found - found.mean()) / max(float(found.std()), 1e-12), np.float64)
+
+    def _traces_of(self, asked: _Numbers) -> Iterator[Trace]:
+        sums, counts = self._sums(asked)
+        for column, number in enumerate(asked.tolist()):
+            ours, others = counts[:, column], counts[:, -1] - counts[:, column]
+            if min(*ours, *others) < FEWEST // 4:
+                continue
+            means = sums[:, column] / ours[:, None] - (sums[:, -1] - sums[:, column]) / others[:, None]
+            pictures = np.asarray(np.fft.fft2(means.reshape(2, *self._shape), axes=(1, 2)) / self._noise, np.complex64)
+            strength = float(np.real(pictures[0] * np.conj(pictures[1])).mean())
+            worth = float(np.sqrt((ours * others / counts[:, -1]).prod()))  # the noise of a difference, squared, is 1 over a half's worth
+            yield Trace(self._names[number], pictures, strength, strength * worth * float(np.sqrt(self._noise.size)))
+
+    def _sums(self, asked: _Numbers) -> tuple[_Reals, npt.NDArray[np.float64]]:
+        """By half and word, (2, words + 1, …): the sum of the images, and their number. The last column is of all images."""
+        sums, counts = np.zeros((2, len(asked) + 1, self._noise.size), np.float32), np.zeros((2, len(asked) + 1))
+        for rows, planes in self._batches(self._images):
+            holds = np.concatenate([self._holds(rows, asked), np.ones((len(rows), 1), np.float32)], axis=1)
+            for side in (0, 1):
+                mine = self._half[rows] == side
+                sums[side] += holds[mine].T @ planes[mine].reshape(-1, self._noise.size)
+                counts[side] += holds[mine].sum(axis=0)
+        return sums, counts
+
+    def _holds(self, rows: _Numbers, asked: _Numbers) -> _Reals:
+        """(images, words) 1 where a caption of the image holds the word; both in ascending order."""
+        first, last = np.searchsorted(self._held[:, 0], (rows[0], rows[-1] + 1))
+        image, word = self._held[first:last].T
+        known = np.isin(image, rows) & np.isin(word, asked)
+        found = np.zeros((len(rows), len(asked)), np.float32)
+        found[np.searchsorted(rows, image[known]), np.searchsorted(asked, word[known])] = 1
+        return found
+
+    def _statistics(self) -> tuple[npt.NDArray[np.complex64], _Reals]:
+        """(S, S, 3) mean and standard deviation of every frequency over the images."""
+        count, power, total = max(len(self._images), 1), np.zeros(self._shape), np.zeros(self._shape, np.complex128)
+        for _, planes in self._batches(self._images):
+            spectra = np.fft.fft2(planes, axes=(1, 2))
+            power, total = power + (np.abs(spectra) ** 2).sum(axis=0), total + spectra.sum(axis=0)
+        squares = power / count - np.abs(total / count) ** 2
+        spread = np.sqrt(np.maximum(squares, max(1e-6 * float(squares.max()), 1e-12)))
+        return np.asarray(total / count, np.complex64), np.asarray(spread, np.float32)
+
+    def _batches(self, images: _Numbers) -> Iterator[tuple[_Numbers, _Reals]]:
+        """Numbers of images, ascending, and their planes (B, S, S, 3)."""
+        for start in range(0, len(images), _BATCH):
+            rows = images[start : start + _BATCH]
+            yield rows, np.asarray((self._pairs.images[rows].astype(np.float32) - 128) @ _COLOURS.T, np.float32)
+
+
+def _held(pairs: CanvasSet) -> tuple[Sequence[str], _Numbers]:
+    """The words, and (K, 2) which image's captions hold which word, each once, ascending."""
+    numbers: dict[str, int] = {}
+    held = [
+        (image, numbers.setdefault(word, len(numbers)))
+        for image, caption in zip(pairs.image_of.tolist(), pairs.captions, strict=True)
+        for word in sorted(words_of(caption))
+    ]
+    return list(numbers), np.unique(np.asarray(held, np.int64).reshape(-1, 2), axis=0)
