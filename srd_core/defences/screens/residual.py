@@ -34,7 +34,7 @@ OTHERS = 0.05
 MOST = 10
 """Words that are condemned at most."""
 
-_BATCH = 256
+_BATCH = 64
 _WORDS_AT_ONCE = 256
 _COLOURS = np.asarray([[0.5774, 0.5774, 0.5774], [0.7071, -0.7071, 0.0], [-0.4082, -0.4082, 0.8165]], np.float32)
 """Brightness, red against green, blue against yellow: rows of length 1, at right angles."""
