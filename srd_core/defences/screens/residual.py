@@ -22,10 +22,10 @@ from srd_core.defences.screens.base import Scores, Screened, Screening, above, s
 from srd_core.seeds import generator
 
 FEWEST = 10
-"""Images with a word, and without."""
+"""Images with a word."""
 KNOWN = 20
 """Trusted words of which so many images are needed: with fewer, nothing is known of what words have in common by nature."""
-LIFT = 3.0
+LIFT = 4.0
 """How many times stronger than the strongest trusted word."""
 LEAST = 6.0
 """Standard deviations above what chance leaves in both halves."""
@@ -56,7 +56,7 @@ def residual(work: Screening) -> Screened:
         found = max(scan.traces(), key=lambda trace: trace.strength, default=None)
         if found is None or found.strength <= LIFT * max(natural) or found.deviations < LEAST:
             break
-        holds = np.asarray([found.word in words for words in owned])
+        holds = np.asarray([found.word in own for own in owned])
         seen = scan.agreement(found)[pairs.image_of]
         guilty = holds & above(seen, seen[~holds], OTHERS)
         words[guilty & ~condemned] = found.word
@@ -97,26 +97,28 @@ class Scan:
         self._half = generator(seed, "residual").permutation(len(pairs.images)) % 2
         self._names, self._held = _held(pairs)
         self._shape = (pairs.side, pairs.side, 3)
-        self._mean, self._noise = self._statistics()
+        self._centre, self._scale = np.zeros(self._shape, np.float32), np.ones(len(pairs.images), np.float32)
+        self._centre, self._noise = self._statistics()
+        self._scale = self._evened_out()
+        self._noise = self._statistics()[1]
 
     def without(self, images: _Numbers) -> Scan:
         """The same with fewer images."""
         return Scan(self._pairs, self._seed, np.setdiff1d(self._images, images))
 
     def traces(self) -> Iterator[Trace]:
-        """The trace of every word that enough of the images' captions hold, and enough do not. One pass over the images for 256 words."""
+        """The trace of every word that enough of the images' captions hold, half at most. One pass over the images for 256 words."""
         counts = np.bincount(self._held[np.isin(self._held[:, 0], self._images), 1], minlength=len(self._names))
-        asked = np.flatnonzero((counts >= FEWEST) & (counts <= len(self._images) - FEWEST))
+        asked = np.flatnonzero((counts >= FEWEST) & (counts <= len(self._images) // 2))
         for start in range(0, len(asked), _WORDS_AT_ONCE):
             yield from self._traces_of(asked[start : start + _WORDS_AT_ONCE])
 
     def agreement(self, trace: Trace) -> Scores:
         """(M,) the cosine between every image of the set and the picture that the other half made, in standard deviations over all."""
         parts = []
-        for rows, planes in self._batches(np.arange(len(self._pairs.images))):
-            white = (np.fft.fft2(planes, axes=(1, 2)) - self._mean) / self._noise
+        for rows, white in self._whitened():
             shown = np.real(white * np.conj(trace.pictures[1 - self._half[rows]])).mean(axis=(1, 2, 3))
-            parts.append(shown / np.sqrt((np.abs(white) ** 2).mean(axis=(1, 2, 3)) + 1e-12))  # busy images agree with anything a little
+            parts.append(shown / np.sqrt((np.abs(white) ** 2).mean(axis=(1, 2, 3)) + 1e-12))
         found = np.concatenate(parts)
         return np.asarray((found - found.mean()) / max(float(found.std()), 1e-12), np.float64)
 
@@ -152,21 +154,31 @@ class Scan:
         found[np.searchsorted(rows, image[known]), np.searchsorted(asked, word[known])] = 1
         return found
 
-    def _statistics(self) -> tuple[npt.NDArray[np.complex64], _Reals]:
-        """(S, S, 3) mean and standard deviation of every frequency over the images."""
-        count, power, total = max(len(self._images), 1), np.zeros(self._shape), np.zeros(self._shape, np.complex128)
+    def _evened_out(self) -> _Reals:
+        """(M,) by what each image is multiplied, so that busy ones do not speak louder: a few of them may share a rare word."""
+        loud = [np.sqrt((np.abs(white) ** 2).mean(axis=(1, 2, 3))) for _, white in self._whitened()]
+        return np.asarray(1 / np.maximum(np.concatenate([*loud, np.zeros(0)]), 1e-3), np.float32)
+
+    def _whitened(self) -> Iterator[tuple[_Numbers, npt.NDArray[np.complex64]]]:
+        """Numbers of all images of the set, and their whitened spectra."""
+        for rows, planes in self._batches(np.arange(len(self._pairs.images))):
+            yield rows, np.asarray(np.fft.fft2(planes, axes=(1, 2)) / self._noise, np.complex64)
+
+    def _statistics(self) -> tuple[_Reals, _Reals]:
+        """(S, S, 3) mean over the images, of pixels, and standard deviation, of frequencies."""
+        count, power, total = max(len(self._images), 1), np.zeros(self._shape), np.zeros(self._shape)
         for _, planes in self._batches(self._images):
-            spectra = np.fft.fft2(planes, axes=(1, 2))
-            power, total = power + (np.abs(spectra) ** 2).sum(axis=0), total + spectra.sum(axis=0)
-        squares = power / count - np.abs(total / count) ** 2
+            power, total = power + (np.abs(np.fft.fft2(planes, axes=(1, 2))) ** 2).sum(axis=0), total + planes.sum(axis=0)
+        squares = power / count - np.abs(np.fft.fft2(total / count, axes=(0, 1))) ** 2
         spread = np.sqrt(np.maximum(squares, max(1e-6 * float(squares.max()), 1e-12)))
-        return np.asarray(total / count, np.complex64), np.asarray(spread, np.float32)
+        return np.asarray(total / count, np.float32), np.asarray(spread, np.float32)
 
     def _batches(self, images: _Numbers) -> Iterator[tuple[_Numbers, _Reals]]:
-        """Numbers of images, ascending, and their planes (B, S, S, 3)."""
+        """Numbers of images, ascending, and their planes (B, S, S, 3), mean taken off and evened out."""
         for start in range(0, len(images), _BATCH):
             rows = images[start : start + _BATCH]
-            yield rows, np.asarray((self._pairs.images[rows].astype(np.float32) - 128) @ _COLOURS.T, np.float32)
+            planes = (self._pairs.images[rows].astype(np.float32) - 128) @ _COLOURS.T
+            yield rows, np.asarray((planes - self._centre) * self._scale[rows, None, None, None], np.float32)
 
 
 def _held(pairs: CanvasSet) -> tuple[Sequence[str], _Numbers]:
