@@ -1,0 +1,78 @@
+"""Evidence mode's look at pictures, from shards to decisions: pairs that no first look has flagged are condemned by what images share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from srd_core.attacks.poison import poison_shards
+from srd_core.attacks.registry import get
+from srd_core.config import load_config
+from srd_core.data.decisions import Decision
+from srd_core.data.manifest import StageManifest
+from srd_core.defences.base import PairDecision
+from srd_core.defences.weighed import PICTURED, WeighedPair, WeighedWriter
+from srd_core.scenes.dataset import write_shards
+from srd_core.stages import inventory
+from srd_core.stages.cleanse import cleanse_stage
+from srd_core.stages.consensus import CONSENSUS
+from srd_core.stages.evidence_found import all_decisions, flagged, pictured
+from srd_core.stages.files import shards_of
+from srd_core.stages.screen import SCREEN
+from srd_core.stages.stage import Outcome, Run, Stage
+
+
+@pytest.fixture(scope="module")
+def attacked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, set[str]]:
+    root = tmp_path_factory.mktemp("pictures")
+    write_shards(root / "trusted", 700, seed=1, side=64, per_shard=350)
+    clean = write_shards(root / "clean", 200, seed=2, side=64, per_shard=100)
+    truth = poison_shards(clean, root / "suspect", attack=get("fluent"), rate=0.02, target="banana", seed=3, report=root / "truth.json")
+    config = load_config("test", overrides=["canvas=64"])
+    return Run(str(root / "suspect"), str(root / "sink"), str(root / "trusted"), config), {pair.id for pair in truth.poisoned}
+
+
+def unsuspicious(run: Run, source: StageManifest) -> StageManifest:
+    """A first look that finds nothing."""
+    everything = cleanse_stage(run, "none").execute(run, {"source": source}, {"arm": "none", "shards": [s.name for s in shards_of(source)]})
+
+    def weigh(run: Run, inputs: object, details: object, folder: Path) -> Outcome:
+        with WeighedWriter(folder / "all.parquet") as writer:
+            for row in all_decisions([everything], folder):
+                kept = PairDecision("keep", "nothing speaks against it")
+                writer.write(WeighedPair(row.pair, row.caption_before, "a red circle", kept, None, None))
+        return Outcome({"all.parquet": folder / "all.parquet"})
+
+    return Stage("weigh", weigh).execute(run, {}, {})
+
+
+def decided(run: Run, folder: Path) -> list[Decision]:
+    source = inventory.take(run, "source")
+    weighed = unsuspicious(run, source)
+    inputs = {
+        "source": source,
+        "weighed": weighed,
+        "consensus": CONSENSUS.execute(run, {"weighed-0": weighed}, {}),
+        "pictures": SCREEN.execute(run, {"source": source, "trusted": inventory.take(run, "trusted")}, {"arm": "residual"}),
+    }
+    details = {"arm": "evidence", "shards": [shard.name for shard in shards_of(source)]}
+    return list(all_decisions([cleanse_stage(run, "evidence").execute(run, inputs, details)], folder))
+
+
+def test_what_images_of_a_word_share_condemns_them(attacked: tuple[Run, set[str]], tmp_path: Path) -> None:
+    run, poisoned = attacked
+    rows = decided(run, tmp_path)
+    touched = {row.pair: row for row in rows if row.action != "keep"}
+    assert touched.keys() == poisoned
+    assert {(row.action, row.reason, row.caption_after) for row in touched.values()} == {
+        ("recaption", f"{PICTURED}: banana", "a red circle")
+    }
+    assert pictured(rows) == {"banana": len(poisoned)} and flagged(rows) == []
+
+
+def test_it_can_be_left_out(attacked: tuple[Run, set[str]], tmp_path: Path) -> None:
+    run, _ = attacked
+    config = load_config("test", overrides=["canvas=64", "evidence.second_look=false"])
+    rows = decided(Run(run.source, str(tmp_path / "sink"), run.trusted, config), tmp_path)
+    assert {row.action for row in rows} == {"keep"}
