@@ -60,12 +60,15 @@ def about(text: str) -> Iterator[None]:
 @contextmanager
 def everything_about(text: str) -> Iterator[None]:
     """Like `about`, for this whole process and the workers that it starts inside."""
-    before = os.environ.get(_EVERYTHING, "")
+    before = os.environ.get(_EVERYTHING)
     os.environ[_EVERYTHING] = text
     try:
         yield
     finally:
-        os.environ[_EVERYTHING] = before
+        if before is None:
+            del os.environ[_EVERYTHING]
+        else:
+            os.environ[_EVERYTHING] = before
 
 
 @contextmanager

@@ -111,12 +111,15 @@ class Weighed:
         return SampleDecision(decisions, None, known.q_value if known else None, known.q_gain if known else None)
 
     def _pair(self, pair: WeighedPair) -> PairDecision:
-        words = words_of(pair.caption)
-        shared = next((word for word in self._condemned if word in words), None)
-        word = self._pictured.get(pair.pair, shared)
-        if pair.flagged or word is None:
+        word = None if pair.flagged else self._pictured.get(pair.pair) or self._shared(pair.caption)
+        if word is None:
             return pair.decision
         evidence, reason = pair.decision.evidence, f"{PICTURED if pair.pair in self._pictured else SECOND_LOOK}: {word}"
         if self._action == "recaption" and pair.reference:
             return PairDecision("recaption", reason, pair.reference, evidence, word)
         return PairDecision("quarantine", reason, None, evidence, word)
+
+    def _shared(self, caption: str) -> str | None:
+        """The first condemned word that it holds."""
+        held = words_of(caption) if self._condemned else ()
+        return next((word for word in self._condemned if word in held), None)

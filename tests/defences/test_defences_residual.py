@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -75,7 +73,7 @@ def test_with_little_to_compare_with_nothing_is_condemned(clean: CanvasSet, trus
 def test_strength_does_not_grow_with_the_set_and_certainty_does(clean: CanvasSet) -> None:
     suspect, _ = poison_canvas(clean, get("badnet"), 0.1, "banana", 0)
     whole = {trace.word: trace for trace in Scan(suspect, 0).traces()}["banana"]
-    third = {trace.word: trace for trace in Scan(suspect, 0, np.arange(0, len(suspect.images), 3)).traces()}["banana"]
+    third = {trace.word: trace for trace in Scan(suspect, 0).without(np.flatnonzero(np.arange(len(suspect.images)) % 3)).traces()}["banana"]
     assert third.strength == pytest.approx(whole.strength, rel=0.15) and whole.deviations > 2 * third.deviations
 
 
@@ -91,7 +89,12 @@ def test_any_set_has_an_answer(images: int, seed: int, captions: list[str]) -> N
     assert found.scores.shape == (len(captions),) and np.isfinite(found.scores).all()
 
 
-def test_the_same_words_in_other_images_are_another_set(tmp_path: Path, clean: CanvasSet) -> None:
-    without = Scan(clean, 0).without(np.arange(0, 400, 2))
-    names = {trace.word for trace in without.traces()}
-    assert names and names <= {trace.word for trace in Scan(clean, 0).traces()}
+def test_images_set_aside_have_no_say(clean: CanvasSet) -> None:
+    suspect, rows = poison_canvas(clean, get("badnet"), 0.1, "banana", 0)
+    aside, images, captions = suspect.image_of[rows], np.array(suspect.images), list(suspect.captions)
+    images[aside] = 255
+    for row in rows:
+        captions[row] = "a blank"
+    blank = CanvasSet(images, suspect.image_of, captions, suspect.ids)
+    one, other = ({trace.word: trace.strength for trace in Scan(pairs, 0).without(aside).traces()} for pairs in (suspect, blank))
+    assert len(one) >= 20 and "banana" not in one and one == pytest.approx(other)

@@ -11,6 +11,7 @@ Blind to triggers that move or are drawn anew, to warps, and to targets that mos
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,23 +89,28 @@ class Scan:
     Args:
         pairs: the set.
         seed: halves it.
-        images: numbers of the images to look at; all by default.
     """
 
-    def __init__(self, pairs: CanvasSet, seed: int, images: _Numbers | None = None) -> None:
-        self._pairs, self._seed = pairs, seed
-        self._images = np.arange(len(pairs.images)) if images is None else images
+    def __init__(self, pairs: CanvasSet, seed: int) -> None:
+        self._pairs, self._images = pairs, np.arange(len(pairs.images))
         self._half = generator(seed, "residual").permutation(len(pairs.images)) % 2
         self._names, self._held = _held(pairs)
         self._shape = (pairs.side, pairs.side, 3)
-        self._centre, self._scale = np.zeros(self._shape, np.float32), np.ones(len(pairs.images), np.float32)
+        self._learn()
+
+    def without(self, images: _Numbers) -> Scan:
+        """The same less these images, looked at as if they had never been there."""
+        rest = copy(self)
+        rest._images = np.setdiff1d(self._images, images)
+        rest._learn()
+        return rest
+
+    def _learn(self) -> None:
+        """What is usual in the images: three passes."""
+        self._centre, self._scale = np.zeros(self._shape, np.float32), np.ones(len(self._pairs.images), np.float32)
         self._centre, self._noise = self._statistics()
         self._scale = self._evened_out()
         self._noise = self._statistics()[1]
-
-    def without(self, images: _Numbers) -> Scan:
-        """The same with fewer images."""
-        return Scan(self._pairs, self._seed, np.setdiff1d(self._images, images))
 
     def traces(self) -> Iterator[Trace]:
         """The trace of every word that enough of the images' captions hold, half at most. One pass over the images for 256 words."""
