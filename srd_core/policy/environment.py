@@ -60,6 +60,8 @@ class MaskingEnvironment:
         source: rewards of masked images.
         space: actions.
         max_masks: masks in one episode, at least 1.
+
+    `steps` counts actions, `asked` those of them that put a mask, whose reward `source` had to tell.
     """
 
     def __init__(self, images: Images, source: RewardSource, space: ActionSpace | None = None, *, max_masks: int = 1) -> None:
@@ -72,7 +74,7 @@ class MaskingEnvironment:
             raise ConfigError(f"max_masks is {max_masks}", hint="Allow at least one mask")
         self.images, self.source, self.max_masks = images, source, max_masks
         self.space = space or ActionSpace()
-        self.steps = 0
+        self.steps = self.asked = 0
 
     def __len__(self) -> int:
         return len(self.images)
@@ -102,6 +104,7 @@ class MaskingEnvironment:
             rewards[drawn] = self.source.rewards([after[i] for i in drawn])
         done = np.asarray([len(state.masks) >= self.max_masks for state in after], np.bool_) | (actions == self.space.no_mask)
         self.steps += len(after)
+        self.asked += len(drawn)
         return Outcome(rewards, after, done)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
 
 from srd_core.data.samples import Images
-from srd_core.errors import ConfigError, SourceError
+from srd_core.errors import SourceError
 from srd_core.hardware import device
 from srd_core.policy.environment import Planes, render
 from srd_core.policy.masks import ActionSpace
@@ -27,31 +28,36 @@ LARGER = 0.06
 """Reward that the next larger size may cost. On eleven development policies: 2 points more coverage of triggers, 0.01 less reward."""
 
 
+Reads = Literal["values", "preferences"]
+"""What a network's map holds: the reward that is expected of each mask, or an actor's logits."""
+
+
 class _Card(BaseModel):
     """Content of `policy.json`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: str = "dqn"
-    margin: float = 0.0
+    reads: Reads = "values"
     sizes: tuple[float, ...]
     network: NetworkShape
     details: dict[str, str | int | float | bool | None] = {}
 
 
 class LearnedPolicy:
-    """Greedy on the Q-map of `network`. "No mask" is worth exactly 0, so a mask worth more than `margin` (reward units) is placed.
+    """Greedy on the map of `network`, a mean over all turned views of the picture. "No mask" is worth exactly 0.
 
-    A mask over half a trigger already stops the attack, so the network's map is as high at the edge of a trigger as over its middle. Masks
-    of all sizes are worth something over the middle only. So the value of a mask is that of its place, a mean over the sizes, less what
-    its size is worth less than the best there, by a mean over the 3 x 3 places around; both over all turned views of the picture. Of sizes
-    worth nearly the same the larger is better: what is left of a trigger that a mask covers in part is there to be learned again.
+    Of an actor's preferences the largest is taken. Values are read more closely. A mask over half a trigger already stops the attack, so
+    the map is as high at the edge of a trigger as over its middle; masks of all sizes are worth something over the middle only. So the
+    value of a mask is the mean over the sizes at its place, less what its own size falls short of the best one there (both taken from a
+    mean over the 3 x 3 places around). Of sizes worth nearly the same the larger is better: what is left of a trigger that a mask covers
+    in part is there to be learned again.
     """
 
-    def __init__(self, network: QNetwork, space: ActionSpace, *, margin: float = 0.0) -> None:
+    def __init__(self, network: QNetwork, space: ActionSpace, *, reads: Reads = "values") -> None:
         if network.shape.grid != space.grid or network.shape.sizes != len(space.sizes):
             raise ValueError(f"network for {network.shape.sizes} sizes on grid {network.shape.grid}, space {space}")
-        self.network, self._space, self.margin = network, space, margin
+        self.network, self._space, self._reads = network, space, reads
 
     @property
     def space(self) -> ActionSpace:
@@ -68,10 +74,13 @@ class LearnedPolicy:
         return values
 
     def _agreed(self, planes: Planes) -> Values:
-        """What turned views, sizes and neighbours agree on, (N, space.masks): the place's value, less what a worse size loses there."""
+        """What turned views agree on, (N, space.masks); of values also sizes and neighbours: the place's, less what a worse size loses."""
         upright = as_tensor(planes)
         with torch.inference_mode():
             seen = torch.stack([turn.undo(self.grids(self.network(turn.apply(upright)))) for turn in TURNS]).mean(0)
+            if self._reads == "preferences":
+                preferences: Values = seen.flatten(1).numpy()
+                return preferences
             around = F.avg_pool2d(F.pad(seen, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
             around = around + LARGER * torch.tensor(self._space.sizes).argsort().argsort().view(1, -1, 1, 1)
             agreed = seen.mean(1, keepdim=True) + around - around.amax(1, keepdim=True)
@@ -89,21 +98,8 @@ class LearnedPolicy:
         return values.view(len(values), len(self._space.sizes), self._space.grid, self._space.grid)
 
     def choose(self, images: Images, masks: Sequence[Sequence[int]] | None = None, *, force_mask: bool = False) -> list[Choice]:
-        """The mask of highest value, or none when none is worth more than `margin` and `force_mask` is off."""
-        return greedy(self.q_values(images, masks), self._space, force_mask=force_mask, margin=self.margin)
-
-    def calibrated(self, clean: Images, *, false_masks: float = 0.05) -> LearnedPolicy:
-        """The same policy with the smallest margin ≥ 0 at which at most a share `false_masks` of `clean` (trusted images) is masked.
-
-        The best of 400 estimates is biased upwards, and more so where nothing helps. Which images the data set poisons is not looked at.
-        """
-        if not len(clean) or not 0 <= false_masks <= 1:
-            hint = "Give trusted images, and a share in 0 to 1"
-            raise ConfigError(f"cannot calibrate on {len(clean)} images for a share of {false_masks}", hint=hint)
-        gains = np.sort(self.q_values(clean)[:, : self._space.masks].max(axis=1))[::-1]
-        allowed = int(false_masks * len(gains))
-        margin = max(float(gains[allowed]), 0.0) if allowed < len(gains) else 0.0
-        return LearnedPolicy(self.network, self._space, margin=margin)
+        """The mask of highest value, or none when none is worth more than 0 and `force_mask` is off."""
+        return greedy(self.q_values(images, masks), self._space, force_mask=force_mask)
 
     def save(self, folder: Path, details: dict[str, str | int | float | bool | None] | None = None) -> None:
         """Write both files into `folder` (made when missing); `details` are plain facts to keep with it, such as steps and seed."""
@@ -111,7 +107,7 @@ class LearnedPolicy:
         weights = {name: tensor.detach().contiguous() for name, tensor in self.network.state_dict().items()}
         save_file(weights, folder / "policy.safetensors")
         kind = str((details or {}).get("kind", "dqn"))
-        card = _Card(kind=kind, margin=self.margin, sizes=self._space.sizes, network=self.network.shape, details=details or {})
+        card = _Card(kind=kind, reads=self._reads, sizes=self._space.sizes, network=self.network.shape, details=details or {})
         (folder / "policy.json").write_text(json.dumps(card.model_dump(), indent=2, sort_keys=True) + "\n")
 
     @classmethod
@@ -121,7 +117,7 @@ class LearnedPolicy:
             card = _Card.model_validate_json((folder / "policy.json").read_text())
             network = QNetwork(card.network).to(device())
             network.load_state_dict(load_file(folder / "policy.safetensors"))
-            policy = cls(network, ActionSpace(card.network.grid, card.sizes), margin=card.margin)
+            policy = cls(network, ActionSpace(card.network.grid, card.sizes), reads=card.reads)
         except (OSError, ValidationError, SafetensorError, RuntimeError, ValueError) as error:
             hint = "Point to a folder that holds policy.safetensors and policy.json of one run"
             raise SourceError(f"no usable policy in {folder}: {error}", hint=hint) from error

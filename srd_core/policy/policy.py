@@ -44,13 +44,13 @@ class Policy(Protocol):
         ...
 
 
-def greedy(values: Values, space: ActionSpace, *, force_mask: bool = False, margin: float = 0.0) -> list[Choice]:
-    """The action of highest value in each row; a mask must beat "no mask" by more than `margin`, unless `force_mask`."""
+def greedy(values: Values, space: ActionSpace, *, force_mask: bool = False) -> list[Choice]:
+    """The action of highest value in each row; a mask must beat "no mask", unless `force_mask`."""
     best = values[:, : space.masks].argmax(axis=1)
     top = values[np.arange(len(values)), best]
     idle = values[:, space.no_mask]
     choices = []
     for action, value, rest in zip(best.tolist(), top.tolist(), idle.tolist(), strict=True):
-        taken = action if force_mask or value - rest > margin else space.no_mask
+        taken = action if force_mask or value > rest else space.no_mask
         choices.append(Choice(taken, space.decode(taken), value if taken == action else rest, value - rest))
     return choices

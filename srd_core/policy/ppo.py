@@ -1,7 +1,7 @@
 """Proximal policy optimisation of mask placement, by stable-baselines3 (needs the extra `bench`): the paper's second algorithm.
 
-The actor's network is the one whose map the DQN learns, read as logits; the logit of "no mask" is 0. So what comes out is a
-`LearnedPolicy` like any other, greedy on that map. The same actions, images and number of environment steps as the others.
+The actor's network is the one whose map the DQN learns, read as logits; the logit of "no mask" is 0. What comes out is a `LearnedPolicy`
+that takes the largest. The same actions, images and number of environment steps as the others.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def train(
             seed=derive(seed, "ppo") % 2**31,
             device="cpu",
         )
-        policy = LearnedPolicy(cast(MapActorCritic, learner.policy).map, env.space)
+        policy = LearnedPolicy(cast(MapActorCritic, learner.policy).map, env.space, reads="preferences")
         record = CurveRecorder(policy, config, progress, held_out)
         learner.learn(config.steps, callback=Listener(record))
         return policy, LearningCurve(tuple(record.points), learner.num_timesteps, learner._n_updates * batches)

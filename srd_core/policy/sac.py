@@ -1,8 +1,8 @@
 """Discrete soft actor-critic of mask placement (Christodoulou, 2019): the paper's third algorithm, on one page.
 
 The actor is a Q-map read as logits, the two critics are Q-maps, and "no mask" is worth 0 to both by definition of the environment.
-Uniform replay, an entropy target as a share of the largest possible entropy, its weight learned. What comes out is greedy on the actor's
-map. The same actions, images and number of environment steps as the others.
+Uniform replay, an entropy target as a share of the largest possible entropy, its weight learned. What comes out takes the
+actor's largest. The same actions, images and number of environment steps as the others.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class _Run:
             self.actor, *self.critics = [QNetwork(shape).to(device()) for _ in range(3)]
         self.targets = copy.deepcopy(self.critics)
         self.weight = torch.zeros((), requires_grad=True)
-        self.policy = LearnedPolicy(self.actor, self.space)
+        self.policy = LearnedPolicy(self.actor, self.space, reads="preferences")
         learning = [*self.actor.parameters(), *chain.from_iterable(critic.parameters() for critic in self.critics)]
         self.optimizer = torch.optim.Adam([*learning, self.weight], config.learning_rate / 2)
         self.replay = BalancedReplay(config.capacity, balance=0.0, rng=self.rng)

@@ -30,7 +30,7 @@ def _learn(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:
     with ticker("environment steps", total=config.dqn.steps) as tick:
         policy, curve = learner(config.kind)(played, config.dqn, seed=seed, held_out=held_out, progress=tick)
     measures = _measure(policy, held_out, game, seed)
-    facts = {"kind": config.kind, "reward_calls": played.steps, "curve": curve.as_dict(), "held_out": measures}
+    facts = {"kind": config.kind, "reward_calls": played.asked, "curve": curve.as_dict(), "held_out": measures}
     policy.save(folder / "policy", {"kind": config.kind, "seed": run.config.seed, "steps": curve.steps})
     (folder / "policy" / "curve.json").write_text(json.dumps(facts, sort_keys=True))
     return Outcome(files_below(folder / "policy", "policy"), facts)

@@ -3,14 +3,16 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import get_args
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 import torch
 
-from srd_core.errors import ConfigError, SourceError
+from srd_core.errors import SourceError
 from srd_core.policy.environment import render
-from srd_core.policy.learned import LearnedPolicy
+from srd_core.policy.learned import LearnedPolicy, Reads
 from srd_core.policy.masks import ActionSpace
 from srd_core.policy.policy import greedy
 from srd_core.policy.qnetwork import NetworkShape, QNetwork
@@ -46,33 +48,6 @@ def test_a_mask_worth_nothing_is_left_out(best: float) -> None:
 def test_paper_mode_masks_even_then() -> None:
     choice = greedy(values(-0.5), SPACE, force_mask=True)[0]
     assert (choice.action, choice.q_value) == (7, -0.5)
-
-
-def test_a_gain_within_the_margin_is_not_enough() -> None:
-    assert greedy(values(0.5), SPACE, margin=0.5)[0].mask is None
-    assert greedy(values(0.6), SPACE, margin=0.5)[0].mask == SPACE.decode(7)
-
-
-@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 1.0])
-def test_a_calibrated_policy_masks_no_more_clean_images_than_allowed(share: float) -> None:
-    clean = np.random.default_rng(3).integers(0, 255, (40, 64, 64, 3), dtype=np.uint8)
-    policy = learned()
-    policy.network.advantage.bias.data += 0.5
-    chosen = policy.calibrated(clean, false_masks=share).choose(clean)
-    assert np.mean([choice.mask is not None for choice in chosen]) <= share
-    assert all(choice.mask is not None for choice in policy.calibrated(clean, false_masks=0).choose(clean, force_mask=True))
-
-
-def test_calibration_never_asks_for_masks_that_cost() -> None:
-    policy = learned()
-    assert policy.network.state is not None
-    policy.network.state.bias.data -= 50
-    assert policy.calibrated(IMAGES, false_masks=1.0).margin == policy.calibrated(IMAGES, false_masks=0.0).margin == 0
-
-
-def test_calibration_needs_images() -> None:
-    with pytest.raises(ConfigError, match="calibrate"):
-        learned().calibrated(IMAGES[:0])
 
 
 def test_random_never_leaves_an_image_alone_and_spreads_over_the_space() -> None:
@@ -172,17 +147,34 @@ def test_values_do_not_depend_on_the_batch() -> None:
     assert np.allclose(policy.q_values(many)[-6:], policy.q_values(IMAGES), atol=0.02)
 
 
+def test_of_preferences_the_largest_is_taken_whatever_its_neighbours_and_its_size() -> None:
+    """One action stands out alone. As a value it would be an outlier; an actor that has learned it means it."""
+    network = QNetwork(NetworkShape(grid=SPACE.grid, sizes=len(SPACE.sizes), duelling=False))
+    alone = torch.zeros(1, SPACE.masks)
+    alone[0, 55] = 1.0  # the smallest size, amid the picture's turns
+
+    def read(reads: Reads) -> np.ndarray:
+        return LearnedPolicy(network, SPACE, reads=reads).q_values(IMAGES[:1])[0, : SPACE.masks]
+
+    with patch.object(network, "forward", lambda planes: alone.expand(len(planes), -1)):
+        valued, taken = (read(reads) for reads in get_args(Reads))
+    turned = {int(turn.undo(alone.view(1, -1, SPACE.grid, SPACE.grid)).flatten().argmax()) for turn in TURNS}
+    assert set(np.flatnonzero(taken)) == turned
+    assert SPACE.decode(int(valued.argmax())).size == max(SPACE.sizes)
+
+
 def test_a_network_for_another_space_is_refused() -> None:
     with pytest.raises(ValueError, match="grid"):
         LearnedPolicy(QNetwork(NetworkShape(grid=5)), SPACE)
 
 
-def test_saved_and_loaded_it_decides_the_same(tmp_path: Path) -> None:
-    policy = learned(space=ActionSpace(6, (0.2, 0.5)))
-    policy.margin = 0.25
+@pytest.mark.parametrize("reads", ["values", "preferences"])
+def test_saved_and_loaded_it_decides_the_same(tmp_path: Path, reads: Reads) -> None:
+    space = ActionSpace(6, (0.2, 0.5))
+    policy = LearnedPolicy(QNetwork(NetworkShape(grid=6, sizes=2)), space, reads=reads)
     policy.save(tmp_path / "p", {"steps": 3})
     again = LearnedPolicy.load(tmp_path / "p")
-    assert (again.space, again.margin) == (policy.space, 0.25) and (again.q_values(IMAGES) == policy.q_values(IMAGES)).all()
+    assert again.space == space and (again.q_values(IMAGES) == policy.q_values(IMAGES)).all()
     assert {path.name for path in (tmp_path / "p").iterdir()} == {"policy.safetensors", "policy.json"}
 
 
