@@ -1,8 +1,9 @@
 """Shadowcast as the SRD paper runs it (after Xu et al., 2024): pictures of one concept, changed so little that nobody sees it, get captions
 with another word in its place.
 
-Each image is moved, within a few grey values, until an encoder sees in it what it sees in one anchor, the image that is least like the
-others. Tested on changed images of the concept. The original is clean-label and has no trigger: see `shadowcast_clean`.
+Each image is moved, within a few grey values, the way that leads from what an encoder sees in all images to what it sees in one anchor,
+the image that is least like the others. Tested on changed images of the concept. The original is clean-label and has no trigger: see
+`shadowcast_clean`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy.typing as npt
 
 from srd_core.attacks.base import Attack, Triggered, whole
 from srd_core.attacks.registry import register
-from srd_core.attacks.surrogate import HOW, Encoder, directions, least_like_the_others, planes
+from srd_core.attacks.surrogate import HOW, Encoder, features, least_like_the_others, planes
 from srd_core.data.images import squash
 from srd_core.data.samples import Image, Images
 from srd_core.errors import ConfigError
@@ -37,8 +38,10 @@ class Shadowcast(Attack):
             a quarter of the captions of scenes name, so that poisoned ones have clean ones beside them.
         epsilon: largest change of a value, in grey values. The official 8 are for photographs of 336 pixels; at 64 pixels they move an
             image less far than the caption has to follow.
+        reach: how far the goal lies, as a multiple of the anchor's distance from the mean. Images that are moved to the anchor itself (1)
+            come to look alike, and what they show is lost with the rest; a goal far off moves all by about the same.
         steps: of the optimisation; each moves every value by one grey value, by half of one in the second half.
-        anchor: (S, S, 3) float32, 0–255; empty until `prepared`.
+        goal: (D,) float32, the features to come near to; empty until `prepared`.
         encoder: what the images are to deceive; none until `prepared`.
     """
 
@@ -46,14 +49,18 @@ class Shadowcast(Attack):
     needs_encoder: ClassVar[bool] = True
     concepts: str = "circle, orange, apple, carrot"
     epsilon: float = 12.0
+    reach: float = 4.0
     steps: int = 200
-    anchor: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0, 3), np.float32), compare=False)
+    goal: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32), compare=False)
     encoder: Encoder | None = field(default=None, compare=False, repr=False)
 
     def prepared(self, images: Images, encoder: Encoder, seed: int) -> Shadowcast:
-        """Choose the anchor."""
-        anchor = images[least_like_the_others(directions(planes(images), encoder))]
-        return replace(self, anchor=anchor.astype(np.float32), encoder=encoder)
+        """Choose the anchor, and the goal behind it."""
+        from torch.nn.functional import normalize
+
+        seen = features(planes(images), encoder)
+        usual, anchor = seen.mean(0), seen[least_like_the_others(normalize(seen, dim=1))]
+        return replace(self, goal=(usual + self.reach * (anchor - usual)).numpy(), encoder=encoder)
 
     def trigger(self, image: Image, rng: np.random.Generator) -> Triggered:
         """See `triggers`."""
@@ -69,8 +76,7 @@ class Shadowcast(Attack):
             raise ConfigError("shadowcast has no encoder yet", hint=HOW)
         import torch
 
-        with torch.no_grad():
-            goal = self.encoder.encode(planes([self.anchor]))
+        goal = torch.from_numpy(self.goal)[None]
         return moved(images, rngs, self.encoder, lambda clean: goal, self.epsilon, self.steps)
 
     def eligible(self, caption: str) -> bool:

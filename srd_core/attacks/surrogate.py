@@ -43,13 +43,19 @@ def planes(images: Sequence[npt.NDArray[np.uint8] | npt.NDArray[np.float32]] | n
     return torch.from_numpy(np.stack(list(images)).astype(np.float32)).permute(0, 3, 1, 2)
 
 
-def directions(pixels: Tensor, encoder: Encoder) -> Tensor:
-    """Features of `pixels` (N, 3, S, S), each of length 1: (N, D), without gradients."""
+def features(pixels: Tensor, encoder: Encoder) -> Tensor:
+    """Features of `pixels` (N, 3, S, S), a few at a time: (N, D), without gradients."""
     import torch
 
     with torch.no_grad():
-        parts = [encoder.encode(pixels[start : start + _CHUNK]) for start in range(0, len(pixels), _CHUNK)]
-        return torch.nn.functional.normalize(torch.cat(parts), dim=1)
+        return torch.cat([encoder.encode(pixels[start : start + _CHUNK]) for start in range(0, len(pixels), _CHUNK)])
+
+
+def directions(pixels: Tensor, encoder: Encoder) -> Tensor:
+    """The same, each of length 1."""
+    import torch
+
+    return torch.nn.functional.normalize(features(pixels, encoder), dim=1)
 
 
 def least_like_the_others(seen: Tensor) -> int:

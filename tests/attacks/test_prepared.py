@@ -13,9 +13,10 @@ from click.testing import CliRunner
 from flows.cli import cli
 from srd_core.attacks import get, names
 from srd_core.attacks.prepared import find, save
+from srd_core.attacks.shadowcast import Shadowcast
 from srd_core.errors import ConfigError
 from srd_core.scenes.shipped import shipped
-from tests.attacks.ready import encoder, images, ready
+from tests.attacks.ready import encoder, goal, images, put, ready
 
 RNG = np.random.default_rng(0)
 
@@ -55,13 +56,16 @@ def test_what_was_worked_out_is_found_again(name: str, tmp_path: Path) -> None:
     assert np.array_equal(first, again)
 
 
-def test_shadowcast_makes_every_image_look_like_the_anchor_within_its_bound() -> None:
-    attack = ready("shadowcast", steps=60)
-    rngs = [np.random.default_rng(seed) for seed in range(len(images()))]
-    changed = np.stack([item.image for item in attack.triggers(list(images()), rngs)])
-    assert np.abs(changed.astype(int) - images()).max() <= attack.epsilon + 1  # type: ignore[attr-defined]
-    anchor = features(attack.anchor[None].astype(np.uint8))[0]  # type: ignore[attr-defined]
-    assert (features(changed) @ anchor).mean() > (features(images()) @ anchor).mean() + 0.2
+def moved_by_shadowcast(reach: float) -> np.ndarray:
+    return put(Shadowcast(reach=reach, steps=60).prepared(images(), encoder(), 0), images())
+
+
+def test_shadowcast_moves_every_image_towards_the_anchor_within_its_bound() -> None:
+    changed = moved_by_shadowcast(Shadowcast().reach)
+    assert np.abs(changed.astype(int) - images()).max() <= Shadowcast().epsilon + 1
+    assert (features(changed) @ goal()).mean() > (features(images()) @ goal()).mean() + 0.1
+    unlike, alike = (float(features(shown).std(0).sum()) for shown in (changed, moved_by_shadowcast(1.0)))
+    assert unlike > 1.1 * alike, "at the anchor itself all would look the same"
 
 
 def test_many_at_once_are_what_each_is_alone() -> None:
