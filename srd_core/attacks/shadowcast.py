@@ -1,9 +1,9 @@
 """Shadowcast as the SRD paper runs it (after Xu et al., 2024): pictures of one concept, changed so little that nobody sees it, get captions
 with another word in its place.
 
-Each image is moved, within a few grey values, the way that leads from what an encoder sees in all images to what it sees in one anchor,
-the image that is least like the others. Tested on changed images of the concept. The original is clean-label and has no trigger: see
-`shadowcast_clean`.
+Each image is changed, within a few grey values, until all that an encoder sees in it is off by one and the same vector, the way from what
+it sees in all images to what it sees in one anchor, the image that is least like the others. So what the picture shows can still be told.
+Tested on changed images of the concept. The original is clean-label and has no trigger: see `shadowcast_clean`.
 """
 
 from __future__ import annotations
@@ -38,10 +38,9 @@ class Shadowcast(Attack):
             a quarter of the captions of scenes name, so that poisoned ones have clean ones beside them.
         epsilon: largest change of a value, in grey values. The official 8 are for photographs of 336 pixels; at 64 pixels they move an
             image less far than the caption has to follow.
-        reach: how far the goal lies, as a multiple of the anchor's distance from the mean. Images that are moved to the anchor itself (1)
-            come to look alike, and what they show is lost with the rest; a goal far off moves all by about the same.
+        reach: how far the goal lies, as a multiple of the anchor's distance from the mean; as far as `epsilon` allows is gone in any case.
         steps: of the optimisation; each moves every value by one grey value, by half of one in the second half.
-        goal: (D,) float32, the features to come near to; empty until `prepared`.
+        way: (D,) float32, by how much the features of every patch are to change; empty until `prepared`.
         encoder: what the images are to deceive; none until `prepared`.
     """
 
@@ -51,16 +50,16 @@ class Shadowcast(Attack):
     epsilon: float = 12.0
     reach: float = 4.0
     steps: int = 200
-    goal: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32), compare=False)
+    way: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32), compare=False)
     encoder: Encoder | None = field(default=None, compare=False, repr=False)
 
     def prepared(self, images: Images, encoder: Encoder, seed: int) -> Shadowcast:
-        """Choose the anchor, and the goal behind it."""
+        """Choose the anchor, and with it the way."""
         from torch.nn.functional import normalize
 
         seen = features(planes(images), encoder)
         usual, anchor = seen.mean(0), seen[least_like_the_others(normalize(seen, dim=1))]
-        return replace(self, goal=(usual + self.reach * (anchor - usual)).numpy(), encoder=encoder)
+        return replace(self, way=(self.reach * (anchor - usual)).numpy(), encoder=encoder)
 
     def trigger(self, image: Image, rng: np.random.Generator) -> Triggered:
         """See `triggers`."""
@@ -76,8 +75,13 @@ class Shadowcast(Attack):
             raise ConfigError("shadowcast has no encoder yet", hint=HOW)
         import torch
 
-        goal = torch.from_numpy(self.goal)[None]
-        return moved(images, rngs, self.encoder, lambda clean: goal, self.epsilon, self.steps)
+        encoder, way = self.encoder, torch.from_numpy(self.way)
+
+        def further(clean: Tensor) -> Tensor:
+            with torch.no_grad():
+                return encoder.patches(clean) + way
+
+        return moved(images, rngs, encoder, encoder.patches, further, self.epsilon, self.steps)
 
     def eligible(self, caption: str) -> bool:
         """Captions that name the concept."""
@@ -100,6 +104,7 @@ def moved(
     images: Sequence[Image],
     rngs: Sequence[np.random.Generator],
     encoder: Encoder,
+    seen: Callable[[Tensor], Tensor],
     goals: Callable[[Tensor], Tensor],
     epsilon: float,
     steps: int,
@@ -110,7 +115,8 @@ def moved(
         images: of any sizes.
         rngs: draw where each optimisation starts.
         encoder: what the images are to deceive.
-        goals: features (N, D) or (1, D) for the clean images (N, 3, S, S).
+        seen: features of images (N, 3, S, S), with gradients.
+        goals: for the clean images, of the same shape.
         epsilon: largest change of a value, in grey values.
         steps: each moves every value by one grey value, by half of one in the second half.
     """
@@ -124,7 +130,7 @@ def moved(
     change, goal = torch.from_numpy(start.astype(np.float32)), goals(clean)
     for step in track(range(steps), "optimise images", total=steps):
         change.requires_grad_()
-        (slope,) = torch.autograd.grad(((encoder.encode((clean + change).clamp(0, 255)) - goal) ** 2).sum(), change)
+        (slope,) = torch.autograd.grad(((seen((clean + change).clamp(0, 255)) - goal) ** 2).sum(), change)
         rate = 1.0 if 2 * step < steps else 0.5
         change = (change.detach() - rate * slope.sign()).clamp(-epsilon, epsilon)
     parts = (interpolate(change[i : i + 1], size=image.shape[:2], mode="bilinear")[0] for i, image in enumerate(images))

@@ -86,7 +86,7 @@ class ShadowcastClean(Attack):
             with torch.no_grad():
                 return seen[torch.cdist(encoder.encode(clean), seen).argmin(1)]
 
-        return moved(images, rngs, encoder, nearest, self.epsilon, self.steps)
+        return moved(images, rngs, encoder, encoder.encode, nearest, self.epsilon, self.steps)
 
     def at_test(self, images: Sequence[Image], rngs: Sequence[np.random.Generator]) -> list[Triggered]:
         """The images as they are."""

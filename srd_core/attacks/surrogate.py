@@ -31,6 +31,10 @@ class Encoder(Protocol):
         """(N, 3, S, S) float in 0–255 to (N, D)."""
         ...
 
+    def patches(self, pixels: Tensor) -> Tensor:
+        """Likewise to (N, P, D), one vector a patch of the image; their mean is what `encode` gives."""
+        ...
+
     def save(self, folder: Path) -> None:
         """Write safetensors and JSON."""
         ...

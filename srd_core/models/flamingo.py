@@ -143,8 +143,12 @@ class FlamingoCaptioner:
 
     def encode(self, pixels: Tensor) -> Tensor:
         """What the vision encoder makes of `pixels` (N, 3, S, S), float in 0–255: (N, D), differentiable. For attacks that optimise."""
+        return self.patches(pixels).mean(1)
+
+    def patches(self, pixels: Tensor) -> Tensor:
+        """Likewise of every patch of theirs: (N, patches, D)."""
         self.network.eval()
-        return self.network.encode(pixels)
+        return self.network.patches(pixels)
 
     @torch.inference_mode()
     def features(self, images: Images) -> npt.NDArray[np.float32]:

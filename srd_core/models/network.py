@@ -81,10 +81,10 @@ class FlamingoNetwork(Flamingo):  # type: ignore[misc]
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.trains_vision):
             return cast(Tensor, self.vision_encoder(normal)[1])
 
-    def encode(self, pixels: Tensor) -> Tensor:
-        """Mean of the vision encoder's tokens, (M, width), with gradients to `pixels` (M, 3, S, S) float in 0–255; where `pixels` are."""
+    def patches(self, pixels: Tensor) -> Tensor:
+        """The same, with gradients to `pixels` (M, 3, S, S) float in 0–255, and where `pixels` are."""
         normal = (pixels.to(self.device) / 255 - self.pixel_mean) / self.pixel_std
-        return cast(Tensor, self.vision_encoder(normal)[1]).mean(1).to(pixels.device)
+        return cast(Tensor, self.vision_encoder(normal)[1]).to(pixels.device)
 
     def logits(self, visual: Tensor, text: Tensor, mask: Tensor) -> Tensor:
         """Next-token logits (B, T, V) of `text` (B, T), each row seeing its `visual` (B, 1, latents, width); those of padding mean nothing.
