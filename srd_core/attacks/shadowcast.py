@@ -47,7 +47,7 @@ class Shadowcast(Attack):
     name: ClassVar[str] = "shadowcast"
     needs_encoder: ClassVar[bool] = True
     concepts: str = "circle, orange, apple, carrot"
-    epsilon: float = 12.0
+    epsilon: float = 16.0
     reach: float = 4.0
     steps: int = 200
     way: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32), compare=False)
