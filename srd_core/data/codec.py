@@ -1,7 +1,8 @@
 """Untrusted images read and re-written in child processes with limits: a file that kills or stalls a codec costs one sample, not the run.
 
 The parent never unpickles or trusts what comes back beyond its size, and image bytes that are passed on were written by this code from
-pixels. A child costs 0.3 s to start; what goes through its pipes is small: image files, and squares of canvas size.
+pixels. A child costs 0.3 s to start; what goes through its pipes is small: image files, and squares of canvas size. It may also die of
+something that is not the image's fault, so an image is refused only if a second child dies on it too while a third reads a good one.
 """
 
 from __future__ import annotations
@@ -15,16 +16,19 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 import numpy as np
 
+from srd_core.data.captions import clean
 from srd_core.data.codec_child import REPLY, REQUEST, WRITTEN
-from srd_core.data.images import ImageError
+from srd_core.data.images import REASONS, ImageError, encode
 from srd_core.data.limits import Limits
 from srd_core.data.samples import Image
+from srd_core.errors import DecoderError
 
 Box = tuple[int, int, int, int]
 """Pixels (x0, y0, x1, y1), ends excluded."""
@@ -65,16 +69,34 @@ class Child:
         self._clock = threading.Lock()
 
     def ask(self, data: bytes, side: int, suffix: str = "", quality: int = 90, box: Box | None = None) -> tuple[int, int, bytes]:
-        """(height, width, result): pixels of the squashed or the whole image, or the bytes of a new file. Raises ImageError."""
+        """(height, width, result): pixels of the squashed or the whole image, or the bytes of a new file.
+
+        Raises:
+            ImageError: the image cannot be used. DecoderError: no image can be decoded on this machine, not even a good one.
+        """
+        head = REQUEST.pack(len(data), side, self._limits.max_pixels, _format(suffix), quality, *(box or _NO_BOX))
+        for _ in range(_ATTEMPTS):
+            with suppress(BrokenPipeError, EOFError):
+                return self._once(head, data)
+        try:
+            self._once(REQUEST.pack(len(_GOOD), 0, 1, 0, 0, *_NO_BOX), _GOOD)
+        except (BrokenPipeError, EOFError, ImageError) as error:
+            hint = "Look whether memory has run out, and whether processes may be started; then run again, it goes on where it stopped"
+            raise DecoderError("the process that decodes images dies on a good image too", hint=hint) from error
+        raise ImageError("decoder-died", "the decoding process ended on this image, twice (memory, time or a crash)")
+
+    def _once(self, head: bytes, data: bytes) -> tuple[int, int, bytes]:
+        """One question and its answer. BrokenPipeError or EOFError: the process died, or answered what none of ours does."""
         process = self._running()
         with self._clock:
             self._deadline = time.monotonic() + self._seconds
-        head = REQUEST.pack(len(data), side, self._limits.max_pixels, _format(suffix), quality, *(box or _NO_BOX))
         try:
             return self._exchange(process, head, data)
-        except (BrokenPipeError, EOFError) as error:
+        except ImageError:
+            raise
+        except BaseException:  # what is left in the pipe belongs to no later question
             self.close()
-            raise ImageError("decoder-died", "the decoding process ended on this image (memory, time or a crash)") from error
+            raise
         finally:
             with self._clock:
                 killed, self._deadline = self._deadline == -math.inf, math.inf
@@ -102,7 +124,13 @@ class Child:
             command = [sys.executable, "-m", "srd_core.data.codec_child", str(self._memory)]
             quiet = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
             pipe = subprocess.PIPE
-            self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env=quiet, close_fds=True)
+            try:
+                self._process = subprocess.Popen(
+                    command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env=quiet, close_fds=True, start_new_session=True
+                )  # a session of its own: Ctrl-C is for the parent, which decides when a child ends
+            except OSError as error:
+                hint = "Look whether memory, processes or open files have run out"
+                raise DecoderError(f"the process that decodes images cannot be started: {error.strerror or error}", hint=hint) from error
         return self._process
 
     def _exchange(self, process: subprocess.Popen[bytes], head: bytes, data: bytes) -> tuple[int, int, bytes]:
@@ -113,8 +141,10 @@ class Child:
         process.stdin.flush()
         status, height, width, size = REPLY.unpack(_exactly(process, REPLY.size))
         if status:
-            reason, _, detail = _exactly(process, min(size, 10_000)).decode(errors="replace").partition("\n")
-            raise ImageError(reason, detail)
+            reason, _, detail = _exactly(process, min(size, _MOST_TEXT + 1)).decode(errors="replace").partition("\n")
+            if reason not in REASONS or size > _MOST_TEXT:
+                raise EOFError
+            raise ImageError(reason, clean(detail)[:_MOST_SHOWN])
         if height * width > self._limits.max_pixels or size > 4 * self._limits.max_pixels + 2**20:
             raise EOFError
         return height, width, _exactly(process, size)
@@ -123,6 +153,11 @@ class Child:
 _NO_BOX = (0, 0, 0, 0)
 _FORMATS = {"jpeg": "jpg"}
 _TICK = 0.2
+_ATTEMPTS = 2
+_GOOD = encode(np.zeros((1, 1, 3), np.uint8), "png")
+_MOST_TEXT = 4_096
+"""Bytes of a reason with its detail."""
+_MOST_SHOWN = 200
 
 
 def _format(suffix: str) -> int:

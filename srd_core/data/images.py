@@ -41,8 +41,12 @@ _GAP = 3.0
 """Pillow averages down to this many times the target first: twice as fast at 640 x 480 to 64, and without visible difference."""
 
 
+REASONS = frozenset({"corrupt-image", "unsupported-image", "too-many-pixels"})
+"""Why bytes are not a usable image."""
+
+
 class ImageError(ValueError):
-    """Bytes that are not a usable image. `reason`: `corrupt-image`, `unsupported-image` or `too-many-pixels`."""
+    """Bytes that are not a usable image. `reason` is one of `REASONS`."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(reason, detail)

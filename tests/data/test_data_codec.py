@@ -17,6 +17,7 @@ from srd_core.data import codec_child
 from srd_core.data.codec import Box, Child, Codec, Look, Rewrite
 from srd_core.data.images import ImageError, decode, decode_canvas, encode
 from srd_core.data.limits import Limits
+from srd_core.errors import DecoderError
 
 Photo = Callable[..., bytes]
 
@@ -71,23 +72,71 @@ def test_the_pixel_limit_reaches_the_child(photo: Photo) -> None:
         strict.decode(photo())
 
 
-def test_a_child_that_dies_costs_one_image(photo: Photo) -> None:
+def strike_on(bad: bytes, how: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every child that is asked about `bad` gets that signal first; one that is stopped has had its time."""
+    real = Child._exchange
+
+    def exchange(self: Child, process: subprocess.Popen[bytes], head: bytes, data: bytes) -> tuple[int, int, bytes]:
+        if data == bad:
+            process.send_signal(how)
+            self._deadline = 0 if how == signal.SIGSTOP else self._deadline
+        return real(self, process, head, data)
+
+    monkeypatch.setattr(Child, "_exchange", exchange)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_child_that_dies_costs_one_image(photo: Photo, monkeypatch: pytest.MonkeyPatch, how: signal.Signals) -> None:
+    strike_on(photo(1), how, monkeypatch)
+    with Codec() as codec:
+        looks = list(codec.looks([photo(0), photo(1), photo(2)], 16))
+    assert [look.reason if isinstance(look, ImageError) else "" for look in looks] == ["", "decoder-died", ""]
+
+
+def test_a_child_that_dies_of_something_else_costs_no_image(photo: Photo) -> None:
     with Codec() as codec:
         codec.decode(photo())
-        child = codec._all[0]._running()
-        os.kill(child.pid, signal.SIGSTOP)
-        threading.Timer(0.2, child.kill).start()
-        with pytest.raises(ImageError, match="decoder-died"):
-            codec.decode(photo())
+        first = codec._all[0]._running()
+        os.kill(first.pid, signal.SIGSTOP)
+        threading.Timer(0.2, first.kill).start()
         assert codec.decode(photo()).shape == (24, 32, 3)
+        assert codec._all[0]._running() is not first
 
 
-def test_a_child_that_hangs_is_killed_by_the_clock(photo: Photo) -> None:
-    with Codec(seconds=0.5) as codec:
-        codec._all[0]._running()
-        os.kill(codec._all[0]._running().pid, signal.SIGSTOP)
-        with pytest.raises(ImageError, match="decoder-died"):
-            codec.decode(photo())
+def test_ctrl_c_does_not_reach_the_children(codec: Codec) -> None:
+    assert os.getpgid(codec._all[0]._running().pid) != os.getpgid(0)
+
+
+def test_where_no_child_can_live_no_image_is_blamed(photo: Photo, monkeypatch: pytest.MonkeyPatch) -> None:
+    for program, said in (("/bin/false", "dies on a good image too"), ("/nowhere/python", "cannot be started")):
+        monkeypatch.setattr(sys, "executable", program)
+        with Codec() as codec, pytest.raises(DecoderError, match=said):
+            list(codec.looks([photo()], 16))
+
+
+FORGER = """
+import sys
+from srd_core.data import codec_child as child
+real = child._answer
+def answer(data, *rest):
+    if data.startswith(b"bad"):
+        raise child.ImageError(*data.decode()[3:].split("|"))
+    return real(data, *rest)
+child._answer = answer
+child.serve(sys.stdin.buffer, sys.stdout.buffer)
+"""
+
+
+def test_what_a_child_that_was_taken_over_says_is_not_passed_on(photo: Photo, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: Any = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", lambda command, **options: started([sys.executable, "-c", FORGER], **options))
+    said = [b"badtoo-many-pixels|\x1b[31mred\nline" + b"x" * 3000, b"badkeep|fine", b"badcorrupt-image|" + b"x" * 5000, photo()]
+    with Codec() as codec:
+        first, second, third, last = codec.looks(said, 16)
+    assert isinstance(first, ImageError) and isinstance(second, ImageError) and isinstance(third, ImageError)
+    assert first.reason == "too-many-pixels" and first.detail.startswith("[31mred line") and len(first.detail) == 200
+    assert [second.reason, third.reason] == ["decoder-died"] * 2
+    assert isinstance(last, Look)
 
 
 def test_a_child_that_works_too_long_is_ended_by_its_cpu_time() -> None:
