@@ -1,18 +1,22 @@
 """A sink belongs to one run: the first to write RUN.json there. The same run may come again, to go on; any other is told.
 
-Written with the storage's own create-if-absent, so of many that start together exactly one wins, and results of two never mix.
+Written with the storage's own create-if-absent, so of many that start together exactly one wins, and results of two never mix. It is the
+run's alone: no input lies in it, since an output of the same name would take its place.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from srd_core import __version__
 from srd_core.data.manifest import StageManifest, canonical_json
-from srd_core.errors import ConflictError
+from srd_core.errors import ConfigError, ConflictError
+from srd_core.stages.files import shards_of
 from srd_core.stages.stage import Run
+from srd_core.storage import is_remote
 
 NAME = "RUN.json"
 WITHOUT_EFFECT = {"work", "workers"}
@@ -27,14 +31,22 @@ def claim(run: Run, inputs: Mapping[str, StageManifest]) -> None:
         inputs: its inventories, by role.
 
     Raises:
+        ConfigError: an input lies in it.
         ConflictError: it is another run's; says in what they differ.
     """
+    sink = run.sink_storage
+    for role, manifest in inputs.items():
+        for shard in shards_of(manifest):
+            if _within(shard.uri, sink.uri):
+                raise ConfigError(
+                    f"the sink {sink.uri} holds {shard.uri}/{shard.key}, a shard of {role}, which an output could replace",
+                    hint="Choose a sink beside the inputs, or below them, such as SOURCE/cleansed",
+                )
     mine = {
         "srd": __version__,
         "inputs": {role: manifest.key for role, manifest in sorted(inputs.items())},
         "configuration": run.config.model_dump(mode="json", exclude=WITHOUT_EFFECT),
     }
-    sink = run.sink_storage
     try:
         sink.put_bytes(NAME, canonical_json(mine))
     except ConflictError as error:
@@ -42,6 +54,13 @@ def claim(run: Run, inputs: Mapping[str, StageManifest]) -> None:
         raise ConflictError(
             f"{sink.uri} belongs to a run that is different in {_difference(sink.read_bytes(NAME), mine)}", hint=hint
         ) from error
+
+
+def _within(place: str, sink: str) -> bool:
+    """Whether a folder is the sink or below it, whichever links lead there."""
+    if is_remote(place) or is_remote(sink):
+        return f"{place}/".startswith(f"{sink}/")
+    return Path(place).resolve().is_relative_to(Path(sink).resolve())
 
 
 def _difference(theirs: bytes, mine: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ from srd_core.config import Config
 from srd_core.data.images import encode
 from srd_core.data.samples import Sample
 from srd_core.data.shards import ShardWriter
-from srd_core.errors import ConflictError
+from srd_core.errors import ConfigError, ConflictError
 from srd_core.stages.sanitize import sanitize
 from srd_core.stages.stage import Run
 from srd_core.stages.verification import check
+from srd_core.storage import open_storage
 from tests.kills import start, survive
 
 
@@ -86,3 +88,32 @@ def test_another_source_is_told_too(source: Path, tmp_path: Path) -> None:
     with pytest.raises(ConflictError, match=r"inputs\.source.*Choose another sink"):
         sanitize(Run(str(other), sink, "", Config()))
     assert check(sink) == []
+
+
+@pytest.mark.parametrize("place", ["shards", "", "in/the/sink", "link"])
+def test_a_sink_that_holds_an_input_is_refused_before_anything_is_written(source: Path, tmp_path: Path, place: str) -> None:
+    """`srd sanitize data/shards data` would write data/shards/s0.tar."""
+    folder = tmp_path / "data" / (place if place != "link" else "shards")
+    shutil.copytree(source, folder)
+    (tmp_path / "link").symlink_to(folder)
+    before = {path.name: path.read_bytes() for path in folder.glob("*.tar")}
+    run = Run(str(tmp_path / "link" if place == "link" else folder), str(tmp_path / "data"), "", Config())
+    with pytest.raises(ConfigError, match=r"data holds .*s0\.tar, a shard of source"):
+        sanitize(run)
+    assert {path.name: path.read_bytes() for path in folder.glob("*.tar")} == before
+    assert not (tmp_path / "data" / "RUN.json").exists()
+
+
+def test_a_sink_below_its_source_is_fine(source: Path, tmp_path: Path) -> None:
+    shutil.copytree(source, tmp_path / "data")
+    sanitize(Run(str(tmp_path / "data"), str(tmp_path / "data" / "cleansed"), "", Config()))
+    assert check(str(tmp_path / "data" / "cleansed")) == []
+
+
+def test_an_object_store_is_no_exception(source: Path, remote: str) -> None:
+    storage = open_storage(f"{remote}-twice/shards")
+    storage.put_file("s0.tar", source / "s0.tar")
+    for sink in (f"{remote}-twice", "s3://stages"):
+        with pytest.raises(ConfigError, match=rf"{sink} holds {remote}-twice/shards/s0\.tar, a shard of source"):
+            sanitize(Run(f"{remote}-twice/shards", sink, "", Config()))
+    sanitize(Run(f"{remote}-twice/shards", f"{remote}-twice/shar", "", Config()))
