@@ -91,6 +91,9 @@ def _remote(source: str) -> list[ShardRef]:
         return [_ref(storage, info)]
     storage = open_storage(source)
     found = storage.list()
+    odd = [name for name in storage.unlisted() if "/" not in name and name.endswith(".tar")]
+    if odd:
+        raise SourceError(f"the shard {odd[0][:120]!a} of {source} has a name that cannot be used", hint="Use plain visible characters")
     direct = [info for info in found if "/" not in info.key and info.key.endswith(".tar")]
     if not direct:
         raise _none(source, [info.key for info in found])

@@ -42,11 +42,7 @@ def claim(run: Run, inputs: Mapping[str, StageManifest]) -> None:
                     f"the sink {sink.uri} holds {shard.uri}/{shard.key}, a shard of {role}, which an output could replace",
                     hint="Choose a sink beside the inputs, or below them, such as SOURCE/cleansed",
                 )
-    mine = {
-        "srd": __version__,
-        "inputs": {role: manifest.key for role, manifest in sorted(inputs.items())},
-        "configuration": run.config.model_dump(mode="json", exclude=WITHOUT_EFFECT),
-    }
+    mine = _content(run, inputs)
     try:
         sink.put_bytes(NAME, canonical_json(mine))
     except ConflictError as error:
@@ -54,6 +50,19 @@ def claim(run: Run, inputs: Mapping[str, StageManifest]) -> None:
         raise ConflictError(
             f"{sink.uri} belongs to a run that is different in {_difference(sink.read_bytes(NAME), mine)}", hint=hint
         ) from error
+
+
+def claimed(run: Run, inputs: Mapping[str, StageManifest]) -> bytes:
+    """RUN.json as `claim` writes it."""
+    return canonical_json(_content(run, inputs))
+
+
+def _content(run: Run, inputs: Mapping[str, StageManifest]) -> dict[str, Any]:
+    return {
+        "srd": __version__,
+        "inputs": {role: manifest.key for role, manifest in sorted(inputs.items())},
+        "configuration": run.config.model_dump(mode="json", exclude=WITHOUT_EFFECT),
+    }
 
 
 def _within(place: str, sink: str) -> bool:

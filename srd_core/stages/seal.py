@@ -1,12 +1,13 @@
 """The manifest of a run, written last: an in-toto Statement that says what was made, from what, by what.
 
-Subjects are the outputs at the sink, each by its SHA-256; the predicate holds inputs, configuration, policy, code and library versions.
-Its presence says that everything it names is there. It is not signed: put it into a DSSE envelope with the signer that you trust.
+Subjects are the outputs at the sink and RUN.json, each by its SHA-256; the predicate holds inputs, configuration, policy, code and library
+versions. Its presence says that everything it names is there. It is not signed: put it into a DSSE envelope with the signer that you trust.
 https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Literal
@@ -15,7 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from srd_core.data.manifest import FileRef, Sha256, StageManifest, canonical_json, digest
 from srd_core.errors import SourceError, StorageError
-from srd_core.stages.claim import WITHOUT_EFFECT
+from srd_core.stages.claim import NAME as RUN
+from srd_core.stages.claim import WITHOUT_EFFECT, claimed
 from srd_core.stages.origin import code
 from srd_core.stages.stage import Run
 from srd_core.storage import Storage
@@ -76,11 +78,16 @@ def seal(run: Run, manifests: Mapping[str, StageManifest]) -> StageManifest:
     sink = run.sink_storage
     root = f"{sink.uri}/"
     outputs = {name: ref for manifest in manifests.values() for name, ref in manifest.outputs.items() if ref.uri == root + name}
-    subjects = tuple(_subject(name, ref) for name, ref in sorted(outputs.items()))
+    inputs = {name: item for name, item in manifests.items() if "inventory" in item.facts}
+    claim = claimed(run, inputs)
+    subjects = (
+        Subject(name=RUN, digest=Digests(sha256=hashlib.sha256(claim).hexdigest()), annotations=Annotations(size=len(claim))),
+        *(_subject(name, ref) for name, ref in sorted(outputs.items())),
+    )
     policy = {name: ref.sha256 for name, ref in manifests["policy"].outputs.items()} if "policy" in manifests else {}
     predicate = {
         **code(),
-        "inputs": {name: item.facts["inventory"] for name, item in sorted(manifests.items()) if "inventory" in item.facts},
+        "inputs": {name: item.facts["inventory"] for name, item in sorted(inputs.items())},
         "policy": policy,
         "stages": {name: item.key for name, item in sorted(manifests.items())},
         "configuration": run.config.model_dump(mode="json", exclude=WITHOUT_EFFECT),

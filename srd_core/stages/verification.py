@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from collections.abc import Iterator
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from pydantic import ValidationError
 
@@ -12,13 +13,15 @@ from srd_core.data.decisions import Decision, read_decisions
 from srd_core.data.limits import Limits
 from srd_core.data.samples import Reject, Sample
 from srd_core.data.shards import read_shard
-from srd_core.errors import StorageError
+from srd_core.errors import SourceError, StorageError
+from srd_core.stages.claim import NAME as RUN
+from srd_core.stages.seal import NAME as MANIFEST
 from srd_core.stages.seal import Statement, Subject
 from srd_core.storage import Storage, open_storage
 
 _NAMED = 20
-_PLACES = ("decisions", "quarantine", "shards")
-"""Folders that only a run writes to."""
+_STAGES = "stages/"
+"""Where a run keeps what it has computed: not handed back, and checked by digest whenever it is used again."""
 
 
 def check(sink: str) -> list[str]:
@@ -40,9 +43,17 @@ def check(sink: str) -> list[str]:
     for subject in statement.subject:
         if subject.name not in intact and subject.name.startswith("shards/"):
             problems += _samples(storage, subject.name, intact, limits)
-    named = {subject.name for subject in statement.subject}
-    problems += [f"{key} is in the sink, but not in the manifest" for key in _handed_back(storage) if key not in named]
-    return problems
+    return problems + list(_strangers(storage, {subject.name for subject in statement.subject}))
+
+
+def _strangers(storage: Storage, named: set[str]) -> Iterator[str]:
+    """What lies at the sink and is not named. RUN.json need not be: older manifests do not name it."""
+    for info in storage.list():
+        if info.key not in named | {MANIFEST, RUN} and not info.key.startswith(_STAGES):
+            yield f"{info.key} is in the sink, but not in the manifest"
+    for name in storage.unlisted():
+        if not name.startswith(_STAGES):
+            yield f"{name[:120]!a} is in the sink, but no file that the run wrote"
 
 
 def _problem(storage: Storage, subject: Subject) -> str:
@@ -64,12 +75,10 @@ def _limits(statement: Statement) -> Limits:
         return Limits()
 
 
-def _handed_back(storage: Storage) -> list[str]:
-    return [info.key for place in _PLACES for info in storage.list(f"{place}/")]
-
-
 def _samples(storage: Storage, shard: str, intact: set[str], limits: Limits) -> list[str]:
     """The samples of a shard that are not as the decisions say, as far as the decisions can be trusted."""
+    if storage.stat(shard) is None:
+        return []
     name = PurePosixPath(shard).stem
     decisions = f"decisions/{name}.parquet"
     if decisions not in intact:
@@ -77,16 +86,16 @@ def _samples(storage: Storage, shard: str, intact: set[str], limits: Limits) -> 
     try:
         expected = _expected(storage, decisions)
         lines = list(_differences(storage, shard, name, expected, limits))
-    except StorageError:
-        return []
+    except (SourceError, StorageError) as error:
+        return [f"{shard}: which samples differ cannot be told: {error.message}"]
     more = [f"{shard}: {len(lines) - _NAMED} more samples differ"] if len(lines) > _NAMED else []
     return lines[:_NAMED] + more
 
 
 def _expected(storage: Storage, decisions: str) -> dict[str, list[Decision]]:
     rows: dict[str, list[Decision]] = {}
-    with storage.open(decisions) as stream:
-        for row in read_decisions(stream):
+    with tempfile.TemporaryDirectory(prefix="srd-verify-") as folder:  # Parquet is read from its end, which no stream of S3 can do
+        for row in read_decisions(storage.fetch(decisions, Path(folder))):
             if row.action not in ("reject", "quarantine"):
                 rows.setdefault(row.key, []).append(row)
     return rows

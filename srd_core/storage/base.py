@@ -34,7 +34,13 @@ class Storage(Protocol):
         """The root, as `open_storage` takes it; without a slash at the end."""
 
     def list(self, prefix: str = "") -> list[ObjectInfo]:
-        """Objects whose key begins with `prefix` (plain text, not a folder), sorted by key; empty if there are none."""
+        """Objects whose key begins with `prefix` (plain text, not a folder), sorted by key; empty if there are none.
+
+        What cannot be an object's key is left out, so that one odd name does not hide the others.
+        """
+
+    def unlisted(self) -> tuple[str, ...]:
+        """What lies here and is no object, sorted: names that cannot be a key; on a folder, also special files and links that lead out."""
 
     def stat(self, key: str) -> ObjectInfo | None:
         """The object, or None if there is none."""
@@ -67,9 +73,14 @@ class Storage(Protocol):
         """A local file with the content: the object itself if it is local (do not change it), else a copy in `folder`."""
 
 
+def is_key(name: str) -> bool:
+    """Whether `name` is a relative path of plain parts, which cannot leave the root or mean two places."""
+    return name.isprintable() and "\\" not in name and all(part not in ("", ".", "..") for part in name.split("/"))
+
+
 def checked_key(key: str) -> str:
-    """`key` if it is a relative path of plain parts. Raises StorageError for anything that could leave the root or mean two places."""
-    if not key or not key.isprintable() or "\\" in key or any(part in ("", ".", "..") for part in key.split("/")):
+    """`key` if it can be one. Raises StorageError for anything that could leave the root or mean two places."""
+    if not is_key(key):
         raise StorageError(f"{key[:120]!a} cannot be an object's key", hint="Use relative names such as shards/000.tar")
     return key
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, BinaryIO
 
 from srd_core.errors import ConflictError, StorageError
-from srd_core.storage.base import CHUNK, ObjectInfo, checked_key, conflict, file_digest
+from srd_core.storage.base import CHUNK, ObjectInfo, checked_key, conflict, file_digest, is_key
 
 _TEMPORARY = ".srd-tmp"
 _GRACE = 60.0
@@ -40,13 +40,12 @@ class LocalStorage:
 
     def list(self, prefix: str = "") -> list[ObjectInfo]:
         """See `Storage.list`."""
-        found: list[ObjectInfo] = []
-        with self._explained(self.uri):
-            for folder, _, names in os.walk(self._root):
-                base = Path(folder).relative_to(self._root)
-                keys = ((base / name).as_posix() for name in names if not name.endswith(_TEMPORARY))
-                found += [info for key in keys if key.startswith(prefix) and (info := self.stat(key))]
-        return sorted(found, key=lambda info: info.key)
+        found = (self.stat(name) for name in self._names() if name.startswith(prefix) and self._is_object(name))
+        return sorted((info for info in found if info), key=lambda info: info.key)
+
+    def unlisted(self) -> tuple[str, ...]:
+        """See `Storage.unlisted`."""
+        return tuple(sorted(name for name in self._names() if not self._is_object(name)))
 
     def stat(self, key: str) -> ObjectInfo | None:
         """See `Storage.stat`."""
@@ -123,11 +122,27 @@ class LocalStorage:
     def path(self, key: str) -> Path:
         """Where `key` lies. Raises StorageError if that is outside the folder."""
         path = self._root / checked_key(key)
-        with self._explained(key):
-            inside = path.resolve().is_relative_to(self._root.resolve())
-        if not inside:
+        if not self._leads_inside(path):
             raise StorageError(f"{key!a} leads out of {self.uri}", hint="Remove the symbolic link, or name its target as the source")
         return path
+
+    def _names(self) -> Iterator[str]:
+        """Of all files, links and special files below the root; folders that are links are not entered."""
+        with self._explained(self.uri):
+            for folder, folders, names in os.walk(self._root):
+                base = Path(folder)
+                links = [name for name in folders if (base / name).is_symlink()]
+                yield from ((base / name).relative_to(self._root).as_posix() for name in names + links if not name.endswith(_TEMPORARY))
+
+    def _is_object(self, name: str) -> bool:
+        path = self._root / name
+        return is_key(name) and path.is_file() and self._leads_inside(path)
+
+    def _leads_inside(self, path: Path) -> bool:
+        """Whether what `path` means lies in the folder, after all links; no for links that lead in a circle."""
+        with self._explained(str(path)), suppress(RuntimeError):
+            return path.resolve().is_relative_to(self._root.resolve())
+        return False
 
     def _put(self, key: str, source: BinaryIO, overwrite: bool) -> ObjectInfo:
         target = self.path(key)

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, cast
 from botocore.exceptions import ClientError
 
 from srd_core.errors import StorageError, TransientStorageError
-from srd_core.storage.base import CHUNK, ObjectInfo, checked_key, conflict, stream_digest
+from srd_core.storage.base import CHUNK, ObjectInfo, checked_key, conflict, is_key, stream_digest
 from srd_core.storage.s3_client import client
 from srd_core.storage.s3_errors import status_of, translated
 
@@ -45,16 +45,11 @@ class S3Storage:
 
     def list(self, prefix: str = "") -> list[ObjectInfo]:
         """See `Storage.list`. Folder markers (keys that end in `/`) are left out."""
-        root = f"{self._prefix}/" if self._prefix else ""
-        found: list[ObjectInfo] = []
-        with translated(self.uri):
-            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=root + prefix):
-                found += [
-                    ObjectInfo(item["Key"].removeprefix(root), item["Size"], item["ETag"].strip('"'))
-                    for item in page.get("Contents", [])
-                    if not item["Key"].endswith("/")
-                ]
-        return sorted(found, key=lambda info: info.key)
+        return sorted((info for info in self._everything(prefix) if is_key(info.key)), key=lambda info: info.key)
+
+    def unlisted(self) -> tuple[str, ...]:
+        """See `Storage.unlisted`."""
+        return tuple(sorted(info.key for info in self._everything("") if not is_key(info.key)))
 
     def stat(self, key: str) -> ObjectInfo | None:
         """See `Storage.stat`. A missing bucket cannot be told from a missing object here."""
@@ -134,6 +129,14 @@ class S3Storage:
         finally:
             temporary.unlink(missing_ok=True)
         return target
+
+    def _everything(self, prefix: str) -> Iterator[ObjectInfo]:
+        root = f"{self._prefix}/" if self._prefix else ""
+        with translated(self.uri):
+            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=root + prefix):
+                for item in page.get("Contents", []):
+                    if not item["Key"].endswith("/"):
+                        yield ObjectInfo(item["Key"].removeprefix(root), item["Size"], item["ETag"].strip('"'))
 
     @property
     def _client(self) -> Any:

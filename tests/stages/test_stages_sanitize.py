@@ -9,18 +9,21 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image as Pillow
 
 from srd_core.config import Config
-from srd_core.data.decisions import read_decisions
+from srd_core.data.decisions import DecisionWriter, read_decisions
 from srd_core.data.images import decode, encode
 from srd_core.data.limits import Limits
 from srd_core.data.samples import Sample
 from srd_core.data.shards import read_shard
 from srd_core.data.tar import TarWriter
+from srd_core.errors import VerificationError
+from srd_core.stages.decided import decided
 from srd_core.stages.sanitize import sanitize
 from srd_core.stages.seal import NAME, Statement
 from srd_core.stages.stage import Run
@@ -103,7 +106,7 @@ def test_captions_are_clean_and_their_rows_say_what_they_were(sink: Path) -> Non
 def test_the_number_of_workers_does_not_show(source: Path, sink: Path, tmp_path: Path, workers: int) -> None:
     sanitize(Run(str(source), str(tmp_path), "", Config(workers=workers)))
     mine, theirs = (Statement.read(open_storage(str(folder))) for folder in (tmp_path, sink))
-    assert mine.subject == theirs.subject and len(mine.subject) == 4
+    assert mine.subject == theirs.subject and len(mine.subject) == 5
     assert mine.predicate["configuration"] == theirs.predicate["configuration"]
 
 
@@ -111,6 +114,23 @@ def test_verbatim_keeps_the_bytes_and_still_refuses_what_does_not_decode(source:
     tally = sanitize(Run(str(source), str(tmp_path), "", Config(workers=1, cleanse={"verbatim": True})))  # type: ignore[arg-type]
     assert tally.rejects == {"unsupported-image": 4, "executable-member": 2}
     assert samples(tmp_path)[2].image == with_comment(2)
+
+
+def test_the_sample_that_was_changed_is_named_on_s3(sink: Path, s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in s3.environment().items():
+        monkeypatch.setenv(name, value)
+    there = open_storage("s3://stages/damaged")
+    for path in (path for path in sink.rglob("*") if path.is_file() and "stages" not in path.parts):
+        there.put_file(path.relative_to(sink).as_posix(), path)
+    assert check(there.uri) == []
+    there.delete("decisions/s1.parquet")
+    target = io.BytesIO()
+    with TarWriter(target) as writer:
+        for name, data in members_of(samples(sink)):
+            writer.write(name, b"another" if name == "3.txt" else data)
+    there.put_bytes("shards/s0.tar", target.getvalue(), overwrite=True)
+    first, *rest = check(there.uri)
+    assert first == "decisions/s1.parquet is missing" and rest[1:] == ["shards/s0.tar: 3 has other captions"]
 
 
 def test_an_untouched_sink_is_as_it_was_written(sink: Path) -> None:
@@ -169,6 +189,48 @@ def test_samples_that_vanish_or_appear_are_named(copy: Path) -> None:
 def test_a_shard_that_was_added_is_named(copy: Path) -> None:
     shutil.copy(copy / "shards" / "s0.tar", copy / "shards" / "s9.tar")
     assert check(str(copy)) == ["shards/s9.tar is in the sink, but not in the manifest"]
+
+
+@pytest.mark.parametrize(
+    "planted", ["model/evil.py", "model/pytorch_model.bin", "arms/srd/shards/s0.tar", "report.html", "MANIFEST.json.bak"]
+)
+def test_a_file_that_was_added_anywhere_is_named(copy: Path, planted: str) -> None:
+    (copy / planted).parent.mkdir(parents=True, exist_ok=True)
+    (copy / planted).write_bytes(b"x")
+    assert check(str(copy)) == [f"{planted} is in the sink, but not in the manifest"]
+
+
+def test_what_is_no_file_is_named_too(copy: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (copy / "model").symlink_to(tmp_path / "elsewhere")
+    (copy / "shards" / "a\x1b[2J.tar").write_bytes(b"x")
+    assert check(str(copy)) == [
+        "'model' is in the sink, but no file that the run wrote",
+        "'shards/a\\x1b[2J.tar' is in the sink, but no file that the run wrote",
+    ]
+
+
+def test_another_claim_is_found(copy: Path) -> None:
+    (copy / "RUN.json").write_bytes((copy / "RUN.json").read_bytes().replace(b'"seed":0', b'"seed":1'))
+    assert check(str(copy)) == ["RUN.json has other content than when it was written"]
+
+
+def test_manifests_that_do_not_name_the_claim_hold(copy: Path) -> None:
+    fields = json.loads((copy / NAME).read_text())
+    fields["subject"] = [subject for subject in fields["subject"] if subject["name"] != "RUN.json"]
+    (copy / NAME).write_text(json.dumps(fields))
+    assert check(str(copy)) == []
+
+
+def test_forged_decisions_are_not_shown(copy: Path) -> None:
+    rows = list(read_decisions(copy / "decisions" / "s1.parquet"))
+    with DecisionWriter(copy / "decisions" / "s1.parquet") as writer:
+        for row in rows:
+            writer.write(replace(row, action="keep"))
+    shown: list[str] = []
+    with pytest.raises(VerificationError, match=r"decisions/s1\.parquet of .* is not what the run wrote"):
+        shown.extend(row.shard for row in decided(str(copy)))
+    assert set(shown) == {"s0"}
 
 
 def test_the_manifest_is_a_statement_that_others_can_read(sink: Path) -> None:

@@ -21,6 +21,22 @@ def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
         LocalStorage(tmp_path / "root").read_bytes("a")
 
 
+def test_one_odd_entry_does_not_hide_the_others(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    for folder in (root / "shards", tmp_path / "outside"):
+        folder.mkdir(parents=True)
+        (folder / "a.tar").write_bytes(b"x")
+    (root / "shards" / "back\\slash.tar").write_bytes(b"x")
+    (root / "shards" / "new\nline.tar").write_bytes(b"x")
+    (root / "out.tar").symlink_to(tmp_path / "outside" / "a.tar")
+    (root / "folder").symlink_to(tmp_path / "outside")
+    (root / "circle").symlink_to(root / "circle")
+    os.mkfifo(root / "pipe")
+    storage = LocalStorage(root)
+    assert [info.key for info in storage.list()] == ["shards/a.tar"]
+    assert storage.unlisted() == ("circle", "folder", "out.tar", "pipe", "shards/back\\slash.tar", "shards/new\nline.tar")
+
+
 def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     storage = LocalStorage(tmp_path)
     storage.put_bytes("a", b"one")

@@ -61,6 +61,14 @@ def test_neighbours_of_the_prefix_are_not_listed(s3_root: str, s3_server: Any) -
     assert open_storage(s3_root).list() == []
 
 
+def test_one_odd_key_does_not_hide_the_others(s3_root: str, s3_server: Any) -> None:
+    bucket, _, prefix = s3_root.removeprefix("s3://").partition("/")
+    for key in ("a.tar", "new\u200bname.tar", "marker/"):
+        s3_server.client().put_object(Bucket=bucket, Key=f"{prefix}/{key}", Body=b"x")
+    storage = open_storage(s3_root)
+    assert ([info.key for info in storage.list()], storage.unlisted()) == (["a.tar"], ("new\u200bname.tar",))
+
+
 def test_large_files_go_up_in_parts_under_the_same_rule(s3_root: str, tmp_path: Path) -> None:
     bucket, _, prefix = s3_root.removeprefix("s3://").partition("/")
     storage = S3Storage(bucket, prefix, part_bytes=5 * 2**20)
