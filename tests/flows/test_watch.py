@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect import get_client
+from prefect.client.orchestration.base import BaseClient
+from prefect.events.filters import EventFilter, EventResourceFilter
+from prefect.exceptions import PrefectHTTPStatusError
 
 from flows.artifacts import plain
-from flows.watch import arrivals, watch
+from flows.watch import EVENT, arrivals, watch
 from srd_core.storage import open_storage
 
 
@@ -31,6 +37,49 @@ def test_a_set_is_told_of_when_it_is_ready_and_only_once(inbox: Path, prefect_se
     assert look(inbox) == []
 
 
+def test_what_is_told_has_arrived_at_the_server(inbox: Path, prefect_server: None) -> None:
+    (inbox / "first" / "READY").touch()
+    look(inbox)
+    (note,) = [json.loads(path.read_text()) for path in (inbox.parent / "state" / "seen").glob("[!l]*.json")]
+    wanted = EventFilter(resource=EventResourceFilter(id=[f"srd.dataset.{note['digest']}"]))
+    deadline = time.monotonic() + 30
+    with get_client(sync_client=True) as client:
+        while not (events := client.read_events(wanted, limit=1).events) and time.monotonic() < deadline:
+            time.sleep(0.1)
+    assert [(event.event, event.payload) for event in events] == [(EVENT, note)]
+
+
+def test_a_set_of_which_the_server_was_not_told_is_told_of_again(
+    inbox: Path, prefect_server: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (inbox / "first" / "READY").touch()
+    real = BaseClient.request
+    with monkeypatch.context() as patch:
+        patch.setattr(BaseClient, "request", lambda self, method, path, **more: real(self, method, f"/no{path}", **more))
+        with pytest.raises(PrefectHTTPStatusError):
+            look(inbox)
+    assert look(inbox) == [f"{inbox}/first"]
+
+
+def test_one_set_that_cannot_be_read_does_not_stop_the_others(inbox: Path, prefect_server: None) -> None:
+    shutil.copytree(inbox / "first", inbox / "broken")
+    (inbox / "broken" / "back\\slash.tar").write_bytes(b"x")
+    for name in ("first", "broken"):
+        (inbox / name / "READY").touch()
+    assert look(inbox) == [f"{inbox}/first"]
+
+
+def test_a_set_that_has_been_told_of_is_not_read_again(inbox: Path, prefect_server: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    (inbox / "first" / "READY").touch()
+    look(inbox)
+    copy = inbox / "first" / "copy"
+    shutil.copy(inbox / "first" / "scenes-00000.tar", copy)
+    copy.replace(inbox / "first" / "scenes-00000.tar")
+    assert look(inbox) == []
+    monkeypatch.setattr("flows.watch.take_inventory", None)
+    assert look(inbox) == []
+
+
 def test_a_set_that_changed_is_told_of_again(inbox: Path, prefect_server: None) -> None:
     (inbox / "first" / "READY").touch()
     look(inbox)
@@ -41,7 +90,7 @@ def test_a_set_that_changed_is_told_of_again(inbox: Path, prefect_server: None) 
 def test_folders_without_shards_are_no_arrivals(inbox: Path) -> None:
     (inbox / "notes").mkdir()
     (inbox / "notes" / "READY").touch()
-    assert arrivals(open_storage(str(inbox)), require_ready=False) == ["first"]
+    assert arrivals(open_storage(str(inbox)), require_ready=False).keys() == {"first"}
 
 
 @pytest.mark.parametrize("text", ["[click](http://x)", "<img src=x>", "a | b", "# title", "`code`", "![i](u)"])
