@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
@@ -147,7 +148,7 @@ def read_states(folder: Path) -> list[State]:
 
 
 def _write(folder: Path, state: State) -> None:
-    name = f"{os.getpid()}-{state.stage}-{state.label}".replace("/", "_")
+    name = hashlib.sha256(f"{os.getpid()}-{state.stage}-{state.label}".encode()).hexdigest()  # labels hold names of any length
     temporary = folder / f".{name}.tmp"
     temporary.write_text(json.dumps(asdict(state)))
     temporary.replace(folder / f"{name}.json")

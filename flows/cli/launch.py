@@ -14,7 +14,7 @@ from flows.settings import prefect_server, quiet
 from srd_core.config import Config, load_config
 from srd_core.data.inventory import take_inventory
 from srd_core.errors import ConfigError, SrdError
-from srd_core.storage import is_remote
+from srd_core.storage import is_remote, local_path
 
 
 class RunError(SrdError):
@@ -80,6 +80,8 @@ def reachable(*sources: str) -> None:
         SourceError, StorageError: as `take_inventory`.
     """
     for source in sources:
-        path = Path(source.removeprefix("file://")).expanduser()
-        if is_remote(source) or not (path.is_file() or any(path.glob("*.tar"))):
-            take_inventory(source)
+        if not is_remote(source):
+            path = local_path(source)
+            if path.is_file() or any(path.glob("*.tar")):
+                continue
+        take_inventory(source)

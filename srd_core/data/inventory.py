@@ -15,9 +15,11 @@ from pydantic import BaseModel, ConfigDict
 
 from srd_core.data.manifest import digest
 from srd_core.errors import SourceError
-from srd_core.storage import ObjectInfo, Storage, is_remote, open_storage
+from srd_core.storage import ObjectInfo, Storage, is_remote, local_path, open_storage
 
 _MAGIC = "*?["
+_LONGEST = 200
+"""Bytes of a shard's name; file systems take 255 for the names that are made of it."""
 
 
 class ShardRef(BaseModel):
@@ -67,9 +69,16 @@ def take_inventory(source: str) -> Inventory:
     Local shards are read once for their digest.
 
     Raises:
-        SourceError: nothing there, no `.tar` among it, or two shards of one name. StorageError: the storage cannot be read.
+        SourceError: nothing there, no `.tar` among it, two shards of one name, or a name that is too long or cannot be a key.
+        StorageError: the storage cannot be read.
     """
     shards = sorted(_remote(source) if is_remote(source) else _local(source), key=lambda shard: (shard.name, shard.uri))
+    for shard in shards:
+        if len(shard.name.encode()) > _LONGEST:
+            raise SourceError(
+                f"the shard {shard.name[:60]!a}… of {source} has a name of {len(shard.name.encode())} bytes; the limit is {_LONGEST}",
+                hint="Rename it: decisions, quarantine and others are files named after it",
+            )
     twins = {a.name for a, b in itertools.pairwise(shards) if a.name == b.name}
     if twins:
         raise SourceError(f"two shards of {source} have the name {min(twins)}", hint="Pair ids need different names; rename one")
@@ -101,7 +110,7 @@ def _remote(source: str) -> list[ShardRef]:
 
 
 def _local(source: str) -> list[ShardRef]:
-    path = Path(source.removeprefix("file://")).expanduser()
+    path = local_path(source)
     if path.is_dir():
         files = sorted(file for file in path.glob("*.tar") if file.is_file())
         below = [] if files else [file.relative_to(path).as_posix() for file in path.glob("*/*.tar")]
@@ -109,7 +118,7 @@ def _local(source: str) -> list[ShardRef]:
         if path.suffix != ".tar":
             raise SourceError(f"{source} is not a .tar", hint="Give a folder of shards, a *.tar glob or one plain .tar")
         files, below = [path], []
-    elif any(sign in source for sign in _MAGIC):
+    elif any(sign in str(path) for sign in _MAGIC):
         files, below = [Path(found) for found in sorted(glob.glob(str(path))) if found.endswith(".tar") and Path(found).is_file()], []
     else:
         raise SourceError(f"{source} does not exist", hint="Give a folder of .tar shards, a *.tar glob or s3://bucket/prefix")

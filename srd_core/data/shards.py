@@ -151,11 +151,11 @@ def read_shard(stream: BinaryIO, shard: str, limits: Limits | None = None) -> It
 class ShardWriter:
     """Writes samples as a deterministic tar: same keys, given order, captions in the members they came from.
 
-    Use it as a context manager; `stream` stays open.
+    Use it as a context manager; `stream` stays open. `limits` are those that the samples were read with.
     """
 
-    def __init__(self, stream: BinaryIO) -> None:
-        self._tar = TarWriter(stream)
+    def __init__(self, stream: BinaryIO, limits: Limits | None = None) -> None:
+        self._tar = TarWriter(stream, limits)
         self.count = 0
 
     def __enter__(self) -> Self:

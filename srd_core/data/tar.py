@@ -238,11 +238,11 @@ class TarWriter:
     """Writes the same bytes for the same members: no time, owner or mode of the machine is recorded.
 
     USTAR where the name allows it, one PAX `path` record where it does not. Use it as a context manager: the end marker is written
-    on a clean exit only, so an archive cut short by an error is recognisable. `stream` stays open.
+    on a clean exit only, so an archive cut short by an error is recognisable. `stream` stays open. `limits` are those of its readers.
     """
 
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream, self._limits = stream, Limits()
+    def __init__(self, stream: BinaryIO, limits: Limits | None = None) -> None:
+        self._stream, self._limits = stream, limits or Limits()
 
     def __enter__(self) -> Self:
         return self

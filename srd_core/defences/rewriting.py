@@ -81,7 +81,7 @@ def rewrite_shard(
         path.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         files = (stack.enter_context(paths[f"{place}/{shard}.tar"].open("wb")) for place in ("shards", "quarantine"))
-        kept, withheld = (stack.enter_context(ShardWriter(file)) for file in files)
+        kept, withheld = (stack.enter_context(ShardWriter(file, limits)) for file in files)
         rows = stack.enter_context(DecisionWriter(paths[f"decisions/{shard}.parquet"]))
         tally = Tally()
         for items in batches(arrange(read_shard(stream, shard, limits))):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from srd_core.errors import StorageError
 from srd_core.storage.base import ObjectInfo, Storage
 from srd_core.storage.local import LocalStorage
 
-__all__ = ["ObjectInfo", "Storage", "is_remote", "open_storage"]
+__all__ = ["ObjectInfo", "Storage", "is_remote", "local_path", "open_storage"]
 
 
 def is_remote(uri: str) -> bool:
@@ -23,14 +23,30 @@ def open_storage(uri: str) -> Storage:
     Raises:
         StorageError: another scheme, or no bucket.
     """
-    scheme, separator, _ = uri.partition("://")
-    if not separator:
-        return LocalStorage(Path(uri))
-    parts = urlsplit(uri)
-    if scheme == "file" and parts.netloc in ("", "localhost"):
-        return LocalStorage(Path(unquote(parts.path)))
-    if scheme == "s3" and parts.netloc:
-        from srd_core.storage.s3 import S3Storage
+    if not is_remote(uri):
+        return LocalStorage(local_path(uri))
+    bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+    if not bucket:
+        raise _unknown(uri)
+    from srd_core.storage.s3 import S3Storage
 
-        return S3Storage(parts.netloc, uri.removeprefix(f"s3://{parts.netloc}").strip("/"))
-    raise StorageError(f"{uri!a} is not a storage that can be opened", hint="Use a folder, file:///folder or s3://bucket/prefix")
+    return S3Storage(bucket, prefix.strip("/"))
+
+
+def local_path(uri: str) -> Path:
+    """The path that a local URI means: a path as it is, or that of `file:///…`, in which `%20` and the like stand for other characters.
+
+    Raises:
+        StorageError: another scheme, or another host's file.
+    """
+    scheme, separator, rest = uri.partition("://")
+    if not separator:
+        return Path(uri).expanduser()
+    host, slash, path = rest.partition("/")
+    if scheme != "file" or host not in ("", "localhost"):
+        raise _unknown(uri)
+    return Path(unquote(slash + path))
+
+
+def _unknown(uri: str) -> StorageError:
+    return StorageError(f"{uri!a} is not a storage that can be opened", hint="Use a folder, file:///folder or s3://bucket/prefix")

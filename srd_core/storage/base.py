@@ -85,6 +85,11 @@ def checked_key(key: str) -> str:
     return key
 
 
+def short(name: str) -> str:
+    """The beginning of a name, at most 60 bytes of it, for files that stand beside it while it is written."""
+    return name.encode()[:60].decode(errors="ignore")
+
+
 def stream_digest(stream: BinaryIO) -> str:
     """SHA-256 of the rest of `stream`, in hex."""
     total = hashlib.sha256()

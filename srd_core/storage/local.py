@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, BinaryIO
 
 from srd_core.errors import ConflictError, StorageError
-from srd_core.storage.base import CHUNK, ObjectInfo, checked_key, conflict, file_digest, is_key
+from srd_core.storage.base import CHUNK, ObjectInfo, checked_key, conflict, file_digest, is_key, short
 
 _TEMPORARY = ".srd-tmp"
 _GRACE = 60.0
@@ -103,7 +103,7 @@ class LocalStorage:
     def alone(self, key: str) -> Iterator[None]:
         """See `Storage.alone`."""
         target = self.path(key)
-        lock = target.with_name(f".{target.name[:60]}.lock{_TEMPORARY}")
+        lock = target.with_name(f".{short(target.name)}.lock{_TEMPORARY}")
         with self._explained(key):
             target.parent.mkdir(parents=True, exist_ok=True)
             held = _locked(lock)
@@ -148,7 +148,7 @@ class LocalStorage:
         target = self.path(key)
         with self._explained(key):
             target.parent.mkdir(parents=True, exist_ok=True)
-            temporary = target.parent / f".{target.name[:60]}.{uuid.uuid4().hex}{_TEMPORARY}"
+            temporary = target.parent / f".{short(target.name)}.{uuid.uuid4().hex}{_TEMPORARY}"
             try:
                 with temporary.open("xb") as file:
                     fcntl.flock(file, fcntl.LOCK_EX)

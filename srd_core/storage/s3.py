@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, cast
 from botocore.exceptions import ClientError
 
 from srd_core.errors import StorageError, TransientStorageError
-from srd_core.storage.base import CHUNK, ObjectInfo, checked_key, conflict, is_key, stream_digest
+from srd_core.storage.base import CHUNK, ObjectInfo, checked_key, conflict, is_key, short, stream_digest
 from srd_core.storage.s3_client import client
 from srd_core.storage.s3_errors import status_of, translated
 
@@ -120,7 +120,7 @@ class S3Storage:
         if target.exists() and target.stat().st_size == info.size:
             return target
         folder.mkdir(parents=True, exist_ok=True)
-        temporary = folder / f".{target.name[:60]}.{uuid.uuid4().hex}.srd-tmp"
+        temporary = folder / f".{short(target.name)}.{uuid.uuid4().hex}.srd-tmp"
         try:
             with self.open(key, info.etag) as stream, temporary.open("xb") as file:
                 while chunk := stream.read(CHUNK):

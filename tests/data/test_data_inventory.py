@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
+from flows.cli.launch import reachable
 from srd_core.data.inventory import Inventory, open_shard, take_inventory
 from srd_core.data.shards import read_shard
-from srd_core.errors import ConflictError, SourceError
+from srd_core.errors import ConflictError, SourceError, StorageError
+from srd_core.storage import open_storage
 
 
 def test_a_folder_a_glob_and_a_file(shard_folder: Path) -> None:
@@ -19,6 +22,29 @@ def test_a_folder_a_glob_and_a_file(shard_folder: Path) -> None:
     assert [shard.name for shard in take_inventory(f"file://{shard_folder}").shards] == ["part-0", "part-1"]
     assert [shard.name for shard in take_inventory(f"{shard_folder}/*-1.tar").shards] == ["part-1"]
     assert [shard.name for shard in take_inventory(f"{shard_folder}/part-0.tar").shards] == ["part-0"]
+
+
+def test_an_address_means_the_same_folder_everywhere(shard_folder: Path, tmp_path: Path) -> None:
+    odd = tmp_path / "a b#1?%20"
+    shutil.copytree(shard_folder, odd)
+    address = f"file://{quote(str(odd))}"
+    assert open_storage(address).uri == str(odd)
+    assert [shard.uri for shard in take_inventory(address).shards] == [str(odd)] * 2
+    assert [shard.name for shard in take_inventory(f"{address}/*-1.tar").shards] == ["part-1"]
+    assert [shard.uri for shard in take_inventory(str(odd)).shards] == [str(odd)] * 2
+    reachable(address)
+    with pytest.raises(StorageError, match="not a storage"):
+        take_inventory("file://elsewhere/data")
+
+
+@pytest.mark.parametrize(("name", "fits"), [("漢" * 66, True), ("漢" * 67, False), ("n" * 200, True), ("n" * 201, False)])
+def test_a_name_that_outputs_could_not_be_called_after_is_refused(shard_folder: Path, tmp_path: Path, name: str, fits: bool) -> None:
+    shutil.copy(shard_folder / "part-0.tar", tmp_path / f"{name}.tar")
+    if fits:
+        assert [shard.name for shard in take_inventory(str(tmp_path)).shards] == [name]
+    else:
+        with pytest.raises(SourceError, match=f"a name of {len(name.encode())} bytes; the limit is 200"):
+            take_inventory(str(tmp_path))
 
 
 def test_relative_sources_work(shard_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -179,6 +179,21 @@ def test_what_the_runs_limits_let_through_is_no_damage(tmp_path: Path) -> None:
     assert [problem for problem in check(str(sink)) if ": " in problem] == ["shards/s0.tar: b has other captions"]
 
 
+@pytest.mark.parametrize("shard", ["s0", "漢" * 66])
+def test_names_as_long_as_the_limits_allow_are_written_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shard: str) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "progress").mkdir()
+    monkeypatch.setenv("SRD_PROGRESS", str(tmp_path / "progress"))
+    limits, key = Limits(max_name_bytes=2000), "n" * 1900
+    members = [(f"{key}.jpg", with_comment(1)), (f"{key}.txt", b"x"), ("bad.pickle", b"x")]
+    with (tmp_path / "in" / f"{shard}.tar").open("wb") as file, TarWriter(file, limits) as writer:
+        for name, data in members:
+            writer.write(name, data)
+    sanitize(Run(str(tmp_path / "in"), str(tmp_path / "out"), "", Config(limits=limits)))
+    assert [sample.key for sample in samples(tmp_path / "out", shard, limits)] == [key]
+    assert check(str(tmp_path / "out")) == []
+
+
 def test_samples_that_vanish_or_appear_are_named(copy: Path) -> None:
     kept = [sample for sample in samples(copy) if sample.key != "4"]
     write(copy / "shards" / "s0.tar", [*members_of(kept), ("new.jpg", kept[0].image), ("new.txt", b"x")])
