@@ -7,15 +7,18 @@ sub-folders are not searched.
 from __future__ import annotations
 
 import glob
+import hashlib
+import io
 import itertools
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 from pydantic import BaseModel, ConfigDict
 
 from srd_core.data.manifest import digest
 from srd_core.errors import SourceError
 from srd_core.storage import ObjectInfo, Storage, is_remote, local_path, open_storage
+from srd_core.storage.base import CHUNK, altered
 
 _MAGIC = "*?["
 _LONGEST = 200
@@ -86,8 +89,42 @@ def take_inventory(source: str) -> Inventory:
 
 
 def open_shard(shard: ShardRef) -> BinaryIO:
-    """A stream over the shard. Raises ConflictError if it is no longer what the inventory saw."""
-    return open_storage(shard.uri).open(shard.key, etag=shard.etag)
+    """A stream over the shard, to be read once from its beginning.
+
+    Raises:
+        ConflictError: it is no longer what the inventory saw. By its etag, that is known at once; by its digest, where that is known,
+            from the `read` that comes to the end.
+    """
+    stream = open_storage(shard.uri).open(shard.key, etag=shard.etag)
+    if shard.sha256 is None:
+        return stream
+    return cast("BinaryIO", io.BufferedReader(_Compared(stream, shard.sha256, f"{shard.uri}/{shard.key}"), CHUNK))
+
+
+class _Compared(io.RawIOBase):
+    """A stream whose content is compared with a digest when all of it has been read."""
+
+    def __init__(self, stream: BinaryIO, sha256: str, uri: str) -> None:
+        self._stream, self._sha256, self._uri = stream, sha256, uri
+        self._content = hashlib.sha256()
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill `buffer`; 0 only at an end that is the right one."""
+        data = self._stream.read(len(buffer))
+        self._content.update(data)
+        if not data and self._content.hexdigest() != self._sha256:
+            raise altered(self._uri)
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        """Close the stream below, too."""
+        self._stream.close()
+        super().close()
 
 
 def _remote(source: str) -> list[ShardRef]:

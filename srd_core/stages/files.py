@@ -26,10 +26,14 @@ def local_folder(manifest: StageManifest, folder: Path, prefix: str = "") -> Pat
 
 
 def local_file(ref: FileRef, folder: Path) -> Path:
-    """One file, local."""
+    """One file, local.
+
+    Raises:
+        ConflictError: it is not what it was when it was made.
+    """
     storage, name = locate(ref)
     folder.mkdir(parents=True, exist_ok=True)
-    return storage.fetch(name, folder)
+    return storage.fetch(name, folder, ref.sha256)
 
 
 def files_below(folder: Path, prefix: str) -> dict[str, Path]:

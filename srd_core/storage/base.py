@@ -69,8 +69,11 @@ class Storage(Protocol):
     def alone(self, key: str) -> AbstractContextManager[object]:
         """Inside, whoever else asks for the same key waits. A promise among processes of one machine, on a folder; S3 lets all go on."""
 
-    def fetch(self, key: str, folder: Path) -> Path:
-        """A local file with the content: the object itself if it is local (do not change it), else a copy in `folder`."""
+    def fetch(self, key: str, folder: Path, sha256: str | None = None) -> Path:
+        """A local file with the content: the object itself if it is local (do not change it), else a copy in `folder`.
+
+        ConflictError if `sha256` is given and the content has another digest.
+        """
 
 
 def is_key(name: str) -> bool:
@@ -102,6 +105,14 @@ def file_digest(path: Path) -> str:
     """SHA-256 of a local file, in hex."""
     with path.open("rb") as file:
         return stream_digest(file)
+
+
+def altered(uri: str) -> ConflictError:
+    """The error for an object that is no longer what it was when its digest was taken."""
+    return ConflictError(
+        f"{uri} has other content than when its digest was taken",
+        hint="Somebody else writes there. Run again: what was made here is made anew",
+    )
 
 
 def conflict(uri: str) -> ConflictError:

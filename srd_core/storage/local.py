@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, BinaryIO
 
 from srd_core.errors import ConflictError, StorageError
-from srd_core.storage.base import CHUNK, ObjectInfo, checked_key, conflict, file_digest, is_key, short
+from srd_core.storage.base import CHUNK, ObjectInfo, altered, checked_key, conflict, file_digest, is_key, short
 
 _TEMPORARY = ".srd-tmp"
 _GRACE = 60.0
@@ -113,10 +113,12 @@ class LocalStorage:
             finally:
                 lock.unlink(missing_ok=True)
 
-    def fetch(self, key: str, folder: Path) -> Path:
-        """The file itself."""
+    def fetch(self, key: str, folder: Path, sha256: str | None = None) -> Path:
+        """See `Storage.fetch`: the file itself."""
         if self.stat(key) is None:
             self.open(key).close()
+        if sha256 is not None and self.digest(key) != sha256:
+            raise altered(f"{self.uri}/{key}")
         return self.path(key)
 
     def path(self, key: str) -> Path:

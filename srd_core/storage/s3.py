@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, cast
 from botocore.exceptions import ClientError
 
 from srd_core.errors import StorageError, TransientStorageError
-from srd_core.storage.base import CHUNK, ObjectInfo, checked_key, conflict, is_key, short, stream_digest
+from srd_core.storage.base import CHUNK, ObjectInfo, altered, checked_key, conflict, file_digest, is_key, short, stream_digest
 from srd_core.storage.s3_client import client
 from srd_core.storage.s3_errors import status_of, translated
 
@@ -110,21 +110,25 @@ class S3Storage:
         """See `Storage.alone`: nobody waits."""
         return nullcontext()
 
-    def fetch(self, key: str, folder: Path) -> Path:
+    def fetch(self, key: str, folder: Path, sha256: str | None = None) -> Path:
         """See `Storage.fetch`. A copy of the same version that is already in `folder` is used again."""
         info = self.stat(key)
         if info is None:
             raise StorageError(f"{self._uri(key)} does not exist", hint="Check the key and the bucket")
         mark = hashlib.sha256(f"{self._uri(key)}\n{info.etag}".encode()).hexdigest()[:16]
         target = folder / f"{mark}-{Path(key).name}"
-        if target.exists() and target.stat().st_size == info.size:
+        if target.exists() and target.stat().st_size == info.size and sha256 in (None, file_digest(target)):
             return target
         folder.mkdir(parents=True, exist_ok=True)
         temporary = folder / f".{short(target.name)}.{uuid.uuid4().hex}.srd-tmp"
         try:
+            content = hashlib.sha256()
             with self.open(key, info.etag) as stream, temporary.open("xb") as file:
                 while chunk := stream.read(CHUNK):
+                    content.update(chunk)
                     file.write(chunk)
+            if sha256 not in (None, content.hexdigest()):
+                raise altered(self._uri(key))
             temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)

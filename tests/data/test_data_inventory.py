@@ -82,6 +82,18 @@ def test_a_shard_changed_after_listing_is_not_read(shard_folder: Path) -> None:
         open_shard(shard)
 
 
+def test_a_shard_that_was_changed_in_place_is_noticed_at_its_end(shard_folder: Path) -> None:
+    """With its old time and size, only the digest tells."""
+    path = shard_folder / "part-0.tar"
+    shard, status = take_inventory(str(shard_folder)).shards[0], path.stat()
+    with path.open("r+b") as file:
+        file.seek(512)
+        file.write(b"x")
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    with open_shard(shard) as stream, pytest.raises(ConflictError, match=r"part-0\.tar has other content"):
+        list(read_shard(stream, shard.name))
+
+
 @pytest.mark.parametrize(
     ("source", "said"),
     [

@@ -63,6 +63,16 @@ def test_a_file_is_put_and_fetched(storage: Storage, tmp_path: Path) -> None:
         storage.put_file("deep/er/x.bin", source)
 
 
+def test_a_file_is_fetched_if_it_has_the_digest_that_is_known(storage: Storage, tmp_path: Path) -> None:
+    storage.put_bytes("a", b"one")
+    one = hashlib.sha256(b"one").hexdigest()
+    assert storage.fetch("a", tmp_path, one).read_bytes() == b"one"
+    assert storage.fetch("a", tmp_path, one).read_bytes() == b"one"
+    storage.put_bytes("a", b"two", overwrite=True)
+    with pytest.raises(ConflictError, match="/a has other content"):
+        storage.fetch("a", tmp_path, one)
+
+
 def test_an_empty_object_is_an_object(storage: Storage) -> None:
     storage.put_bytes("empty", b"")
     assert storage.read_bytes("empty") == b""
