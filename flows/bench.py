@@ -22,6 +22,7 @@ from flows.plan import Cell, Plan, load_plan, load_size
 from flows.size import Size
 from flows.srd import srd
 from flows.summary import write
+from srd_core.config import quoted
 from srd_core.data.manifest import digest
 from srd_core.progress import everything_about, stage, track
 from srd_core.stages.origin import origin
@@ -102,7 +103,7 @@ def run_cell(cell: Cell, folder: Path) -> Made:
     where = folder / "data" / digest(cell.experiment)[:16]
     with claimed(where, wait=True), stage("data"):  # cells of several variants have the same data
         data = cell.experiment.make(where)
-    overrides = [*data.overrides(), f"work={folder / 'stages'}", *cell.settings]
+    overrides = [*data.overrides(), f"work={quoted(folder / 'stages')}", *cell.settings]
     verdict = srd(data.source, str(sink), data.trusted, profile=cell.profile, overrides=overrides)
     scores = json.loads((sink / "scores.json").read_text())
     about = {"cell": cell.name, "digest": identity(cell), "settings": cell.model_dump(mode="json"), "seconds": round(time.time() - started)}

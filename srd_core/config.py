@@ -168,6 +168,11 @@ def load_config(profile: str | None = None, file: Path | None = None, overrides:
         raise ConfigError(f"configuration: {problem}", hint="`srd config` prints every key with its value") from error
 
 
+def quoted(value: object) -> str:
+    """The text of `value` as a YAML string for an override, so that a path, or a name such as `no`, stays what it is."""
+    return "'" + str(value).replace("'", "''") + "'"
+
+
 def _read(profile: str | None, file: Path | None) -> dict[str, Any]:
     if file is not None:
         if not file.is_file():

@@ -7,7 +7,8 @@ import click
 from flows.cli.answer import tell
 from flows.cli.group import verbose_option
 from flows.cli.launch import checked, reachable, run_flow
-from flows.cli.options import configuration, json_option, quoted
+from flows.cli.options import configuration, json_option
+from srd_core.config import quoted
 from srd_core.errors import ConfigError
 
 

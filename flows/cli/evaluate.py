@@ -11,8 +11,8 @@ import click
 from flows.cli.console import watching
 from flows.cli.group import verbose_option
 from flows.cli.launch import checked, reachable
-from flows.cli.options import configuration, json_option, quoted
-from srd_core.config import Config
+from flows.cli.options import configuration, json_option
+from srd_core.config import Config, quoted
 from srd_core.progress import stage
 
 

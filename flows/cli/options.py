@@ -22,8 +22,3 @@ def configuration(command: F) -> F:
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Only JSON on stdout.")
-
-
-def quoted(value: str) -> str:
-    """`value` as a YAML string, so that a path or a name such as `no` stays what it is."""
-    return "'" + value.replace("'", "''") + "'"

@@ -9,6 +9,7 @@ beside the data, never among it, since no defence may see it.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
@@ -27,6 +28,7 @@ from srd_core.data.samples import Image, Reject, Sample
 from srd_core.data.shards import ShardWriter, read_shard
 from srd_core.errors import ConfigError, SourceError
 from srd_core.seeds import generator
+from srd_core.storage.base import short
 
 FLOOR = 10
 """Fewest units that are poisoned: fewer plant nothing that could be measured."""
@@ -129,7 +131,9 @@ def poison_shards(
     summary = PoisonSummary(attack.name, target, rate, seed, unit, sum(sizes), skipped, tuple(poisoned), report)
     report.parent.mkdir(parents=True, exist_ok=True)
     fields = {key: value for key, value in asdict(summary).items() if key != "report"}
-    report.write_text(json.dumps(fields, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    aside = report.with_name(f".{short(report.name)}.{os.getpid()}.tmp")
+    aside.write_text(json.dumps(fields, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    aside.replace(report)  # whole or not there: that it is there says that the copy is finished
     return summary
 
 

@@ -14,6 +14,7 @@ from srd_core.attacks.base import Attack
 from srd_core.attacks.poison import Unit, poison_shards
 from srd_core.attacks.prepared import prepare, save
 from srd_core.attacks.registry import get
+from srd_core.config import quoted
 from srd_core.data.inventory import open_shard, take_inventory
 from srd_core.experiments.shifts import shift_shards
 from srd_core.seeds import derive
@@ -60,10 +61,9 @@ class ExperimentData:
 
     def overrides(self) -> list[str]:
         """The `evaluation` settings that make a run measure this experiment."""
-        tests = ", ".join(f'{name}: "{path}"' for name, path in self.tests.items())
-        known = [f"evaluation.attack={self.attack}", f"evaluation.target={self.target}", f"evaluation.truth={self.truth}"]
-        trains = [f"evaluation.attacker={self.attacker}"] if self.attacker else []
-        return [f"evaluation.tests={{{tests}}}", *known, *trains]
+        tests = ", ".join(f"{quoted(name)}: {quoted(path)}" for name, path in self.tests.items())
+        known = {"attack": self.attack, "target": self.target, "truth": self.truth, "attacker": self.attacker}
+        return [f"evaluation.tests={{{tests}}}", *(f"evaluation.{key}={quoted(value)}" for key, value in known.items() if value)]
 
 
 def plant(what: Planted, clean: str, folder: Path, surrogate: str | None, seed: int) -> tuple[Path, str, Path]:

@@ -132,6 +132,20 @@ def test_the_list_lies_beside_the_data(shards: list[Path], tmp_path: Path) -> No
     assert all(p["box"] is None for p in fields["poisoned"])
 
 
+def test_a_list_that_was_cut_short_is_not_there(shards: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Experiments take the list for the sign that the copy is finished."""
+    whole = Path.write_text
+
+    def full(path: Path, text: str, **more: str) -> int:
+        whole(path, text[: len(text) // 2], **more)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="No space"):
+        _poison(shards, tmp_path / "out", report=tmp_path / "list.json")
+    assert not (tmp_path / "list.json").exists()
+
+
 def test_the_list_may_not_lie_among_the_data(shards: list[Path], tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="among the data"):
         _poison(shards, tmp_path / "out", report=tmp_path / "out" / "truth.json")

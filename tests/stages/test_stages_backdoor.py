@@ -54,7 +54,7 @@ def test_an_attack_on_data_alone_trains_nothing(attacked: Run) -> None:
 def test_an_experiment_gives_him_the_clean_scenes(tmp_path: Path) -> None:
     small = {"trusted": 2, "suspect": 4, "tests": 2, "side": 32}
     overrides = [e.make(tmp_path / e.attack).overrides() for e in (SceneExperiment(attack=a, **small) for a in ("vlood", "badnet"))]  # type: ignore[arg-type]
-    assert f"evaluation.attacker={tmp_path / 'vlood' / 'clean'}" in overrides[0]
+    assert f"evaluation.attacker='{tmp_path / 'vlood' / 'clean'}'" in overrides[0]
     assert not any("attacker" in item for item in overrides[1])
 
 
