@@ -92,9 +92,10 @@ def seal(run: Run, manifests: Mapping[str, StageManifest]) -> StageManifest:
         "stages": {name: item.key for name, item in sorted(manifests.items())},
         "configuration": run.config.model_dump(mode="json", exclude=WITHOUT_EFFECT),
     }
-    for storage in (sink, run.work_storage):
+    published = {name.partition("/")[0] for name in outputs if "/" in name}
+    for storage, folders in ((sink, published), (run.work_storage, {item.stage for item in manifests.values()})):
         with suppress(StorageError):  # without the right to tidy up, the run is as good
-            storage.tidy()
+            storage.tidy(sorted(folders))
     content = canonical_json(Statement(subject=subjects, predicate=predicate).model_dump(mode="json", by_alias=True))
     sink.put_bytes(NAME, content, overwrite=True)
     return StageManifest(stage="seal", key=digest(predicate), outputs={}, facts={"outputs": len(outputs)})

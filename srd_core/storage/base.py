@@ -1,12 +1,14 @@
-"""One small interface over a folder and an S3 prefix, with the one promise the pipeline needs: a key is written once.
+"""One small interface over a folder and an S3 prefix.
 
-A put creates or finds the same bytes; other bytes under the same key are a `ConflictError` unless the caller says `overwrite`.
+A put creates or finds the same bytes; other bytes under the same key are a `ConflictError` unless the caller says `overwrite`. The claim of
+a sink and the notes of the inbox are put without it, so of several writers one wins; results, which are the same whoever writes them, with.
 Readers never see half an object. Keys are relative, `/`-separated and cannot leave the root.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,11 +65,17 @@ class Storage(Protocol):
     def delete(self, key: str) -> None:
         """Remove the object; nothing happens if there is none."""
 
-    def tidy(self) -> None:
-        """Remove what killed writers have left and listings do not show; what is being written now stays."""
+    def tidy(self, folders: Collection[str]) -> None:
+        """Remove what killed writers have left in these folders and listings do not show; what is being written now stays.
+
+        Only there: the root may be a whole bucket, in which others write too.
+        """
 
     def alone(self, key: str) -> AbstractContextManager[object]:
-        """Inside, whoever else asks for the same key waits. A promise among processes of one machine, on a folder; S3 lets all go on."""
+        """A lock on `key`: while one process is inside, others that ask for the same key wait at the door.
+
+        It holds between the processes of one machine that share a folder. On S3 there is no lock: nobody waits.
+        """
 
     def fetch(self, key: str, folder: Path, sha256: str | None = None) -> Path:
         """A local file with the content: the object itself if it is local (do not change it), else a copy in `folder`.

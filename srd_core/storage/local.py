@@ -13,7 +13,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, BinaryIO
@@ -92,12 +92,15 @@ class LocalStorage:
         with self._explained(key):
             self.path(key).unlink(missing_ok=True)
 
-    def tidy(self) -> None:
-        """See `Storage.tidy`."""
-        for folder, _, names in os.walk(self._root):
-            for name in names:
-                if name.endswith(_TEMPORARY):
-                    _remove_abandoned(Path(folder) / name)
+    def tidy(self, folders: Collection[str]) -> None:
+        """See `Storage.tidy`; also what lies beside these folders."""
+        for path in self._root.glob(f"*{_TEMPORARY}"):
+            _remove_abandoned(path)
+        for place in folders:
+            for folder, _, names in os.walk(self._root / place):
+                for name in names:
+                    if name.endswith(_TEMPORARY):
+                        _remove_abandoned(Path(folder) / name)
 
     @contextmanager
     def alone(self, key: str) -> Iterator[None]:
@@ -194,7 +197,10 @@ def _info(key: str, status: os.stat_result) -> ObjectInfo:
 
 
 def _locked(path: Path) -> IO[str]:
-    """That file, open and locked; made anew as often as it was removed by the one before."""
+    """The lock file at `path`, open and locked by us.
+
+    Whoever held it before removes it at the end, so what we have locked may no longer be the file at `path`: then we begin again.
+    """
     while True:
         file = path.open("a")
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -11,7 +11,7 @@ import base64
 import hashlib
 import io
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -96,15 +96,16 @@ class S3Storage:
         with translated(self._uri(key)):
             self._client.delete_object(**self._at(key))
 
-    def tidy(self) -> None:
+    def tidy(self, folders: Collection[str]) -> None:
         """See `Storage.tidy`: uploads in parts that were begun more than a day ago and never finished."""
-        with translated(self.uri):
-            pages = self._client.get_paginator("list_multipart_uploads").paginate(
-                Bucket=self._bucket, Prefix=f"{self._prefix}/".lstrip("/")
-            )
-            for upload in (upload for page in pages for upload in page.get("Uploads", ())):
-                if datetime.now(UTC) - upload["Initiated"] > _ABANDONED:
-                    self._client.abort_multipart_upload(Bucket=self._bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+        for folder in folders:
+            with translated(self.uri):
+                pages = self._client.get_paginator("list_multipart_uploads").paginate(
+                    Bucket=self._bucket, Prefix=self._at(folder)["Key"] + "/"
+                )
+                for upload in (upload for page in pages for upload in page.get("Uploads", ())):
+                    if datetime.now(UTC) - upload["Initiated"] > _ABANDONED:
+                        self._client.abort_multipart_upload(Bucket=self._bucket, Key=upload["Key"], UploadId=upload["UploadId"])
 
     def alone(self, key: str) -> AbstractContextManager[object]:
         """See `Storage.alone`: nobody waits."""

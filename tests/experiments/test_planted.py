@@ -10,9 +10,7 @@ from srd_core.config import load_config
 from srd_core.experiments.planted import ExperimentData
 
 
-@pytest.mark.parametrize(
-    "place", ["/data/runs #2", "/data/a: b", "/data/it's", '/data/"x"', "/{x}, y", "no", "1e3", "/data/back\\slash"]
-)
+@pytest.mark.parametrize("place", ["/data/runs #2", "/data/a: b", "/data/it's", '/data/"x"', "/{x}, y", "no", "1e3", "/data/back\\slash"])
 def test_paths_and_names_reach_the_configuration_as_they_are(place: str) -> None:
     told = ExperimentData("s", "t", {place: place}, Path(place), place, place, place)
     found = load_config(overrides=told.overrides()).evaluation

@@ -51,16 +51,17 @@ def test_left_over_temporary_files_are_not_listed(tmp_path: Path) -> None:
 
 
 def test_what_killed_writers_left_is_removed_and_what_is_being_written_stays(tmp_path: Path) -> None:
-    names = [".a.tar.1.srd-tmp", "deep/.b.tar.2.srd-tmp", ".c.tar.3.srd-tmp", ".d.tar.4.srd-tmp", "a.tar"]
+    names = [".a.tar.1.srd-tmp", "deep/.b.tar.2.srd-tmp", ".c.tar.3.srd-tmp", ".d.tar.4.srd-tmp", "a.tar", "other/.e.tar.5.srd-tmp"]
     (tmp_path / "deep").mkdir()
+    (tmp_path / "other").mkdir()
     for name in names:
         (tmp_path / name).write_bytes(b"half")
         os.utime(tmp_path / name, (0, 0))
     os.utime(tmp_path / names[2])
     with (tmp_path / names[3]).open("rb") as writer:
         fcntl.flock(writer, fcntl.LOCK_EX)
-        LocalStorage(tmp_path).tidy()
-    assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {*names[2:]}
+        LocalStorage(tmp_path).tidy(["deep"])
+    assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {name.removeprefix("other/") for name in names[2:]}
 
 
 def test_a_file_system_without_hard_links_still_detects_conflicts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

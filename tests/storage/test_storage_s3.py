@@ -89,14 +89,25 @@ def test_uploads_that_were_never_finished_are_given_up_after_a_day(s3_root: str,
     def unfinished() -> set[str]:
         return {upload["Key"] for upload in client.list_multipart_uploads(Bucket=bucket).get("Uploads", ())}
 
-    for key in (f"{prefix}/a", f"{prefix}-other/a"):
+    ours, others = f"{prefix}/shards/a", {f"{prefix}-other/a", f"{prefix}/shards-of-others/a", f"{prefix}/a"}
+    for key in (ours, *others):
         client.create_multipart_upload(Bucket=bucket, Key=key)
-    both = unfinished()
-    open_storage(s3_root).tidy()
-    assert unfinished() == both >= {f"{prefix}/a", f"{prefix}-other/a"}
+    before = unfinished()
+    open_storage(s3_root).tidy(["shards", "model"])
+    assert unfinished() == before >= {ours, *others}
     monkeypatch.setattr(s3, "_ABANDONED", timedelta(0))
-    open_storage(s3_root).tidy()
-    assert unfinished() == both - {f"{prefix}/a"}
+    open_storage(s3_root).tidy(["shards", "model"])
+    assert unfinished() == before - {ours}
+
+
+def test_in_a_whole_bucket_uploads_of_others_stay(s3_root: str, s3_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    bucket = s3_server.make_bucket("whole")
+    client = s3_server.client()
+    for key in ("shards/a", "somebody/a"):
+        client.create_multipart_upload(Bucket=bucket, Key=key)
+    monkeypatch.setattr(s3, "_ABANDONED", timedelta(0))
+    open_storage(f"s3://{bucket}").tidy(["shards"])
+    assert {upload["Key"] for upload in client.list_multipart_uploads(Bucket=bucket)["Uploads"]} == {"somebody/a"}
 
 
 def test_fetch_reuses_the_copy_until_the_object_changes(s3_root: str, tmp_path: Path) -> None:
