@@ -1,7 +1,8 @@
 """The record of what was done to every pair, and why: one row a pair, in Parquet, the same bytes for the same rows.
 
 Rows go out in row groups, so that memory does not grow with the shard. That every input pair appears exactly once is the pipeline's
-promise, checked where the manifest is written; this file only fixes columns and types.
+promise: a shard is read once and gives each key once, and `seal` refuses arms that differ in their shards or in their number of pairs. This
+file only fixes columns and types.
 """
 
 from __future__ import annotations

@@ -41,7 +41,10 @@ class FileRef(BaseModel):
 
 
 class StageManifest(BaseModel):
-    """The result of one stage: `key` is its cache key, `inputs` name → digest, `outputs` name → file, `facts` figures and notes as JSON."""
+    """The result of one stage: `key` is its cache key, `inputs` name → digest, `outputs` name → file, `facts` figures and notes as JSON.
+
+    `libraries` are the versions of those that made it, by name; a later run that finds it may have others.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -50,6 +53,7 @@ class StageManifest(BaseModel):
     inputs: dict[str, str] = {}
     outputs: dict[str, FileRef] = {}
     facts: dict[str, JsonValue] = {}
+    libraries: dict[str, str] = {}
 
     def digest(self) -> Sha256:
         """Digest of the whole manifest."""

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import srd_core
 from srd_core import __version__
 from srd_core.stages.code import tree_digest
-
-_LIBRARIES = ("numpy", "open_clip_torch", "open_flamingo", "pillow", "prefect", "pyarrow", "sentence-transformers", "torch", "transformers")
+from srd_core.stages.libraries import libraries
 
 
 def code() -> dict[str, Any]:
     """Versions of SRD and of what it computes with, JSON-ready; `code` is a digest of all of `srd_core`."""
-    libraries = {name: _version(name) for name in _LIBRARIES}
-    return {"srd": __version__, "code": tree_digest(Path(srd_core.__file__).parent), "libraries": libraries}
+    return {"srd": __version__, "code": tree_digest(Path(srd_core.__file__).parent), "libraries": libraries()}
 
 
 def origin() -> dict[str, Any]:
@@ -28,10 +25,3 @@ def origin() -> dict[str, Any]:
     gpu = device().type == "cuda"
     processor = torch.cuda.get_device_name(device()) if gpu else torch.cpu.get_capabilities().get("cpu_name", "unknown")
     return {**code(), "processor": str(processor), "arithmetic": "bfloat16" if has_bfloat16(device().type) else "float32"}
-
-
-def _version(library: str) -> str:
-    try:
-        return version(library)
-    except PackageNotFoundError:
-        return "absent"

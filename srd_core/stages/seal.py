@@ -1,23 +1,28 @@
 """The manifest of a run, written last: an in-toto Statement that says what was made, from what, by what.
 
 Subjects are the outputs at the sink and RUN.json, each by its SHA-256; the predicate holds inputs, configuration, policy, code and library
-versions. Its presence says that everything it names is there. It is not signed: put it into a DSSE envelope with the signer that you trust.
+versions: those of the run that sealed it, and by stage where an earlier run made the stage with others. Its presence says that everything
+it names is there. It is not signed: put it into a DSSE envelope with the signer that you trust.
 https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, Literal
+from pathlib import PurePosixPath
+from typing import Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from srd_core.data.manifest import FileRef, Sha256, StageManifest, canonical_json, digest
-from srd_core.errors import SourceError, StorageError
+from srd_core.errors import SourceError, StorageError, VerificationError
 from srd_core.stages.claim import NAME as RUN
 from srd_core.stages.claim import WITHOUT_EFFECT, claimed
+from srd_core.stages.files import shards_of
+from srd_core.stages.libraries import libraries
 from srd_core.stages.origin import code
 from srd_core.stages.stage import Run
 from srd_core.storage import Storage
@@ -74,7 +79,12 @@ class Statement(_Part):
 
 
 def seal(run: Run, manifests: Mapping[str, StageManifest]) -> StageManifest:
-    """Write MANIFEST.json over everything that the given stages published at the sink."""
+    """Write MANIFEST.json over everything that the given stages published at the sink.
+
+    Raises:
+        VerificationError: an arm has not decided on every shard of the source, or on fewer or more pairs than another.
+    """
+    _check_accounts(manifests)
     sink = run.sink_storage
     root = f"{sink.uri}/"
     outputs = {name: ref for manifest in manifests.values() for name, ref in manifest.outputs.items() if ref.uri == root + name}
@@ -87,6 +97,7 @@ def seal(run: Run, manifests: Mapping[str, StageManifest]) -> StageManifest:
     policy = {name: ref.sha256 for name, ref in manifests["policy"].outputs.items()} if "policy" in manifests else {}
     predicate = {
         **code(),
+        "made_with_others": {name: item.libraries for name, item in sorted(manifests.items()) if item.libraries not in ({}, libraries())},
         "inputs": {name: item.facts["inventory"] for name, item in sorted(inputs.items())},
         "policy": policy,
         "stages": {name: item.key for name, item in sorted(manifests.items())},
@@ -99,6 +110,26 @@ def seal(run: Run, manifests: Mapping[str, StageManifest]) -> StageManifest:
     content = canonical_json(Statement(subject=subjects, predicate=predicate).model_dump(mode="json", by_alias=True))
     sink.put_bytes(NAME, content, overwrite=True)
     return StageManifest(stage="seal", key=digest(predicate), outputs={}, facts={"outputs": len(outputs)})
+
+
+def _check_accounts(manifests: Mapping[str, StageManifest]) -> None:
+    """Every arm has one file of decisions for every shard of the source, and all of them the same number of pairs."""
+    shards: dict[str, list[str]] = {}
+    pairs: Counter[str] = Counter()
+    for item in manifests.values():
+        decided = [path for path in map(PurePosixPath, item.outputs) if path.parent.name == "decisions"]
+        for path in decided:
+            shards.setdefault(str(path.parent), []).append(path.stem)
+        if decided:
+            pairs[str(decided[0].parent)] += cast(int, item.facts["pairs"])
+    expected = sorted(shard.name for shard in shards_of(manifests["source"]))
+    wrong = [place for place, names in shards.items() if sorted(names) != expected]
+    if wrong or len(set(pairs.values())) > 1:
+        told = ", ".join(f"{place}: {count} pairs of {len(shards[place])} shards" for place, count in sorted(pairs.items()))
+        raise VerificationError(
+            f"not every pair of the {len(expected)} shards was decided on exactly once ({told})",
+            hint="Nothing is sealed. Remove the sink and run again; if it comes back, this is a fault of SRD",
+        )
 
 
 def _subject(name: str, ref: FileRef) -> Subject:

@@ -20,6 +20,7 @@ from srd_core.config import Config
 from srd_core.data.manifest import FileRef, StageManifest, canonical_json, digest
 from srd_core.progress import stage as progress_stage
 from srd_core.stages.code import code_digest
+from srd_core.stages.libraries import libraries
 from srd_core.storage import Storage, open_storage
 from srd_core.storage.base import file_digest
 
@@ -129,6 +130,7 @@ class Stage:
             inputs={name: identity(item) for name, item in inputs.items()},
             outputs=outputs,
             facts=dict(outcome.facts),
+            libraries=libraries(),
         )
         record = canonical_json(manifest)
         run.work_storage.put_bytes(self._record(key), record, overwrite=True)

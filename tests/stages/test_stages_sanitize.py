@@ -19,13 +19,15 @@ from srd_core.config import Config
 from srd_core.data.decisions import DecisionWriter, read_decisions
 from srd_core.data.images import decode, encode
 from srd_core.data.limits import Limits
+from srd_core.data.manifest import StageManifest
 from srd_core.data.samples import Sample
 from srd_core.data.shards import read_shard
 from srd_core.data.tar import TarWriter
 from srd_core.errors import VerificationError
+from srd_core.stages import inventory, stage
 from srd_core.stages.decided import decided
-from srd_core.stages.sanitize import sanitize
-from srd_core.stages.seal import NAME, Statement
+from srd_core.stages.sanitize import SANITIZE, sanitize
+from srd_core.stages.seal import NAME, Statement, seal
 from srd_core.stages.stage import Run
 from srd_core.stages.verification import check
 from srd_core.storage import open_storage
@@ -246,6 +248,38 @@ def test_forged_decisions_are_not_shown(copy: Path) -> None:
     with pytest.raises(VerificationError, match=r"decisions/s1\.parquet of .* is not what the run wrote"):
         shown.extend(row.shard for row in decided(str(copy)))
     assert set(shown) == {"s0"}
+
+
+def test_a_run_that_has_lost_pairs_is_not_sealed(source: Path, tmp_path: Path) -> None:
+    run = Run(str(source), str(tmp_path / "sink"), "", Config(workers=1))
+    sanitize(run)
+    (tmp_path / "sink" / NAME).unlink()
+    listed = inventory.take(run, "source")
+    made = {name: SANITIZE.execute(run, {"source": listed}, {"shard": name}) for name in ("s0", "s1")}
+    (decisions,) = [ref for name, ref in made["s0"].outputs.items() if name.startswith("decisions/")]
+    both = {f"arms/srd/decisions/{name}.parquet": decisions for name in made}
+    other = StageManifest(stage="cleanse-srd", key="k", outputs=both, facts={"pairs": 19})
+    for manifests, told in (
+        ({"s0": made["s0"]}, "decisions: 10 pairs of 1 shards"),
+        ({**made, "again": made["s1"]}, "decisions: 30 pairs of 3 shards"),
+        ({**made, "other": other}, "arms/srd/decisions: 19 pairs of 2 shards, decisions: 20 pairs of 2 shards"),
+    ):
+        with pytest.raises(VerificationError, match=rf"not every pair of the 2 shards .*\({told}\)"):
+            seal(run, {"source": listed, **manifests})
+    assert not (tmp_path / "sink" / NAME).exists()
+    seal(run, {"source": listed, **made, "other": other.model_copy(update={"facts": {"pairs": 20}})})
+
+
+def test_the_manifest_tells_what_an_earlier_run_made_with_other_libraries(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(str(source / "s0.tar"), str(tmp_path), "", Config(workers=1))
+    with monkeypatch.context() as earlier:
+        earlier.setattr(stage, "libraries", lambda: {"pillow": "0"})
+        sanitize(run)
+    sanitize(run)
+    predicate = json.loads((tmp_path / NAME).read_text())["predicate"]
+    assert predicate["made_with_others"] == {"sanitize-s0": {"pillow": "0"}} and predicate["libraries"]["pillow"] != "0"
 
 
 def test_the_manifest_is_a_statement_that_others_can_read(sink: Path) -> None:
