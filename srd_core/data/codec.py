@@ -14,12 +14,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 
@@ -30,6 +31,8 @@ from srd_core.data.limits import Limits
 from srd_core.data.samples import Image
 from srd_core.errors import DecoderError
 
+Question = TypeVar("Question")
+Answer = TypeVar("Answer")
 Box = tuple[int, int, int, int]
 """Pixels (x0, y0, x1, y1), ends excluded."""
 
@@ -154,6 +157,8 @@ _NO_BOX = (0, 0, 0, 0)
 _FORMATS = {"jpeg": "jpg"}
 _TICK = 0.2
 _ATTEMPTS = 2
+_AHEAD = 2
+"""Questions a child."""
 _GOOD = encode(np.zeros((1, 1, 3), np.uint8), "png")
 _MOST_TEXT = 4_096
 """Bytes of a reason with its detail."""
@@ -229,7 +234,7 @@ class Codec:
             except ImageError as error:
                 return error
 
-        return map(one, images) if self._threads is None else self._threads.map(one, images)
+        return self._each(one, images)
 
     def rewrites(self, jobs: Iterable[Rewrite]) -> Iterator[bytes | ImageError]:
         """`rewrite` each, in order; errors are handed out, not raised."""
@@ -240,7 +245,20 @@ class Codec:
             except ImageError as error:
                 return error
 
-        return map(one, jobs) if self._threads is None else self._threads.map(one, jobs)
+        return self._each(one, jobs)
+
+    def _each(self, work: Callable[[Question], Answer], items: Iterable[Question]) -> Iterator[Answer]:
+        """Answers in order; children are ahead of whoever takes them by a few, so that few wait in memory."""
+        if self._threads is None:
+            yield from map(work, items)
+            return
+        waiting: deque[Future[Answer]] = deque()
+        for item in items:
+            waiting.append(self._threads.submit(work, item))
+            if len(waiting) > _AHEAD * len(self._all):
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
     def _watch(self) -> None:
         while not self._closed.wait(_TICK):

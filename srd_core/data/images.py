@@ -84,6 +84,16 @@ def squash(image: Image, side: int) -> Image:
     return np.asarray(Pillow.fromarray(image).resize((side, side), Pillow.Resampling.BICUBIC, reducing_gap=_GAP))
 
 
+def shrunk(image: Image, longest: int) -> Image:
+    """A decoded image (H, W, 3) with its longer side at most `longest` pixels and its aspect ratio kept; averaged down."""
+    height, width = image.shape[:2]
+    scale = longest / max(height, width)
+    if scale >= 1:
+        return image
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(Pillow.fromarray(image).resize(size, Pillow.Resampling.BOX))
+
+
 def encode(image: Image, suffix: str, quality: int = 90) -> bytes:
     """RGB pixels (H, W, 3) as bytes of the format that `suffix` names; PNG is lossless, JPEG and WebP use `quality` (1–100).
 

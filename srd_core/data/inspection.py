@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 
+from srd_core.data.batches import batches
 from srd_core.data.codec import Codec
 from srd_core.data.images import ImageError
 from srd_core.data.inventory import ShardRef, open_shard
@@ -15,7 +15,6 @@ from srd_core.data.samples import Reject, Sample
 from srd_core.data.shards import read_shard
 from srd_core.progress import counter
 
-_BATCH = 64
 _SIDE = 8
 
 
@@ -57,8 +56,7 @@ class Inspection:
                 count(shard.size // 1000)
 
     def _of(self, items: Iterable[Sample | Reject], codec: Codec) -> Iterator[Finding]:
-        waiting = iter(items)
-        while batch := list(islice(waiting, _BATCH)):
+        for batch in batches(items):
             looks = codec.looks([item.image for item in batch if isinstance(item, Sample)], _SIDE)
             for item in batch:
                 if isinstance(item, Reject):

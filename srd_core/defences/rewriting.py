@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from srd_core.data.batches import batches
 from srd_core.data.codec import Codec
 from srd_core.data.decisions import Decision, DecisionWriter
 from srd_core.data.limits import Limits
@@ -19,9 +20,6 @@ from srd_core.data.samples import Reject, Sample
 from srd_core.data.shards import ShardWriter, read_shard
 from srd_core.defences.base import Defence
 from srd_core.defences.treatment import DEFAULT, Output, treat
-
-_BATCH = 64
-_BATCH_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True)
@@ -98,20 +96,6 @@ def rewrite_shard(
     if empty:
         paths.pop(f"quarantine/{shard}.tar").unlink()
     return paths, tally
-
-
-def batches(items: Iterator[Sample | Reject]) -> Iterator[list[Sample | Reject]]:
-    """Some at a time, as many as memory should hold."""
-    batch: list[Sample | Reject] = []
-    size = 0
-    for item in items:
-        batch.append(item)
-        size += len(item.image) if isinstance(item, Sample) else 0
-        if len(batch) == _BATCH or size > _BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
 
 
 def _count(rows: list[Decision]) -> Tally:

@@ -1,6 +1,7 @@
 """What happens to one batch: images are looked at, the defence decides, masks are painted, files are written. Rejects pass by.
 
-Each step takes what is not rejected so far and may reject some of it; order is kept.
+Each step takes what is not rejected so far and may reject some of it; order is kept. New files are handed on one by one, as they are made:
+a PNG that is written again may be far larger than it was.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def treat(items: Sequence[Sample | Reject], defence: Defence, codec: Codec, canv
     """The outcomes of a batch, in its order. `canvas` is the side of the images that the defence sees, pixels."""
     seen = _step(items, lambda samples: _look(samples, codec, canvas if defence.looks or output.verbatim else 0))
     decided = _step(seen, lambda those: _decide(those, defence))
-    for item in _step(decided, lambda those: _write(those, codec, output)):
+    for item in _written(decided, codec, output):
         yield (None, None, rejections(item)) if isinstance(item, Reject) else _outcome(item)
 
 
@@ -90,14 +91,16 @@ def _decide(those: list[_Seen], defence: Defence) -> list[_Decided | Reject]:
     return [_Decided(seen.sample, seen.look, decision) for seen, decision in zip(those, decisions, strict=True)]
 
 
-def _write(those: list[_Decided], codec: Codec, output: Output) -> list[_Decided | Reject]:
-    jobs = [None if output.verbatim and item.decision.mask is None else _job(item, output.quality) for item in those]
-    files = codec.rewrites(job for job in jobs if job)
-    written = [next(files) if job else item.sample.image for item, job in zip(those, jobs, strict=True)]
-    return [
-        _rejected(item.sample, data) if isinstance(data, ImageError) else replace(item, data=data)
-        for item, data in zip(those, written, strict=True)
-    ]
+def _written(items: Sequence[_Decided | Reject], codec: Codec, output: Output) -> Iterator[_Decided | Reject]:
+    changed = [not isinstance(item, Reject) and not (output.verbatim and item.decision.mask is None) for item in items]
+    jobs = (_job(item, output.quality) for item, new in zip(items, changed, strict=True) if new and not isinstance(item, Reject))
+    files = codec.rewrites(jobs)
+    for item, new in zip(items, changed, strict=True):
+        if isinstance(item, Reject):
+            yield item
+            continue
+        data = next(files) if new else item.sample.image
+        yield _rejected(item.sample, data) if isinstance(data, ImageError) else replace(item, data=data)
 
 
 def _job(item: _Decided, quality: int) -> Rewrite:

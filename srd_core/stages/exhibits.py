@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 import numpy as np
 
 from srd_core.data.codec import Codec
 from srd_core.data.decisions import Decision
-from srd_core.data.images import ImageError, squash
+from srd_core.data.images import ImageError, shrunk, squash
 from srd_core.data.loading import read_samples
 from srd_core.data.manifest import StageManifest
 from srd_core.data.samples import Image, Sample
@@ -20,13 +20,15 @@ from srd_core.stages.files import shards_of
 from srd_core.stages.stage import Run
 
 _CARDS, _MAPS = 24, 4
+_SHOWN = 256
+"""Longest side of what is kept of an image, pixels: twice what the page shows."""
 
 
 def gallery(run: Run, source: StageManifest, rows: list[Decision], parts: list[StageManifest]) -> tuple[GalleryItem, ...]:
     """The decisions that changed something, most surprising first."""
     changed = [row for row in rows if row.action in ("mask", "recaption", "quarantine")]
     chosen = sorted(changed, key=lambda row: (-(row.score_nll_max or row.q_gain or 0.0), row.pair))[:_CARDS]
-    images = _images(run, source, chosen)
+    images = _images(run, source, chosen, lambda image: shrunk(image, _SHOWN))
     return tuple(_card(row, images[row.shard, row.key]) for row in chosen if (row.shard, row.key) in images)
 
 
@@ -37,12 +39,12 @@ def q_maps(run: Run, source: StageManifest, rows: list[Decision], policy: Learne
     for row in sorted(judged, key=lambda row: (-(row.q_gain or 0.0), row.pair)):
         best.setdefault((row.shard, row.key), row)
     chosen = list(best.values())[:_MAPS]
-    images = _images(run, source, chosen)
+    images = _images(run, source, chosen, lambda image: squash(image, run.config.canvas))
     space = policy.space
     maps = []
     for row in chosen:
         if (row.shard, row.key) in images:
-            small = squash(images[row.shard, row.key], run.config.canvas)
+            small = images[row.shard, row.key]
             values = policy.q_values(small[None])[0, : space.masks].reshape(len(space.sizes), space.grid, space.grid)
             maps.append(QMap(row.pair, small, space.sizes, values, policy.choose(small[None])[0].mask))
     return tuple(maps)
@@ -59,14 +61,17 @@ def _card(row: Decision, image: Image) -> GalleryItem:
     return GalleryItem(row.pair, image, after, row.caption_before, row.caption_after, row.action, row.reason, scores, row.suspicious_word)
 
 
-def _images(run: Run, source: StageManifest, rows: Iterable[Decision]) -> dict[tuple[str, str], Image]:
-    """Pixels of these samples, read again from the source; what cannot be read is left out."""
+def _images(run: Run, source: StageManifest, rows: Iterable[Decision], shrink: Callable[[Image], Image]) -> dict[tuple[str, str], Image]:
+    """Pixels of these samples, read again from the source and shrunk at once; what cannot be read is left out."""
     wanted = {(row.shard, row.key) for row in rows}
     names = {shard for shard, _ in wanted}
     found: dict[tuple[str, str], Image] = {}
     with Codec(run.config.limits) as codec:
         for item in read_samples([ref for ref in shards_of(source) if ref.name in names], run.config.limits):
             if isinstance(item, Sample) and (item.shard, item.key) in wanted:
+                wanted.remove((item.shard, item.key))
                 with suppress(ImageError):
-                    found[item.shard, item.key] = codec.decode(item.image)
+                    found[item.shard, item.key] = shrink(codec.decode(item.image))
+            if not wanted:
+                break
     return found

@@ -80,6 +80,8 @@ class TestSet:
                 if attack and not attack.testable(item.captions):
                     continue
                 self.tested.append(len(clean) - 1)
+                if attack is None:
+                    continue
                 waiting.append((image, generator(config.seed, "test trigger", item.shard, item.key)))
                 if len(waiting) == _AT_ONCE:
                     triggered += self._triggered(attack, waiting, config.canvas)

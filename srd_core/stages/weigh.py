@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from srd_core.data.batches import batches
 from srd_core.data.codec import Codec
 from srd_core.data.inventory import open_shard
 from srd_core.data.manifest import StageManifest
 from srd_core.data.samples import Sample
 from srd_core.data.shards import read_shard
 from srd_core.defences.evidence import Evidence
-from srd_core.defences.rewriting import batches
 from srd_core.defences.treatment import looked_at
 from srd_core.defences.weighed import WeighedPair, WeighedWriter
 from srd_core.progress import counter

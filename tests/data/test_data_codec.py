@@ -59,6 +59,15 @@ def test_several_children_answer_in_the_order_of_the_questions(photo: Photo) -> 
     assert all(np.array_equal(decode(file), decode(data)) for file, data in zip(files, images, strict=True) if isinstance(file, bytes))
 
 
+def test_children_are_not_far_ahead_of_whoever_takes_their_answers(photo: Photo) -> None:
+    asked = []
+    with Codec(children=2) as codec:
+        files = codec.rewrites(asked.append(number) or Rewrite(photo(), "png", 90) for number in range(40))
+        next(files)
+        assert 2 <= len(asked) <= 5
+        assert len(list(files)) == 39
+
+
 def test_refusals_keep_their_reason_and_the_child_goes_on(codec: Codec, photo: Photo) -> None:
     for data, reason in ((b"GIF89a", "unsupported-image"), (photo(1)[:300], "corrupt-image"), (b"", "unsupported-image")):
         with pytest.raises(ImageError) as caught:

@@ -21,7 +21,7 @@ from srd_core.data.tar import TarWriter
 from srd_core.defences.base import Batch, Defence, PairAction, PairDecision, SampleDecision
 from srd_core.defences.controls import NoDefence
 from srd_core.defences.rewriting import Tally, rewrite_shard
-from srd_core.defences.treatment import DEFAULT, Output
+from srd_core.defences.treatment import DEFAULT, Output, treat
 from srd_core.policy.masks import Mask
 
 
@@ -114,6 +114,16 @@ def test_progress_tells_of_all_images_batch_by_batch(tmp_path: Path) -> None:
     with Codec() as codec:
         rewrite_shard(io.BytesIO(data), "one", NoDefence(), tmp_path, codec, canvas=32, limits=Limits(), progress=told.append)
     assert len(told) == 3 and sum(told) == sum(map(len, images))
+
+
+def test_new_files_are_handed_on_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    real = Codec.rewrite
+    monkeypatch.setattr(Codec, "rewrite", lambda codec, job: made.append(1) or real(codec, job))
+    items = [Sample("one", f"{number}", photo(number, "png"), "png", ("seen",)) for number in range(8)]
+    with Codec() as codec:
+        outcomes = treat(items, NoDefence(), codec, 32, DEFAULT)
+        assert [len(made) for _ in outcomes] == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
 def test_what_is_kept_keeps_its_bytes_keys_and_order(shard: bytes, tmp_path: Path) -> None:
