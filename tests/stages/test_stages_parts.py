@@ -14,7 +14,7 @@ from srd_core.attacks.shadowcast_clean import ShadowcastClean
 from srd_core.config import load_config
 from srd_core.data.decisions import Decision
 from srd_core.data.manifest import FileRef, StageManifest
-from srd_core.errors import ConfigError, SourceError, StorageError
+from srd_core.errors import ConfigError, ConflictError, SourceError, StorageError
 from srd_core.scenes.dataset import write_shards
 from srd_core.stages import inventory, score
 from srd_core.stages.evidence_found import suspicious_words
@@ -23,6 +23,7 @@ from srd_core.stages.seal import NAME
 from srd_core.stages.stage import Run
 from srd_core.stages.trusted import BASE, FLUENCY
 from srd_core.stages.verification import check
+from srd_core.storage.base import file_digest
 
 
 @pytest.fixture
@@ -103,13 +104,16 @@ def test_files_of_a_manifest_become_a_folder_again(run: Run, tmp_path: Path) -> 
         (tmp_path / "made" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "made" / name).write_text(name)
     files = files_below(tmp_path / "made", "x")
-    outputs = {name.removeprefix("x/"): FileRef(uri=str(path), size=1, sha256="0" * 64) for name, path in files.items()}
+    outputs = {name.removeprefix("x/"): FileRef(uri=str(path), size=1, sha256=file_digest(path)) for name, path in files.items()}
     folder = local_folder(StageManifest(stage="s", key="k", outputs=outputs), tmp_path / "local", "model")
     assert folder == tmp_path / "local" / "model"
     assert {name: path.read_text() for name, path in files_below(folder, "model").items()} == {
         "model/a.json": "model/a.json",
         "model/deep/b.json": "model/deep/b.json",
     }
+    (tmp_path / "made" / "model" / "a.json").write_text("model/b.json")
+    with pytest.raises(ConflictError, match=r"a\.json has other content"):
+        local_folder(StageManifest(stage="s", key="k", outputs=outputs), tmp_path / "again", "model")
 
 
 class SaysBanana:

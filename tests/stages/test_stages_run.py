@@ -38,6 +38,7 @@ from srd_core.stages.synthesize import load_synthetic
 from srd_core.stages.trusted import BASE, saved_model
 from srd_core.stages.truth import coverage_by_masks, detection, done
 from srd_core.stages.verification import check
+from srd_core.storage.base import file_digest
 
 
 class Pipeline(Protocol):
@@ -202,7 +203,9 @@ def test_the_second_look_is_on_all_shards_and_can_be_left_out(pipeline: Pipeline
         for number, caption in enumerate(captions):
             flag = PairDecision("recaption" if "banana" in caption.split() and number % 3 == 0 else "keep", "x")
             writer.write(WeighedPair(str(number), caption, "a dog", flag, None, None))
-    manifest = pipeline.make("weighed").model_copy(update={"outputs": {"s.parquet": FileRef(uri=str(path), size=1, sha256="0" * 64)}})
+    manifest = pipeline.make("weighed").model_copy(
+        update={"outputs": {"s.parquet": FileRef(uri=str(path), size=1, sha256=file_digest(path))}}
+    )
     found = CONSENSUS.work(pipeline.run, {"weighed-0": manifest}, {}, tmp_path).facts["words"]
     assert found[0]["word"] == "banana" and found[0]["flagged"] < found[0]["pairs"]
     blind = pipeline.run.config.model_copy(update={"evidence": pipeline.run.config.evidence.model_copy(update={"second_look": False})})
