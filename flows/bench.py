@@ -18,7 +18,8 @@ from prefect.cache_policies import NO_CACHE
 from prefect.futures import as_completed
 
 from flows.cells import Made, claimed, finished, identity, keep, known, place_of
-from flows.plan import Cell, Plan, load_plan, load_size
+from flows.plan import Cell, Plan
+from flows.plan_files import cells_of
 from flows.size import Size
 from flows.srd import srd
 from flows.summary import write
@@ -53,24 +54,24 @@ def bench(
         at_once: cells.
 
     Raises:
-        ConfigError: as `load_plan` and `load_size`.
+        ConfigError: as `cells_of`.
     """
-    wanted = load_plan(plan)
-    at = load_size(size or wanted.size, data)
-    return run_cells(wanted, Path(plan).stem, at, wanted.cells(at, seeds, attacks), Path(out), at_once)
+    wanted, at, cells = cells_of(plan, size, data, seeds, attacks)
+    return run_cells(wanted, Path(plan).stem, at, cells, Path(out), at_once)
 
 
 def run_cells(plan: Plan, name: str, size: Size, cells: Sequence[Cell], folder: Path, at_once: int) -> list[Made]:
     """The summaries of all cells that are finished in the end, which are all unless other processes are at some."""
-    for _ in track(_ended(cells, folder, at_once), f"cells of {name}", total=len(cells)):
+    left = [cell for cell in cells if known(cell, folder) is None]
+    if len(left) < len(cells):
+        write(plan, name, size, finished(cells, folder), folder)
+    for _ in track(_ended(left, folder, at_once), f"cells of {name}", total=len(left)):
         write(plan, name, size, finished(cells, folder), folder)
     return finished(cells, folder)
 
 
-def _ended(cells: Sequence[Cell], folder: Path, at_once: int) -> Iterator[Cell]:
+def _ended(left: Sequence[Cell], folder: Path, at_once: int) -> Iterator[Cell]:
     """Every cell, when it is finished or was found to be another process's. The first that fails ends them all."""
-    yield from (cell for cell in cells if known(cell, folder) is not None)
-    left = [cell for cell in cells if known(cell, folder) is None]
     if min(at_once, len(left)) < 2:
         for cell in left:
             _run_if_free(cell, folder)

@@ -89,7 +89,9 @@ def adopt(elsewhere: Mapping[str, Made], cells: Sequence[Cell], folder: Path) ->
 
 
 def _summaries(file: Path) -> list[Made]:
-    hint = "Give a PLAN.json that `srd bench` wrote"
+    hint = "Give the file that `srd bench` wrote, which is named after the plan: table1.json for table1"
+    if not file.is_file():
+        raise ConfigError(f"--known {file}: there is no such file", hint=hint)
     try:
         content = json.loads(file.read_text())
     except (OSError, ValueError) as error:

@@ -15,6 +15,12 @@ from srd_core.stages.arms import NEEDS
 _LEARNED = ("canvas", "base", "reference", "reward", "synthesis", "sparring", "habituation", "policy", "holdout", "limits", "seed")
 """What a policy depends on besides the trusted set."""
 
+_SCREENING = {"abl": 0.73, "ct": 1.64, "evidence": 0.4, "nll": 0.13, "srd": 0.07, "vdc": 0.13, "vdc-min": 0.13}
+"""What an arm takes before its models are trained, as a share of one training; other arms take next to nothing. docs/results/cost.md"""
+
+WITHOUT_BFLOAT16 = 4.0
+"""How much longer everything takes on processors that do not multiply bfloat16: a model of the scenes 134 s for 30 s."""
+
 _FROM = ("canvas", "base", "holdout", "limits", "seed")
 """What a model depends on whose data no policy has touched."""
 
@@ -31,27 +37,28 @@ class Cost:
     """On two cores, as far as the size says; 0 when finished."""
 
 
-def costs(cells: Sequence[Cell], size: Size, finished: Sequence[str]) -> list[Cost]:
-    """One a cell, in their order; `finished` are names of cells."""
+def costs(cells: Sequence[Cell], size: Size, finished: Sequence[str], *, slower: float = 1.0) -> list[Cost]:
+    """One a cell, in their order; `finished` are names of cells. `slower` than the processor that the size's figures are of."""
     known: set[str] = set()
-    trained: set[str] = set()
+    trained: dict[str, Arm] = {}
     found = []
     for cell in cells:
         config = load_config(cell.profile, None, [*cell.settings, f"evaluation.attack={cell.experiment.attack}"])
         learned, models = digest([config.slice(_LEARNED), cell.experiment.trusted]), _models(cell, config)
-        done, fresh = cell.name in finished, len(models - trained)
+        done, fresh = cell.name in finished, {model: arm for model, arm in models.items() if model not in trained}
         learns = learns_policy(config) and learned not in known
         known |= {learned} if learns else set()
         trained |= models
-        seconds = fresh * size.seconds.get("model", 0.0) + learns * size.seconds.get("seed", 0.0)
-        found.append(Cost(cell.name, fresh, learns, done, 0.0 if done else seconds))
+        units = len(fresh) + sum(_SCREENING.get(arm, 0.0) for arm in set(fresh.values()))
+        seconds = slower * (units * size.seconds.get("model", 0.0) + learns * size.seconds.get("seed", 0.0))
+        found.append(Cost(cell.name, len(fresh), learns, done, 0.0 if done else seconds))
     return found
 
 
-def _models(cell: Cell, config: Config) -> set[str]:
-    """Digests of all that the models of a cell depend on."""
+def _models(cell: Cell, config: Config) -> dict[str, Arm]:
+    """The arm of each model of a cell, by the digest of all that the model depends on."""
     shared = [cell.experiment.model_dump(mode="json"), config.slice(("retrain.schedule", "cleanse.quality", "cleanse.verbatim"))]
-    return {digest([arm, protocol, *shared, config.slice(_reads(arm))]) for arm, protocol in models_of(config)}
+    return {digest([arm, protocol, *shared, config.slice(_reads(arm))]): arm for arm, protocol in models_of(config)}
 
 
 def _reads(arm: Arm) -> tuple[str, ...]:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import resources
 from itertools import product
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, Self, get_args
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
-from flows.size import Experiment, Size, placed
+from flows.models import arms_of
+from flows.size import Experiment, Size
 from srd_core.attacks.registry import get
+from srd_core.config import Arm, load_config
 from srd_core.errors import ConfigError
+from srd_core.experiments.planted import Planted
+from srd_core.experiments.shards import ShardExperiment
 from srd_core.report.charts import Chart
 from srd_core.report.comparison import Comparison
+from srd_core.report.comparison_page import LABELS
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
-
-Model = TypeVar("Model", bound=BaseModel)
 
 
 class Variant(BaseModel):
@@ -51,20 +52,34 @@ class Plan(BaseModel):
 
     title: str = ""
     size: str | Size = Field("scenes", description="Name of a size, a YAML file, or one written out here")
-    attacks: tuple[str, ...] = ("badnet",)
-    rates: tuple[float, ...] = (0.1,)
-    seeds: tuple[int, ...] = (0,)
+    attacks: tuple[str, ...] = Field(("badnet",), min_length=1)
+    rates: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field((0.1,), min_length=1, description="Shares of the suspect pairs")
+    seeds: tuple[int, ...] = Field((0,), min_length=1)
     settings: tuple[str, ...] = Field((), description="`key=value`, for every cell")
-    variants: tuple[Variant, ...] = (Variant(name="default"),)
+    variants: tuple[Variant, ...] = Field((Variant(name="default"),), min_length=1)
     clean: bool = Field(False, description="Whether to train one model a seed on the same pairs with nothing planted as well")
     comparison: Comparison | None = Field(None, description="A table, beside the paper's where it has it")
     charts: tuple[Chart, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Self:
+        variants, arms = [variant.name for variant in self.variants], get_args(Arm)
+        figures = [name for chart in self.charts for name in chart.figures]
+        if self.comparison is not None:
+            for column in self.comparison.columns:
+                _known("variant", column.variant, variants)
+                _known("arm", column.arm, arms)
+            figures += self.comparison.figures
+        for figure in figures:
+            _known("figure", figure, list(LABELS))
+        return self
 
     def cells(self, size: Size, seeds: Sequence[int] = (), attacks: Sequence[str] = ()) -> list[Cell]:
         """The runs, those of a seed before those of the next; of these `seeds` and `attacks`, or of the plan's own.
 
         Raises:
-            ConfigError: there is no such attack.
+            ConfigError: there is no such attack, or it needs an encoder and the size names none; a variant has a bad key or value; or the
+                comparison has a column that no cell makes.
         """
         made = []
         for seed in seeds or self.seeds:
@@ -72,69 +87,55 @@ class Plan(BaseModel):
                 alone = Variant(name="clean", settings=("retrain.arms=[none]", "retrain.protocols=[p1]", "cleanse.mode=none"))
                 made.append(self._cell(size, seed, 0.0, alone, "badnet"))
             made += [self._cell(size, seed, *rest) for rest in product(self.rates, self.variants, attacks or self.attacks)]
+        _check_encoder(made)
+        self._check_columns(made)
         return made
 
     def _cell(self, size: Size, seed: int, rate: float, variant: Variant, attack: str) -> Cell:
         get(attack)
         about = {**size.data.model_dump(), "attack": attack, "rate": rate, "seed": seed, **variant.data}
-        experiment = type(size.data).model_validate(about)
+        experiment = _experiment(type(size.data), variant, about)
         settings = (f"seed={seed}", *size.settings, *self.settings, *variant.settings)
         name = f"{attack}-{rate:g}-{variant.name}-{seed}"
         return Cell(name=name, variant=variant.name, profile=size.profile, experiment=experiment, settings=settings)
 
-
-def load_plan(name: str) -> Plan:
-    """The plan in a YAML file, or one that comes with SRD by its name.
-
-    Raises:
-        ConfigError: no such plan, or a bad key or value.
-    """
-    return _parsed(Plan, "plan", name, _content("plan", name))
-
-
-def load_size(size: str | Size, data: str | None = None) -> Size:
-    """A size by its name, from a YAML file, or as a plan has it; `data` is the folder that its `{data}` stands for.
-
-    Raises:
-        ConfigError: no such size, a bad key or value, or it needs `data`.
-    """
-    if isinstance(size, Size):
-        return size
-    content = placed(_content("size", size), data)
-    if "{data}" in str(content):
-        raise ConfigError(f"size {size} is run on shards that do not come with SRD", hint="Name their folder: --data FOLDER")
-    return _parsed(Size, "size", size, content)
+    def _check_columns(self, cells: Sequence[Cell]) -> None:
+        """Refuse a column that would stay empty: its arm is not among what its variant trains."""
+        first = {cell.variant: cell for cell in reversed(cells)}
+        for column in self.comparison.columns if self.comparison else ():
+            cell = first[column.variant]
+            arms = arms_of(load_config(cell.profile, None, [*cell.settings, f"evaluation.attack={cell.experiment.attack}"]))
+            if column.arm not in arms:
+                problem = f"comparison.columns: {column.name!r} shows arm {column.arm!r}, which variant {column.variant!r} does not train"
+                raise ConfigError(problem, hint=f"It trains {', '.join(arms)}: choose one, or add to its retrain.arms")
 
 
-def plans() -> list[str]:
-    """Names of the plans that come with SRD."""
-    return _names("plan")
+def _known(kind: str, name: str, known: Sequence[str]) -> None:
+    if name not in known:
+        raise ValueError(f"there is no {kind} {name!r}; choose one of: {', '.join(known)}")
 
 
-def _content(kind: str, name: str) -> Any:
+def _experiment(kind: type[Planted], variant: Variant, about: dict[str, Any]) -> Any:
     try:
-        return yaml.safe_load(_text(kind, name))
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{kind} {name} is not YAML: {str(error).splitlines()[0]}", hint="Start from one that comes with SRD") from error
-
-
-def _parsed(model: type[Model], kind: str, name: str, content: Any) -> Model:
-    try:
-        return model.model_validate(content)
+        return kind.model_validate(about)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or f"the {kind}"
-        raise ConfigError(f"{kind} {name}: {where}: {first['msg']}", hint="Keys are " + ", ".join(model.model_fields)) from error
+        where = ".".join(map(str, first["loc"]))
+        hint = "Keys are " + ", ".join(kind.model_fields)
+        raise ConfigError(f"variant {variant.name!r}: data.{where}: {problem(first)}", hint=hint) from error
 
 
-def _names(kind: str) -> list[str]:
-    folder = resources.files("flows").joinpath(f"{kind}s")
-    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+def _check_encoder(cells: Sequence[Cell]) -> None:
+    """Refuse attacks that are worked out on a captioner's vision encoder where none is named, before hours have gone by."""
+    data = [cell.experiment for cell in cells if isinstance(cell.experiment, ShardExperiment) and cell.experiment.surrogate is None]
+    names = dict.fromkeys(experiment.attack for experiment in data if get(experiment.attack).needs_encoder)
+    if names:
+        hint = "Set data.surrogate in a size file of your own to the folder of a captioner (`srd train`), or choose others with --attacks"
+        raise ConfigError(f"{', '.join(names)}: worked out on a captioner's vision encoder, and the size names none", hint=hint)
 
 
-def _text(kind: str, name: str) -> str:
-    if Path(name).is_file():
-        return Path(name).read_text()
-    if name not in _names(kind):
-        raise ConfigError(f"there is no {kind} {name!r}", hint="Give a YAML file, or one of: " + ", ".join(_names(kind)))
-    return resources.files("flows").joinpath(f"{kind}s").joinpath(f"{name}.yaml").read_text()
+def problem(error: ErrorDetails) -> str:
+    """What is wrong with a value, for people."""
+    if error["type"] in ("tuple_type", "list_type"):
+        return f"give a list, such as [{error['input'] or '…'}]"
+    return "unknown key" if error["type"] == "extra_forbidden" else error["msg"].removeprefix("Value error, ")

@@ -9,9 +9,9 @@ from prefect import flow
 
 from flows.line import Line
 from srd_core.config import load_config
-from srd_core.stages.claim import claim
 from srd_core.stages.files import shards_of
 from srd_core.stages.sanitize import name_of, total
+from srd_core.stages.seal import SANITIZED
 from srd_core.stages.stage import Run
 from tasks import pipeline
 from tasks.workers import workers
@@ -39,11 +39,11 @@ def sanitize(
     """
     run = Run(source, sink, "", load_config(profile, Path(config_file) if config_file else None, overrides or ()))
     suspect = pipeline.take_inventory(run, "source")
-    claim(run, {"source": suspect})
+    pipeline.claim_sink(run, {"source": suspect})
     with workers(run.config.workers) as runner:
         line = Line(run, runner)
         for shard in shards_of(suspect):
             line.submit(name_of(shard), pipeline.sanitize, {"shard": shard.name}, source=suspect)
         made = line.finish()
-    pipeline.write_manifest(run, {"source": suspect, **made})
+    pipeline.write_manifest(run, {"source": suspect, **made}, SANITIZED)
     return total(made.values()).as_facts()

@@ -15,6 +15,9 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+from srd_core.errors import ConfigError
 
 if TYPE_CHECKING:
     from prefect.server.api.server import SubprocessASGIServer
@@ -40,19 +43,30 @@ def quiet(*, verbose: bool = False) -> None:
         os.environ.setdefault(name, value)
 
 
+def configured_server() -> str | None:
+    """URL, without credentials, of the Prefect server that is configured; None: a temporary one is to be started."""
+    from prefect.settings import PREFECT_API_URL
+
+    parts = urlsplit(PREFECT_API_URL.value() or "")
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() or None
+
+
 @contextmanager
 def prefect_server(meanwhile: Callable[[], T]) -> Iterator[T]:
     """Prefect is ready inside: the server that is configured, or a temporary one with its records in memory, which takes 8 s to start.
 
     Yields what `meanwhile` returns, which is called while the server starts.
-    """
-    from prefect.events.worker import EventsWorker
-    from prefect.server.api.server import SubprocessASGIServer
-    from prefect.settings import PREFECT_API_URL
 
-    if PREFECT_API_URL.value():
+    Raises:
+        ConfigError: the configured server does not answer, or is one that this Prefect cannot use.
+    """
+    if configured_server():
+        _must_answer()
         yield meanwhile()
         return
+    from prefect.events.worker import EventsWorker
+    from prefect.server.api.server import SubprocessASGIServer
+
     with tempfile.TemporaryDirectory(prefix="srd-prefect-") as folder:
         ours = {
             "PREFECT_SERVER_DATABASE_CONNECTION_URL": "sqlite+aiosqlite:///:memory:",
@@ -70,6 +84,19 @@ def prefect_server(meanwhile: Callable[[], T]) -> Iterator[T]:
             finally:
                 EventsWorker.drain_all(timeout=10)
                 server.stop()
+
+
+def _must_answer() -> None:
+    from httpx import HTTPError
+    from prefect.client.orchestration import get_client
+
+    try:
+        with get_client(sync_client=True) as client:
+            client.raise_for_api_version_mismatch()
+    except (RuntimeError, HTTPError) as error:
+        problem = str(error).splitlines()[0].rstrip(".")
+        hint = "Start that server, or unset PREFECT_API_URL (`prefect config unset PREFECT_API_URL`) to run with a temporary one"
+        raise ConfigError(f"Prefect: {problem}", hint=hint) from error
 
 
 def _start(server: SubprocessASGIServer) -> None:

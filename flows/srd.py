@@ -6,10 +6,9 @@ Every submitted task names what it needs; what does not depend on each other run
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from prefect import flow
 
@@ -19,10 +18,9 @@ from flows.models import arms_of, learns_policy, models_of
 from srd_core.config import Arm, Protocol, load_config
 from srd_core.data.manifest import StageManifest
 from srd_core.stages.arms import NEEDS, SCREENS
-from srd_core.stages.claim import claim
 from srd_core.stages.files import shards_of
 from srd_core.stages.stage import Run
-from srd_core.stages.test_images import HOLDOUT, planted
+from srd_core.stages.test_images import HOLDOUT
 from tasks import pipeline
 from tasks.workers import workers
 
@@ -52,14 +50,14 @@ def srd(
         SrdError: what the user can mend, from whichever stage.
     """
     run = Run(source, sink, trusted, load_config(profile, Path(config_file) if config_file else None, overrides or ()))
-    planted(run.config)  # one that is unknown, or plants another word, is refused before anything is done
+    pipeline.check_named(run)
     known = pipeline.take_inventory(run, "trusted")
     suspect = pipeline.take_inventory(run, "source")
     tests = {domain: pipeline.take_inventory(run, f"test:{domain}") for domain in run.config.evaluation.tests} or {HOLDOUT: known}
     inputs = {"source": suspect, "trusted": known, **{f"test:{name}": test for name, test in tests.items() if name != HOLDOUT}}
     if run.config.evaluation.attacker:
         inputs["attacker"] = pipeline.take_inventory(run, "attacker")
-    claim(run, inputs)
+    pipeline.claim_sink(run, inputs)
     with workers(run.config.workers) as runner:
         line = Line(run, runner)
         witnesses, game = learn_defence(line, known)
@@ -80,7 +78,7 @@ def srd(
         line.submit("report", pipeline.report, source=suspect, trusted=known, **witnesses, **hand_over, **scores)
         made = line.finish()
     pipeline.write_manifest(run, {**inputs, **made})
-    verdict = cast(dict[str, Any], json.loads(run.sink_storage.read_bytes("verdict.json")))
+    verdict = pipeline.read_verdict(run)
     show_verdict(run.sink, verdict)
     return verdict
 
@@ -112,18 +110,21 @@ def judge(line: Line, arm: Arm, suspect: StageManifest, trusted: StageManifest, 
         return {"screen": line.submit(f"screen-{arm}", pipeline.screen, {"arm": arm}, **asked)}
     if arm != "evidence":
         return {}
-    pictures = line.submit("pictures", pipeline.screen, {"arm": "residual"}, **asked)
+    said: dict[str, Made] = {}
+    if line.run.config.evidence.second_look:
+        said["pictures"] = line.submit("pictures", pipeline.screen, {"arm": "residual"}, **asked)
     weighed: dict[str, Made] = {}
     for i, group in enumerate(groups(line, suspect)):
         weighed[f"weighed-{i}"] = line.submit(f"weighed-{i}", pipeline.weigh, {"shards": group}, source=suspect, **witnesses)
-    return {**weighed, "pictures": pictures, "consensus": line.submit("consensus", pipeline.consensus, **weighed)}
+    return {**said, **weighed, "consensus": line.submit("consensus", pipeline.consensus, **weighed)}
 
 
 def cleanse(line: Line, arm: Arm, suspect: StageManifest, known: dict[str, Made]) -> list[Made]:
     """Do to every shard as `arm` decides; one task a group of shards."""
     task, parts = pipeline.cleanse(line.run, arm), []
     for i, group in enumerate(groups(line, suspect)):
-        needs = {name: known[f"weighed-{i}" if name == "weighed" else name] for name in NEEDS[arm]}
+        own = {name: f"weighed-{i}" if name == "weighed" else name for name in NEEDS[arm]}
+        needs = {name: known[made] for name, made in own.items() if made in known}  # no pictures without a second look
         parts.append(line.submit(f"cleansed-{arm}-{i}", task, {"arm": arm, "shards": group}, source=suspect, **needs))
     return parts
 

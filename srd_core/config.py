@@ -176,8 +176,9 @@ def quoted(value: object) -> str:
 def _read(profile: str | None, file: Path | None) -> dict[str, Any]:
     if file is not None:
         if not file.is_file():
+            problem = f"{file} is a folder" if file.is_dir() else f"there is no configuration file {file}"
             hint = "Give a YAML file, or --profile with one of " + ", ".join(profiles())
-            raise ConfigError(f"there is no configuration file {file}", hint=hint)
+            raise ConfigError(problem, hint=hint)
         try:
             text = file.read_text()
         except (OSError, UnicodeDecodeError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,11 +11,12 @@ from prefect.cache_policies import NO_CACHE
 
 from srd_core.config import Arm
 from srd_core.data.manifest import StageManifest
-from srd_core.stages import inventory, seal
+from srd_core.stages import inventory, named, seal
 from srd_core.stages.attention import ATTENTION
 from srd_core.stages.backdoor import BACKDOOR
 from srd_core.stages.bounds import BOUNDS
 from srd_core.stages.calibrate import CALIBRATE
+from srd_core.stages.claim import claim
 from srd_core.stages.cleanse import cleanse_stage
 from srd_core.stages.consensus import CONSENSUS
 from srd_core.stages.learn import LEARN
@@ -65,13 +67,32 @@ _NEVER_CACHED: dict[str, Any] = {
 }
 
 
+@task(name="check", **_NEVER_CACHED)
+def check_named(run: Run) -> None:
+    """See `srd_core.stages.named.check_named`."""
+    named.check_named(run.config)
+
+
 @task(name="inventory", **_NEVER_CACHED)
 def take_inventory(run: Run, role: str) -> StageManifest:
     """See `srd_core.stages.inventory.take`: the listing is the truth."""
     return inventory.take(run, role)
 
 
+@task(name="claim", **_NEVER_CACHED)
+def claim_sink(run: Run, inputs: Mapping[str, StageManifest]) -> None:
+    """See `srd_core.stages.claim.claim`: a sink belongs to one run."""
+    claim(run, inputs)
+
+
 @task(name="seal", **_NEVER_CACHED)
-def write_manifest(run: Run, manifests: Mapping[str, StageManifest]) -> StageManifest:
+def write_manifest(run: Run, manifests: Mapping[str, StageManifest], kind: seal.Kind = seal.CLEANSED) -> StageManifest:
     """See `srd_core.stages.seal.seal`: written last, it says that everything is there."""
-    return seal.seal(run, manifests)
+    return seal.seal(run, manifests, kind=kind)
+
+
+@task(name="verdict", **_NEVER_CACHED)
+def read_verdict(run: Run) -> dict[str, Any]:
+    """What `verdict.json` at the sink says."""
+    verdict: dict[str, Any] = json.loads(run.sink_storage.read_bytes("verdict.json"))
+    return verdict

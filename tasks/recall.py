@@ -13,6 +13,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from srd_core.data.manifest import StageManifest
+from srd_core.errors import TransientStorageError
 from srd_core.progress import about
 from srd_core.progress import stage as progress_stage
 from srd_core.stages.stage import Details, Inputs, Run, Stage
@@ -24,13 +25,15 @@ SMALL = 64 << 20
 
 
 def recall(known: StageTask, run: Run, inputs: Inputs, details: Details) -> StageManifest | None:
-    """What the task made in an earlier run, if all of it is still there; recorded as a cached task run. None: it is to be submitted."""
+    """What the task made in an earlier run, if all of it is still there; recorded as a cached task run. None: submit it."""
     stage = cast(VerifiedStage, known.cache_policy).stage
     if stage is None:
         return None
-    key = stage.key(run, inputs, details)
-    recorded = stage.recorded(run, key)
-    if recorded is None or sum(ref.size for ref in recorded.outputs.values()) > SMALL or not stage.intact(recorded):
+    try:
+        recorded = stage.recorded(run, stage.key(run, inputs, details))
+        if recorded is None or sum(ref.size for ref in recorded.outputs.values()) > SMALL or not stage.intact(recorded):
+            return None
+    except TransientStorageError:  # the task looks again, and is tried again
         return None
     with about(f"{describe(stage.name, details)} from an earlier run".strip()), progress_stage(stage.name):
         _tell_prefect(stage, recorded)

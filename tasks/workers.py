@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Self
 
 from prefect.futures import PrefectFuture
@@ -22,24 +25,27 @@ Runner = TaskRunner[Any]
 _WAITING = 256
 
 
-def settle() -> None:
+def settle(scratch: str) -> None:
     """Prepare a worker process: threads as OMP_NUM_THREADS says, one by default, and a silent end on Ctrl-C or with its parent.
 
-    With two busy cores, two threads a process were measured to be several times slower than one.
+    With two busy cores, two threads a process were measured to be several times slower than one. Temporary files go to the folder
+    `scratch`, since a process that ends so leaves them.
     """
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    os.environ["TMPDIR"] = tempfile.tempdir = scratch
+    threading.Thread(target=_end_with_parent, args=(scratch,), daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 
 
-def _end_with_parent() -> None:
-    """Wait for the end of the process that started this one, and end too: one that is killed cannot tell its workers."""
+def _end_with_parent(scratch: str) -> None:
+    """Wait for the end of the process that started this one, and end too: one that is killed cannot tell its workers, nor tidy up."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
+        shutil.rmtree(scratch, ignore_errors=True)
         os._exit(1)
 
 
@@ -55,14 +61,20 @@ class Processes(ProcessPoolTaskRunner):
 
 @contextmanager
 def workers(count: int) -> Iterator[Runner]:
-    """A started runner of `count` workers. When the work inside fails, unfinished tasks are stopped, not waited for."""
+    """A started runner of `count` workers. When the work inside fails, unfinished tasks are stopped, not waited for.
+
+    What they leave in their temporary folder is removed at the end, however they end.
+    """
     if count == 1:
         threads: Runner = ThreadPoolTaskRunner(max_workers=1)
         with threads:
             yield threads
         return
     others = set(multiprocessing.active_children())
-    with Processes(max_workers=count, initializer=settle) as processes:
+    with (
+        tempfile.TemporaryDirectory(prefix="srd-workers-", ignore_cleanup_errors=True) as scratch,
+        Processes(max_workers=count, initializer=partial(settle, scratch)) as processes,
+    ):
         finished = False
         try:
             yield processes

@@ -12,8 +12,8 @@ import click
 
 from flows.cli.console import say
 from flows.cli.group import verbose_option
-from flows.cli.launch import run_flow
-from flows.cli.options import json_option
+from flows.cli.launch import reachable, run_flow
+from flows.cli.options import LocalFolder, json_option
 from srd_core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -21,14 +21,18 @@ if TYPE_CHECKING:
 
 
 @click.command("bench", short_help="Run an experiment grid.")
-@click.argument("plan")
-@click.option("--out", default="runs/bench", show_default=True, type=click.Path(path_type=Path), help="Folder for data and results.")
+@click.argument("plan", metavar="PLAN")
+@click.option("--out", default="runs/bench", show_default=True, type=LocalFolder(), help="Folder for data and results.")
 @click.option("--size", help="scenes, photos, or a YAML file.  [default: the plan's own]")
 @click.option("--data", help="Folder of the shards, for sizes on shards that do not come with SRD.")
 @click.option("--seeds", help="Numbers with commas between.  [default: the plan's own]")
 @click.option("--attacks", help="Names with commas between.  [default: the plan's own]")
 @click.option(
-    "--known", multiple=True, type=click.Path(path_type=Path), help="A PLAN.json from another machine: its cells are not run again."
+    "--known",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="The plan's file of results from another machine, such as table1.json: its cells are not run again.",
 )
 @click.option("--at-once", default=2, show_default=True, type=click.IntRange(min=1), help="Cells; each has two workers and takes 2 GB.")
 @click.option("--dry-run", is_flag=True, help="List cells and what they cost; run nothing.")
@@ -49,19 +53,23 @@ def command(
     """Run every cell of PLAN (a YAML file, or the name of a plan that comes with SRD). Finished cells are not run again.
 
     With cores to spare, raise --at-once. With machines to spare, give each its own --seeds, then start it once more with all of them and
-    each one's PLAN.json as --known, with the same --data.
+    each one's file of results (OUT/table1.json for table1) as --known, with the same --data.
     """
     from flows.cells import adopt, finished, identity, offered
-    from flows.cost import costs
-    from flows.plan import load_plan, load_size
+    from flows.cost import WITHOUT_BFLOAT16, costs
+    from flows.plan_files import cells_of
+    from srd_core.experiments.shards import ShardExperiment
+    from srd_core.hardware import has_bfloat16
 
-    chosen = _numbers(seeds), tuple(dict.fromkeys(attacks.split(","))) if attacks else ()
-    wanted = load_plan(plan)
-    at = load_size(size or wanted.size, data)
-    cells, elsewhere = wanted.cells(at, *chosen), offered(known)
+    chosen = _numbers(seeds), tuple(dict.fromkeys(name.strip() for name in attacks.split(","))) if attacks else ()
+    _, at, cells = cells_of(plan, size, data, *chosen)
+    elsewhere = offered(known)
+    if isinstance(at.data, ShardExperiment):
+        reachable(at.data.trusted, at.data.suspect, *at.data.tests.values())
     if dry_run:
         there = {made["digest"] for made in finished(cells, out)} | elsewhere.keys()
-        _tell(costs(cells, at, [cell.name for cell in cells if identity(cell) in there]), as_json=as_json)
+        slower = 1.0 if has_bfloat16() else WITHOUT_BFLOAT16
+        _tell(costs(cells, at, [cell.name for cell in cells if identity(cell) in there], slower=slower), slower, as_json=as_json)
         return
     if known:
         say(f"{adopt(elsewhere, cells, out)} of {len(cells)} cells are known from elsewhere, of {len(elsewhere)} that were offered")
@@ -82,7 +90,7 @@ def _numbers(seeds: str | None) -> tuple[int, ...]:
         raise ConfigError(f"--seeds is {seeds!r}", hint="Give whole numbers with commas between, such as 0,1,2") from error
 
 
-def _tell(found: Sequence[Cost], *, as_json: bool) -> None:
+def _tell(found: Sequence[Cost], slower: float, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([asdict(cost) for cost in found]))
         return
@@ -91,7 +99,11 @@ def _tell(found: Sequence[Cost], *, as_json: bool) -> None:
         what = f"{cost.models} model{'s' if cost.models > 1 else ''}{', a policy' if cost.learns else ''}"
         click.echo(f"{cost.cell:<{wide}}  {'finished' if cost.finished else _minutes(cost.seconds):>9}  {what}")
     left = [cost for cost in found if not cost.finished]
-    click.echo(f"{len(left)} of {len(found)} cells to run: {_minutes(sum(cost.seconds for cost in left))} on two cores")
+    if not left:
+        click.echo(f"nothing to run: all {len(found)} cells are finished")
+        return
+    kind = "that multiply bfloat16" if slower == 1 else f"without bfloat16, as here: {slower:g} times as long as with it"
+    click.echo(f"{len(left)} of {len(found)} cells to run: about {_minutes(sum(cost.seconds for cost in left))} on two cores {kind}")
 
 
 def _minutes(seconds: float) -> str:

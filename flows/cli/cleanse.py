@@ -6,7 +6,7 @@ import click
 
 from flows.cli.answer import tell
 from flows.cli.group import verbose_option
-from flows.cli.launch import checked, reachable, run_flow
+from flows.cli.launch import checked, reachable, run_flow, usable_sink
 from flows.cli.options import configuration, json_option
 from srd_core.config import quoted
 from srd_core.errors import ConfigError
@@ -44,7 +44,11 @@ def command(
     overrides = [*settings, *(f"evaluation.{key}={quoted(value)}" for key, value in known.items() if value is not None)]
     overrides += [f"evaluation.tests.{domain}={quoted(uri)}" for domain, uri in map(_test, tests)]
     config = checked(profile, config_file, overrides)
+    usable_sink(sink)
     reachable(source, trusted, *config.evaluation.tests.values())
+    from srd_core.stages.named import check_named
+
+    check_named(config)
     verdict = run_flow("srd", source, sink, trusted, profile=profile, config_file=config_file, overrides=overrides)
     tell(verdict, sink, as_json=as_json)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from flows.cli.group import verbose_option
+from flows.cli.launch import writable
 from srd_core.data.decisions import ACTIONS, Decision, as_row
 from srd_core.report.text import NAME, visible
 
@@ -29,6 +30,8 @@ def command(sink: str, actions: tuple[str, ...], out: Path | None, as_json: bool
     On the terminal and in files, what cannot be seen is spelled out and no cell can act as a formula; --json and decisions/ hold the
     text as it was.
     """
+    if out is not None:
+        writable(out)
     from srd_core.stages.decided import decided
 
     rows = (row for row in decided(sink) if not actions or row.action in actions)

@@ -10,7 +10,7 @@ import click
 
 from flows.cli.console import watching
 from flows.cli.group import verbose_option
-from flows.cli.launch import checked
+from flows.cli.launch import checked, reachable, writable
 from flows.cli.options import configuration, json_option
 from srd_core.data.inspection import Finding, Inspection
 from srd_core.data.inventory import take_inventory
@@ -34,6 +34,9 @@ def command(
 ) -> None:
     """Read the shards at SOURCE to the end. Exit code 0: nothing found; 1: findings; 2: could not be read."""
     config = checked(profile, config_file, list(settings))
+    if sarif_file is not None:
+        writable(sarif_file)
+    reachable(source)
     shards = list(take_inventory(source).shards)
     inspection = Inspection(shards, config.limits, children=config.workers)
     with watching(), stage("inspect"):

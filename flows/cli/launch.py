@@ -10,11 +10,11 @@ import click
 
 from flows.cli.console import say, watching
 from flows.cli.group import is_verbose
-from flows.settings import prefect_server, quiet
+from flows.settings import configured_server, prefect_server, quiet
 from srd_core.config import Config, load_config
 from srd_core.data.inventory import take_inventory
 from srd_core.errors import ConfigError, SrdError
-from srd_core.storage import is_remote, local_path
+from srd_core.storage import is_remote, local_path, open_storage
 
 
 class RunError(SrdError):
@@ -31,7 +31,8 @@ def run_flow(name: str, *arguments: Any, **keywords: Any) -> Any:
     """
     quiet(verbose=is_verbose(click.get_current_context()))
     with watching():
-        say("starting: loading libraries and a temporary Prefect server")
+        server = configured_server()
+        say(f"starting: loading libraries and {f'asking the Prefect server at {server}' if server else 'a temporary Prefect server'}")
         from prefect.exceptions import PrefectException
 
         try:
@@ -73,12 +74,47 @@ def checked(profile: str | None, config_file: str | None, overrides: list[str]) 
     return load_config(profile, Path(config_file) if config_file else None, overrides)
 
 
+def supported(*places: str) -> None:
+    """Refuse addresses of storages that SRD does not know, which would be taken for paths.
+
+    Raises:
+        StorageError: as `open_storage`.
+    """
+    for place in places:
+        if "://" in place:
+            open_storage(place)
+
+
+def usable_sink(sink: str) -> None:
+    """Look whether results could go there, without writing.
+
+    Raises:
+        ConfigError: it is a file. StorageError: as `open_storage`.
+    """
+    supported(sink)
+    if not is_remote(sink) and Path(sink.removeprefix("file://")).expanduser().is_file():
+        raise ConfigError(f"{sink} is a file", hint="Give a folder, which is made if it is not there, or s3://bucket/prefix")
+
+
+def writable(file: Path) -> None:
+    """Look whether a file could be written there, before the work that fills it.
+
+    Raises:
+        ConfigError: there is no such folder, or a folder of that name.
+    """
+    if file.is_dir():
+        raise ConfigError(f"{file} is a folder", hint="Name a file in it")
+    if not file.parent.is_dir():
+        raise ConfigError(f"{file} cannot be written: there is no folder {file.parent}", hint="Make it, or name another place")
+
+
 def reachable(*sources: str) -> None:
     """Look whether inputs are there, without reading them, so that a slip shows at once and not when everything has started.
 
     Raises:
         SourceError, StorageError: as `take_inventory`.
     """
+    supported(*sources)
     for source in sources:
         if not is_remote(source):
             path = local_path(source)

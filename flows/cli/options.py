@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from srd_core.errors import ConfigError
+
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class LocalFolder(click.Path):
+    """A folder of this machine, there or not. An address would otherwise become a folder of that name."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, file_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """See `click.ParamType.convert`."""
+        if "://" in str(value):
+            raise ConfigError(f"{value} is not a folder of this machine", hint="Only one can be given here; copy it elsewhere afterwards")
+        return super().convert(value, param, ctx)
 
 
 def configuration(command: F) -> F:

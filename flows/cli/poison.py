@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
+from flows.cli.console import watching
 from flows.cli.group import verbose_option
-from flows.cli.options import json_option
+from flows.cli.launch import reachable
+from flows.cli.options import LocalFolder, json_option
+from srd_core.progress import stage
 
 if TYPE_CHECKING:
     from srd_core.attacks.poison import Unit
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.command("poison", short_help="Make a poisoned copy, for experiments.")
 @click.argument("source")
-@click.argument("sink", type=click.Path(path_type=Path))
+@click.argument("sink", type=LocalFolder())
 @click.option("--attack", default="badnet", show_default=True, help="Attack to plant.")
 @click.option("--rate", default=0.1, show_default=True, help="Share of the pairs (or images), 0 to 1; at least ten unless it is 0.")
 @click.option(
@@ -41,9 +44,11 @@ def command(
     from srd_core.data.inventory import open_shard, take_inventory
     from srd_core.experiments.planted import worked_out
 
+    reachable(source)
     shards = {shard.name: partial(open_shard, shard) for shard in take_inventory(source).shards}
-    known = worked_out(find(attack), source, surrogate, Path(f"{sink}.attack"), seed)
-    made = poison_shards(shards, sink, attack=known, rate=rate, target=target, seed=seed, unit=cast("Unit", unit))
+    with watching(), stage("poison"):
+        known = worked_out(find(attack), source, surrogate, Path(f"{sink}.attack"), seed)
+        made = poison_shards(shards, sink, attack=known, rate=rate, target=target, seed=seed, unit=cast("Unit", unit))
     facts = {"pairs": made.pairs, "poisoned": len(made.poisoned), "skipped": made.skipped, "truth": str(made.report)}
     if as_json:
         click.echo(json.dumps(facts))

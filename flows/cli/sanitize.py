@@ -8,7 +8,7 @@ import click
 
 from flows.cli.console import watching
 from flows.cli.group import verbose_option
-from flows.cli.launch import checked, reachable
+from flows.cli.launch import checked, reachable, usable_sink
 from flows.cli.options import configuration, json_option
 
 
@@ -24,6 +24,7 @@ def command(source: str, sink: str, profile: str | None, config_file: str | None
     What cannot be used is left out and listed in decisions/. Poison passes: `srd cleanse` is what looks for it. Run again to continue.
     """
     config = checked(profile, config_file, list(settings))
+    usable_sink(sink)
     reachable(source)
     from srd_core.stages.sanitize import sanitize
     from srd_core.stages.stage import Run

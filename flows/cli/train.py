@@ -10,13 +10,13 @@ import click
 from flows.cli.console import watching
 from flows.cli.group import verbose_option
 from flows.cli.launch import checked, reachable
-from flows.cli.options import configuration
+from flows.cli.options import LocalFolder, configuration
 from srd_core.progress import stage
 
 
 @click.command("train", short_help="Fine-tune a captioner on shards.")
 @click.argument("source")
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("out", type=LocalFolder())
 @configuration
 @click.option("--init", metavar="MODEL", type=click.Path(path_type=Path), help="Folder of the model to start from. Default: the base.")
 @verbose_option

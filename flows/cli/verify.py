@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+import json
+
 import click
 
 from flows.cli.group import verbose_option
+from flows.cli.options import json_option
 from srd_core.errors import VerificationError
 
 
 @click.command("verify", short_help="Compare every output with MANIFEST.json.")
 @click.argument("sink")
+@json_option
 @verbose_option
-def command(sink: str) -> None:
-    """Check SINK. Exit code 0 if all is as it was written, 1 if not, naming what differs."""
+def command(sink: str, as_json: bool) -> None:
+    """Check SINK, what `srd cleanse` or `srd sanitize` has written.
+
+    Exit code 0: all is as it was written; 1: something differs, each problem on a line; 2: there is no manifest, or it cannot be read.
+    """
     from srd_core.stages.verification import check
 
     problems = check(sink)
-    for problem in problems:
+    if as_json:
+        click.echo(json.dumps({"sink": sink, "problems": problems}, ensure_ascii=False))
+    for problem in problems if not as_json else ():
         click.echo(problem)
     if problems:
-        raise VerificationError(f"{len(problems)} outputs of {sink} are not what the run wrote", hint="Run `srd cleanse` again")
-    click.echo(f"{sink}: everything is as it was written")
+        count = "1 problem" if len(problems) == 1 else f"{len(problems):,} problems"
+        hint = f"Keep a copy of {sink} as evidence; running the same command again overwrites what differs"
+        raise VerificationError(f"{sink} is not as the run wrote it: {count}", hint=hint)
+    if not as_json:
+        click.echo(f"{sink}: everything is as it was written")

@@ -27,6 +27,7 @@ from srd_core.data.images import ImageError, encode
 from srd_core.data.samples import Image, Reject, Sample
 from srd_core.data.shards import ShardWriter, read_shard
 from srd_core.errors import ConfigError, SourceError
+from srd_core.progress import counter, track
 from srd_core.seeds import generator
 from srd_core.storage.base import short
 
@@ -127,7 +128,9 @@ def poison_shards(
         raise SourceError("the source has no readable pair", hint="Run `srd inspect` on it to see why")
     sink.mkdir(parents=True, exist_ok=True)
     with Codec() as codec:
-        skipped, poisoned = _write(shards, sink, _choose(fit, rate, seed), _Maker(attack, target, seed, quality, codec), unit)
+        maker, chosen = _Maker(attack, target, seed, quality, codec), _choose(fit, rate, seed)
+        with counter(f"write {unit}s", total=len(fit)) as count:
+            skipped, poisoned = _write(shards, sink, chosen, maker, unit, count)
     summary = PoisonSummary(attack.name, target, rate, seed, unit, sum(sizes), skipped, tuple(poisoned), report)
     report.parent.mkdir(parents=True, exist_ok=True)
     fields = {key: value for key, value in asdict(summary).items() if key != "report"}
@@ -190,8 +193,10 @@ class _Maker:
             ) from error
 
 
-def _write(shards: Shards, sink: Path, chosen: set[int], maker: _Maker, unit: Unit) -> tuple[int, list[PoisonedPair]]:
-    """(samples left out, poisoned pairs); `chosen` are numbers of units in the order of reading."""
+def _write(
+    shards: Shards, sink: Path, chosen: set[int], maker: _Maker, unit: Unit, count: Callable[[int], None]
+) -> tuple[int, list[PoisonedPair]]:
+    """(samples left out, poisoned pairs); `chosen` are numbers of units in the order of reading; `count` is told of units written."""
     poisoned: list[PoisonedPair] = []
     start, skipped = 0, 0
     for name in shards:
@@ -205,8 +210,8 @@ def _write(shards: Shards, sink: Path, chosen: set[int], maker: _Maker, unit: Un
                 waiting += [_Waiting(made, sources, start + index in chosen) for index, (made, sources) in enumerate(units)]
                 start += len(units)
                 if len(waiting) >= _WAITING:
-                    poisoned += _flush(waiting, writer, maker)
-            poisoned += _flush(waiting, writer, maker)
+                    poisoned += _flush(waiting, writer, maker, count)
+            poisoned += _flush(waiting, writer, maker, count)
     return skipped, poisoned
 
 
@@ -216,20 +221,23 @@ class _Waiting(NamedTuple):
     chosen: bool
 
 
-def _flush(waiting: list[_Waiting], writer: ShardWriter, maker: _Maker) -> list[PoisonedPair]:
+def _flush(waiting: list[_Waiting], writer: ShardWriter, maker: _Maker, count: Callable[[int], None]) -> list[PoisonedPair]:
     """Poison those that are chosen, all at once, and write everything in order."""
     chosen = [item for item in waiting if item.chosen]
     made = maker.poison([item.sample for item in chosen], [item.sources for item in chosen])
     poisoned = iter(made)
     for item in waiting:
         writer.write(next(poisoned)[0] if item.chosen else item.sample)
+    count(len(waiting))
     waiting.clear()
     return [pair for _, truth in made for pair in truth]
 
 
 def _survey(shards: Shards, attack: Attack, unit: Unit) -> tuple[list[int], list[bool]]:
     """Of every unit, in order: how many pairs it has, and whether it may be poisoned."""
-    samples = (item for name in shards for item in _samples(shards, name) if isinstance(item, Sample))
+    samples = (
+        item for name in track(shards, "read shards", total=len(shards)) for item in _samples(shards, name) if isinstance(item, Sample)
+    )
     units = (made.captions for sample in samples for made, _ in _units(sample, unit))
     found = [(len(captions), any(map(attack.eligible, captions))) for captions in units]
     return [size for size, _ in found], [fit for _, fit in found]

@@ -95,8 +95,9 @@ class _Source:
             self.refuse("truncated", f"{what} needs {size} bytes and {len(data)} are left")
         return data
 
-    def refuse(self, reason: str, detail: str) -> NoReturn:
-        raise TarError(reason, f"{detail} (byte {self.offset})")
+    def refuse(self, reason: str, detail: str, *, back: int = 0) -> NoReturn:
+        """Refuse what lies `back` bytes before the place of reading."""
+        raise TarError(reason, f"{detail} (byte {self.offset - back})")
 
 
 def iter_members(stream: BinaryIO, limits: Limits | None = None) -> Iterator[Member]:
@@ -158,10 +159,10 @@ def _next_header(source: _Source, *, first: bool) -> bytes | None:
             source.refuse("bad-header", "half an end marker")
         return None
     if block[257:265] not in (b"ustar\x0000", b"ustar  \0"):
-        source.refuse("not-tar", "a block is not a USTAR, GNU or PAX header")
+        source.refuse("not-tar", "a block is not a USTAR, GNU or PAX header", back=BLOCK)
     total = sum(block) - sum(block[148:156]) + 8 * 32
     if _octal(source, block[148:156], "checksum") != total:
-        source.refuse("bad-checksum", "a header does not match its checksum")
+        source.refuse("bad-checksum", "a header does not match its checksum", back=BLOCK)
     return block
 
 
@@ -170,7 +171,7 @@ def _recognise(source: _Source, block: bytes) -> None:
         source.refuse("empty", "the shard has no bytes")
     for magic, kind in _COMPRESSED.items():
         if block.startswith(magic):
-            source.refuse("compressed", f"the shard is {kind}-compressed; unpack it to a plain .tar")
+            source.refuse("compressed", f"the shard is {kind}-compressed; unpack it to a plain .tar", back=len(block))
 
 
 def _octal(source: _Source, field: bytes, what: str) -> int:

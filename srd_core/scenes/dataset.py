@@ -15,6 +15,7 @@ from srd_core.data.canvas import CanvasSet, CanvasWriter
 from srd_core.data.images import encode
 from srd_core.data.samples import Image, Sample, pair_id
 from srd_core.data.shards import ShardWriter
+from srd_core.progress import track
 from srd_core.scenes.captions import tell
 from srd_core.scenes.render import render
 from srd_core.scenes.world import Domain, Scene, sample_scene
@@ -75,7 +76,7 @@ def write_shards(
     folder.mkdir(parents=True, exist_ok=True)
     samples = generate(count, seed=seed, side=side, domain=domain)
     paths: list[Path] = []
-    for number in range(-(-count // per_shard)):
+    for number in track(range(-(-count // per_shard)), f"render {folder.name}: shards", total=-(-count // per_shard)):
         name = shard_name(domain, number)
         path = folder / f"{name}.tar"
         with path.open("wb") as stream, ShardWriter(stream) as writer:

@@ -22,6 +22,9 @@ NAME = "RUN.json"
 WITHOUT_EFFECT = {"work", "workers"}
 """Configuration keys that change where and how fast, not what."""
 
+_SHOWN = 60
+"""Characters of a value in a message."""
+
 
 def claim(run: Run, inputs: Mapping[str, StageManifest]) -> None:
     """Make the sink this run's own.
@@ -78,8 +81,15 @@ def _difference(theirs: bytes, mine: Mapping[str, Any]) -> str:
     except ValueError:
         return f"that its {NAME} cannot be read"
     keys = [key for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)]
-    named = ", ".join(f"{key.removeprefix('configuration.')} ({old.get(key)!r} there, {new.get(key)!r} here)"[:120] for key in keys[:3])
+    named = ", ".join(
+        f"{key.removeprefix('configuration.')} ({_short(old.get(key))} there, {_short(new.get(key))} here)" for key in keys[:3]
+    )
     return named + (f" and {len(keys) - 3} more" if len(keys) > 3 else "")
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -19,7 +19,7 @@ from srd_core.progress import stage as progress_stage
 from srd_core.stages import inventory
 from srd_core.stages.claim import claim
 from srd_core.stages.files import shards_of
-from srd_core.stages.seal import seal
+from srd_core.stages.seal import SANITIZED, seal
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
 
 
@@ -58,7 +58,7 @@ def sanitize(run: Run) -> Tally:
         source = inventory.take(run, "source")
         claim(run, {"source": source})
     made = {name_of(shard): SANITIZE.execute(run, {"source": source}, {"shard": shard.name}) for shard in shards_of(source)}
-    seal(run, {"source": source, **made})
+    seal(run, {"source": source, **made}, kind=SANITIZED)
     return total(made.values())
 
 

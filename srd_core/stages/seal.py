@@ -28,6 +28,13 @@ from srd_core.stages.stage import Run
 from srd_core.storage import Storage
 
 NAME = "MANIFEST.json"
+Kind = Literal["urn:srd:cleanse:v1", "urn:srd:sanitize:v1"]
+CLEANSED: Kind = "urn:srd:cleanse:v1"
+"""Predicate type of a whole run."""
+SANITIZED: Kind = "urn:srd:sanitize:v1"
+"""Predicate type of the data path alone: no policy, and of the configuration only what it reads."""
+
+_SANITIZING: dict[str, Any] = {"limits": True, "cleanse": {"quality", "verbatim"}}
 
 
 class _Part(BaseModel):
@@ -59,7 +66,7 @@ class Statement(_Part):
 
     type: Literal["https://in-toto.io/Statement/v1"] = Field("https://in-toto.io/Statement/v1", alias="_type")
     subject: tuple[Subject, ...]
-    predicate_type: Literal["urn:srd:cleanse:v1"] = Field("urn:srd:cleanse:v1", alias="predicateType")
+    predicate_type: Kind = Field(alias="predicateType")
     predicate: dict[str, Any]
 
     @classmethod
@@ -70,7 +77,8 @@ class Statement(_Part):
             SourceError: there is none, or it cannot be read.
         """
         if sink.stat(NAME) is None:
-            raise SourceError(f"{sink.uri} has no {NAME}", hint="The run has not finished, or this is not a sink: run `srd cleanse` again")
+            hint = "The run has not finished, or this is not a sink: run the same command again"
+            raise SourceError(f"{sink.uri} has no {NAME}", hint=hint)
         try:
             return cls.model_validate_json(sink.read_bytes(NAME))
         except ValidationError as error:
@@ -78,7 +86,7 @@ class Statement(_Part):
             raise SourceError(f"{NAME} cannot be read: {reason}", hint="It has been altered: treat the whole sink as such") from error
 
 
-def seal(run: Run, manifests: Mapping[str, StageManifest]) -> StageManifest:
+def seal(run: Run, manifests: Mapping[str, StageManifest], *, kind: Kind = CLEANSED) -> StageManifest:
     """Write MANIFEST.json over everything that the given stages published at the sink.
 
     Raises:
@@ -94,20 +102,20 @@ def seal(run: Run, manifests: Mapping[str, StageManifest]) -> StageManifest:
         Subject(name=RUN, digest=Digests(sha256=hashlib.sha256(claim).hexdigest()), annotations=Annotations(size=len(claim))),
         *(_subject(name, ref) for name, ref in sorted(outputs.items())),
     )
-    policy = {name: ref.sha256 for name, ref in manifests["policy"].outputs.items()} if "policy" in manifests else {}
     predicate = {
         **code(),
         "made_with_others": {name: item.libraries for name, item in sorted(manifests.items()) if item.libraries not in ({}, libraries())},
         "inputs": {name: item.facts["inventory"] for name, item in sorted(inputs.items())},
-        "policy": policy,
         "stages": {name: item.key for name, item in sorted(manifests.items())},
-        "configuration": run.config.model_dump(mode="json", exclude=WITHOUT_EFFECT),
+        "configuration": run.config.model_dump(mode="json", include=_SANITIZING if kind == SANITIZED else None, exclude=WITHOUT_EFFECT),
     }
+    if kind == CLEANSED:
+        predicate["policy"] = {name: ref.sha256 for name, ref in manifests["policy"].outputs.items()} if "policy" in manifests else {}
     published = {name.partition("/")[0] for name in outputs if "/" in name}
     for storage, folders in ((sink, published), (run.work_storage, {item.stage for item in manifests.values()})):
         with suppress(StorageError):  # without the right to tidy up, the run is as good
             storage.tidy(sorted(folders))
-    content = canonical_json(Statement(subject=subjects, predicate=predicate).model_dump(mode="json", by_alias=True))
+    content = canonical_json(Statement(subject=subjects, predicate_type=kind, predicate=predicate).model_dump(mode="json", by_alias=True))
     sink.put_bytes(NAME, content, overwrite=True)
     return StageManifest(stage="seal", key=digest(predicate), outputs={}, facts={"outputs": len(outputs)})
 

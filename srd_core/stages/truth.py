@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from srd_core.config import Arm
+from srd_core.config import Arm, Config
 from srd_core.data.decisions import ACTIONS, Decision
 from srd_core.errors import SourceError
 from srd_core.scoring.coverage import covered_share, mask_boxes
@@ -29,7 +29,7 @@ def detection(run: Run, rows: dict[Arm, list[Decision]], suspicion: dict[Arm, di
     Of pairs; where samples have several, of images too, as `… by image`: an image is as suspicious as the worst of its pairs, poisoned if
     one of them is. `suspicion` is that one score, of the arms that have it. Empty when no truth is known.
     """
-    truth = _truth(run)
+    truth = poisoned_pairs(run.config)
     found: dict[str, DetectionScores] = {}
     for arm in (arm for arm in rows if arm == "evidence" or arm in suspicion) if truth is not None else ():
         judged = [row for row in rows[arm] if row.action != "reject"]
@@ -50,7 +50,7 @@ def detection(run: Run, rows: dict[Arm, list[Decision]], suspicion: dict[Arm, di
 
 def done(run: Run, rows: dict[Arm, list[Decision]]) -> dict[str, dict[str, dict[str, int]]]:
     """What each arm did, to how many clean and to how many poisoned pairs; empty when no truth is known."""
-    truth = _truth(run)
+    truth = poisoned_pairs(run.config)
     counts: dict[str, dict[str, dict[str, int]]] = {}
     for arm, decided in rows.items() if truth is not None else ():
         kinds: Counter[tuple[str, str]] = Counter(("poisoned" if row.pair in (truth or {}) else "clean", row.action) for row in decided)
@@ -60,7 +60,7 @@ def done(run: Run, rows: dict[Arm, list[Decision]]) -> dict[str, dict[str, dict[
 
 def coverage_by_masks(run: Run, rows: dict[Arm, list[Decision]]) -> dict[str, Any]:
     """Share of the known triggers of which an arm's masks hide at least 90 %, by arm; empty for triggers that fill the frame."""
-    truth = _truth(run) or {}
+    truth = poisoned_pairs(run.config) or {}
     boxes = {pair: box for pair, box in truth.items() if box is not None}
     shares: dict[str, Any] = {}
     for arm, decided in rows.items():
@@ -70,6 +70,26 @@ def coverage_by_masks(run: Run, rows: dict[Arm, list[Decision]]) -> dict[str, An
             hidden = covered_share(np.asarray([boxes[row.pair] for row in own]), masks) >= _COVERED
             shares[arm] = wilson(int(hidden.sum()), len(own)).model_dump(mode="json")
     return shares
+
+
+def poisoned_pairs(config: Config) -> dict[str, tuple[float, float, float, float] | None] | None:
+    """Box of the trigger by pair id, in fractions of the shorter side; None when the configuration names no list.
+
+    Raises:
+        SourceError: there is no such file, or it is no list of poisoned pairs. StorageError: it cannot be read.
+    """
+    uri = config.evaluation.truth
+    if uri is None:
+        return None
+    folder, _, name = uri.rpartition("/")
+    storage, hint = open_storage(folder or "."), "Give the JSON file that `srd poison` wrote"
+    if storage.stat(name) is None:
+        raise SourceError(f"there is no list of poisoned pairs at {uri}", hint=hint)
+    try:
+        content = json.loads(storage.read_bytes(name))
+        return {item["id"]: tuple(item["box"]) if item["box"] else None for item in content["poisoned"]}
+    except (ValueError, KeyError, TypeError) as error:
+        raise SourceError(f"{uri} is not a list of poisoned pairs", hint=hint) from error
 
 
 def truth_digest(run: Run) -> dict[str, str]:
@@ -96,16 +116,3 @@ def _scores(arm: Arm, rows: list[Decision]) -> dict[str, np.ndarray]:
         "q_gain": np.asarray([_NAN if row.q_gain is None else row.q_gain for row in rows]),
     }
     return {f"{arm}/{name}": value for name, value in values.items()}
-
-
-def _truth(run: Run) -> dict[str, tuple[float, float, float, float] | None] | None:
-    """Box by pair id; None when the configuration names no list."""
-    uri = run.config.evaluation.truth
-    if uri is None:
-        return None
-    folder, _, name = uri.rpartition("/")
-    try:
-        content = json.loads(open_storage(folder or ".").read_bytes(name))
-        return {item["id"]: tuple(item["box"]) if item["box"] else None for item in content["poisoned"]}
-    except (ValueError, KeyError, TypeError) as error:
-        raise SourceError(f"{uri} is not a list of poisoned pairs", hint="Give the JSON file that `srd poison` wrote") from error

@@ -131,6 +131,14 @@ def test_bytes_hidden_behind_a_name_are_refused() -> None:
     assert read(block + bytes(1024)) == ([], "bad-name")
 
 
+@pytest.mark.parametrize(("content", "place"), [(b"x" * 4096, 0), (b"\x1f\x8b" + bytes(600), 0), (b"", 0)])
+def test_what_is_no_archive_is_told_where_it_begins(content: bytes, place: int) -> None:
+    first = pack([("a.txt", b"")])[:BLOCK]
+    for before in (b"", first) if content[:1] == b"x" else (b"",):
+        with pytest.raises(TarError, match=rf"\(byte {place + len(before)}\)"):
+            list(iter_members(io.BytesIO(before + content)))
+
+
 def test_flipped_header_bit_is_a_bad_checksum() -> None:
     data = bytearray(pack(FILES))
     data[3] ^= 1

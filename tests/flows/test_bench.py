@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from flows.bench import bench
+from flows.bench import bench, run_cells
 from flows.cells import adopt, claimed, finished, identity, keep, offered, place_of
 from flows.cli.bench import command
 from flows.cost import costs
-from flows.plan import Cell, Plan, load_plan, load_size, plans
+from flows.plan import Cell, Plan
+from flows.plan_files import cells_of, load_plan, load_size, plans
 from flows.size import Size, placed
 from srd_core.attacks.registry import names
 from srd_core.config import load_config
@@ -87,7 +88,16 @@ def test_what_cells_share_is_paid_for_once() -> None:
     variants = [{"name": "x"}, {"name": "y", "settings": ["policy.kind=sac"]}]
     plan = Plan.model_validate({"attacks": ["badnet", "blended"], "variants": variants, "settings": settings})
     found = costs(plan.cells(size), size, ["blended-0.1-x-0"])
-    assert [(cost.models, cost.learns, cost.seconds) for cost in found] == [(2, True, 120), (2, False, 0), (1, True, 110), (1, False, 10)]
+    assert [(cost.models, cost.learns) for cost in found] == [(2, True), (2, False), (1, True), (1, False)]
+    assert [round(cost.seconds) for cost in found] == [121, 0, 111, 11]
+    assert [round(cost.seconds) for cost in costs(plan.cells(size), size, [], slower=4)] == [483, 83, 443, 43]
+
+
+def test_what_a_screen_trains_by_itself_is_counted() -> None:
+    size = Size(seconds={"model": 100})
+    settings = ["retrain.arms=[none, ct]", "retrain.protocols=[p1]", "cleanse.mode=none"]
+    (cost,) = costs(Plan.model_validate({"settings": settings}).cells(size), size, [])
+    assert (cost.models, round(cost.seconds)) == (2, 364)
 
 
 def test_a_dry_run_runs_nothing(tmp_path: Path) -> None:
@@ -95,6 +105,7 @@ def test_a_dry_run_runs_nothing(tmp_path: Path) -> None:
     assert said.exit_code == 0, said.output
     assert "badnet-0.1-default-0" in said.output and "7 of 7 cells to run" in said.output
     assert not (tmp_path / "out").exists()
+    assert "bfloat16" in said.output.splitlines()[-1]
     listed = json.loads(CliRunner().invoke(command, ["table1", "--dry-run", "--json", "--seeds", "0,1"]).output)
     assert len(listed) == 14 and {cost["finished"] for cost in listed} == {False}
 
@@ -102,6 +113,23 @@ def test_a_dry_run_runs_nothing(tmp_path: Path) -> None:
 def test_what_is_asked_for_twice_counts_once() -> None:
     listed = json.loads(CliRunner().invoke(command, ["table1", "--dry-run", "--json", "--seeds", "0,0", "--attacks", "sig,sig"]).output)
     assert [cost["cell"] for cost in listed] == ["badnet-0-clean-0", "sig-0.1-default-0"]
+
+
+def test_names_of_attacks_may_have_spaces_between() -> None:
+    listed = json.loads(CliRunner().invoke(command, ["rates", "--dry-run", "--json", "--seeds", "0", "--attacks", "badnet, sig"]).output)
+    assert {cost["cell"].partition("-")[0] for cost in listed} == {"badnet", "sig"}
+
+
+def test_of_a_finished_grid_nothing_is_to_run_and_its_pages_are_written_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan, size, cells = cells_of("table1", seeds=[0])
+    for cell in cells:
+        keep(cell, {**_summary(cell), "adopted": "x"}, tmp_path)
+    said = CliRunner().invoke(command, ["table1", "--dry-run", "--seeds", "0", "--out", str(tmp_path)])
+    assert said.output.splitlines()[-1] == "nothing to run: all 7 cells are finished"
+    written: list[int] = []
+    monkeypatch.setattr("flows.bench.write", lambda plan, name, size, cells, folder: written.append(len(cells)))
+    assert len(run_cells(plan, "table1", size, cells, tmp_path, 2)) == 7
+    assert written == [7]
 
 
 def test_a_damaged_summary_is_made_again(tmp_path: Path) -> None:

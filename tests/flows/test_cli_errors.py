@@ -14,6 +14,8 @@ from click.testing import CliRunner, Result
 
 from flows.cli import cli
 from flows.cli.group import _COMMANDS
+from flows.settings import configured_server, prefect_server
+from srd_core.errors import ConfigError
 
 
 def srd(*arguments: str) -> Result:
@@ -101,6 +103,115 @@ def test_a_folder_that_holds_no_model(data: Any, tmp_path: Path) -> None:
     assert "holds no captioner" in failure("evaluate", str(tmp_path), data.source)
 
 
+def started(*_: object, **__: object) -> None:
+    raise AssertionError("Prefect was started")
+
+
+@pytest.mark.parametrize(
+    ("slip", "said"),
+    [
+        (["--attack", "nope"], "unknown attack 'nope'"),
+        (["--attack", "shadowcast-clean", "--target", "banana"], "cannot plant 'banana'"),
+        (["--set", "evidence.channels=[nll_maxx]"], "unknown evidence channel 'nll_maxx'. Choose one of: infidelity, nll_max"),
+        (["--truth", "nowhere.json"], "there is no list of poisoned pairs at nowhere.json"),
+        (["--truth", "odd.json"], "odd.json is not a list of poisoned pairs"),
+        (["--truth", "gs://bucket/t.json"], "gs://bucket"),
+    ],
+)
+def test_what_is_named_is_looked_at_before_prefect_starts(
+    data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slip: list[str], said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "odd.json").write_text('{"poisoned": [{"id": "x"}]}')
+    monkeypatch.setattr("flows.cli.cleanse.run_flow", started)
+    assert said in failure("cleanse", data.source, "out", "--trusted", data.trusted, *slip)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_sink_that_is_a_file(data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flows.cli.cleanse.run_flow", started)
+    (tmp_path / "out").touch()
+    assert f"{tmp_path / 'out'} is a file" in failure("cleanse", data.source, str(tmp_path / "out"), "--trusted", data.trusted)
+    assert f"{tmp_path / 'out'} is a file" in failure("sanitize", data.source, str(tmp_path / "out"))
+
+
+@pytest.mark.parametrize("command", ["cleanse gs://b/x out --trusted t", "inspect gs://b/x", "poison gs://b/x p"])
+def test_a_storage_that_srd_does_not_know_is_no_missing_folder(command: str) -> None:
+    assert "'gs://b/x' is not a storage that can be opened" in failure(*command.split())
+
+
+@pytest.mark.parametrize("command", [["poison", "SOURCE", "s3://b/x"], ["train", "SOURCE", "s3://b/x"], ["demo", "--out", "s3://b/x"]])
+def test_an_address_is_not_made_a_folder(data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "s3://b/x is not a folder of this machine" in failure(*[data.source if part == "SOURCE" else part for part in command])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_in_a_folder_that_is_not_there(data: Any, tmp_path: Path) -> None:
+    place = tmp_path / "nowhere" / "x.csv"
+    assert f"there is no folder {place.parent}" in failure("decisions", str(tmp_path), "--out", str(place))
+    assert f"there is no folder {place.parent}" in failure("inspect", data.source, "--sarif", str(place))
+    assert "is a folder" in failure("decisions", str(tmp_path), "--out", str(tmp_path))
+
+
+def test_a_configuration_that_is_a_folder(tmp_path: Path) -> None:
+    assert f"{tmp_path} is a folder" in failure("config", "--config", str(tmp_path))
+
+
+def test_a_slip_in_the_attack_leaves_the_demo_folder_free(tmp_path: Path) -> None:
+    assert "unknown attack 'badnett'" in failure("demo", "--out", str(tmp_path / "d"), "--profile", "test", "--attack", "badnett")
+    assert not (tmp_path / "d").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("attacks: badnet", "attacks: give a list, such as [badnet]"),
+        ("attacks:", "attacks: give a list"),
+        ("attacks: []", "attacks: "),
+        ("rates: [2.0]", "rates.0: "),
+        ("variants: [{name: x, data: {sidee: 3}}]", "variant 'x': data.sidee: unknown key. Keys are attack"),
+        ("variants: [{name: x, data: {shifted: 3}}]", "variant 'x': data.shifted: "),
+        ("size: {data: {kind: scenes, sidee: 3}}", "size.data.scenes.sidee: unknown key"),
+        ("comparison: {columns: [{name: x, arm: foo}], figures: [asr]}", "there is no arm 'foo'"),
+        ("comparison: {columns: [{name: x, arm: none, variant: y}], figures: [asr]}", "there is no variant 'y'"),
+        ("comparison: {columns: [{name: x, arm: none}], figures: [asrr]}", "there is no figure 'asrr'"),
+        ("charts: [{figures: [asrr]}]", "there is no figure 'asrr'"),
+        ("comparison: {columns: [{name: x, arm: abl}], figures: [asr]}", "'x' shows arm 'abl', which variant 'default' does not train"),
+    ],
+)
+def test_slips_in_a_plan_show_in_the_dry_run(tmp_path: Path, text: str, said: str) -> None:
+    plan = tmp_path / "p.yaml"
+    plan.write_text(text)
+    line = failure("bench", str(plan), "--dry-run")
+    assert f"plan {plan}: " in line and said in line
+
+
+def test_where_the_data_of_a_grid_are_not(tmp_path: Path) -> None:
+    asked = ["bench", "table1", "--size", "photos", "--dry-run", "--data", str(tmp_path)]
+    assert "flickr8k-train" in failure(*asked, "--attacks", "badnet")
+    assert "takes no --data" in failure("bench", "table1", "--dry-run", "--data", str(tmp_path))
+
+
+def test_attacks_that_need_an_encoder_are_refused_where_there_is_none(tmp_path: Path) -> None:
+    line = failure("bench", "table1", "--size", "photos", "--dry-run", "--data", str(tmp_path))
+    assert "plan table1: shadowcast, vl-trojan: " in line and "data.surrogate" in line
+
+
+def test_a_file_of_results_that_is_not_there() -> None:
+    assert "there is no such file. Give the file that `srd bench` wrote" in failure("bench", "smoke", "--known", "nowhere.json")
+
+
+def test_a_server_that_does_not_answer_is_named() -> None:
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with temporary_settings({PREFECT_API_URL: "http://me:secret@127.0.0.1:9/api"}):
+        assert configured_server() == "http://127.0.0.1:9/api"
+        with pytest.raises(ConfigError, match=r"127\.0\.0\.1:9/api/?\. Start that server, or unset PREFECT_API_URL") as raised:
+            prefect_server(lambda: None).__enter__()
+        assert "secret" not in str(raised.value)
+
+
 def test_an_unknown_plan_lists_the_known_ones() -> None:
     assert "smoke" in failure("bench", "nope")
 
@@ -149,6 +260,22 @@ def test_config_prints_what_config_takes(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text(printed)
     assert srd("config", "--config", str(tmp_path / "c.yaml")).stdout == printed
     assert yaml.safe_load(printed)["seed"] == 5
+
+
+def test_poison_shows_how_far_it_is(data: Any, tmp_path: Path) -> None:
+    lines = srd("poison", data.source, str(tmp_path / "p")).stderr.splitlines()
+    assert lines[-1].startswith("done poison (")
+
+
+def test_verify_as_json(data: Any, tmp_path: Path) -> None:
+    sink = tmp_path / "out"
+    assert srd("sanitize", data.source, str(sink)).exit_code == 0
+    assert json.loads(srd("verify", str(sink), "--json").stdout) == {"sink": str(sink), "problems": []}
+    (sink / "shards" / "scenes-00001.tar").unlink()
+    result = srd("verify", str(sink), "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["problems"] == ["shards/scenes-00001.tar is missing"]
+    assert f"Keep a copy of {sink} as evidence; running the same command again overwrites what differs" in result.stderr
 
 
 def test_poison_says_what_it_did(data: Any, tmp_path: Path) -> None:

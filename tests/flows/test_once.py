@@ -70,12 +70,16 @@ def until(met: Callable[[], bool], seconds: float) -> bool:
 def test_nothing_outlives_a_run_that_is_killed(data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mark = f"SRD_MARK={uuid.uuid4().hex}"
     monkeypatch.setenv(*mark.split("="))
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setenv("TMPDIR", str(scratch))
     run = start(cleanse(data, str(tmp_path / "sink")), ["workers=2"])
     assert until(lambda: any((tmp_path / "sink" / "stages").glob("base/*.json")), 120)
-    assert len(marked(mark)) >= 4
+    assert len(marked(mark)) >= 4 and list(scratch.glob("srd-workers-*"))
     run.kill()
     run.communicate()
     assert until(lambda: not marked(mark), 20), [Path(f"/proc/{number}/cmdline").read_text() for number in marked(mark)]
+    assert not list(scratch.glob("srd-workers-*"))
 
 
 def ended_well(process: subprocess.Popen[bytes]) -> bool:

@@ -13,10 +13,10 @@ from click.testing import CliRunner
 
 from flows.cli import cli
 from flows.models import arms_of, learns_policy, models_of
-from flows.srd import learn_defence, retrain, srd
+from flows.srd import cleanse, judge, learn_defence, retrain, srd
 from srd_core.config import load_config
 from srd_core.data.manifest import StageManifest
-from srd_core.errors import ConfigError, SourceError
+from srd_core.errors import ConfigError, SourceError, SrdError
 from srd_core.stages.stage import Run
 from srd_core.stages.verification import check
 from tasks import pipeline
@@ -51,6 +51,13 @@ def test_a_run_leaves_what_is_promised(finished: tuple[Path, dict[str, Any]]) ->
 def test_a_word_that_an_attack_cannot_plant_is_refused_at_once(data: Any, prefect_server: None, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot plant 'banana'"):
         srd(data.source, str(tmp_path / "sink"), data.trusted, profile="test", overrides=["evaluation.attack=shadowcast-clean"])
+    assert not (tmp_path / "sink").exists()
+
+
+@pytest.mark.parametrize("slip", ["evidence.channels=[nll_maxx]", "evaluation.attack=nope", "evaluation.truth=nowhere.json"])
+def test_what_is_named_and_is_not_there_is_refused_at_once(data: Any, prefect_server: None, tmp_path: Path, slip: str) -> None:
+    with pytest.raises(SrdError, match=r"nll_maxx|nope|nowhere\.json"):
+        srd(data.source, str(tmp_path / "sink"), data.trusted, profile="test", overrides=[slip])
     assert not (tmp_path / "sink").exists()
 
 
@@ -165,6 +172,18 @@ def test_masks_alone_need_a_policy_and_no_thresholds() -> None:
     witnesses, _ = learn_defence(line, TRUSTED)  # type: ignore[arg-type]
     assert "policy" in witnesses and "calibration" not in witnesses
     assert learns_policy(run_of("retrain.arms=[none]", "cleanse.mode=none", "bounds=2").config)
+
+
+@pytest.mark.parametrize("second_look", [True, False])
+def test_pictures_are_looked_at_only_where_a_second_look_is_asked_for(second_look: bool) -> None:
+    line = Recorder(run_of(f"evidence.second_look={second_look}"))
+    inventory = {"source": "s", "shards": [{"uri": "s", "key": "a.tar", "size": 1, "etag": "e"}]}
+    suspect = StageManifest(stage="inventory", key="s", facts={"inventory": inventory})
+    witnesses = {name: name for name in ("base", "reference", "fluency", "policy", "calibration")}
+    said = judge(line, "evidence", suspect, TRUSTED, witnesses)  # type: ignore[arg-type]
+    cleanse(line, "evidence", suspect, witnesses | said)  # type: ignore[arg-type]
+    needed = {"source", "weighed", "consensus"} | ({"pictures"} if second_look else set())
+    assert ("pictures" in line.asked) == second_look and line.asked["cleansed-evidence-0"][1].keys() == needed
 
 
 TRUSTED = StageManifest(stage="inventory", key="t", facts={})

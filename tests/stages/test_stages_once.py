@@ -117,3 +117,12 @@ def test_an_object_store_is_no_exception(source: Path, remote: str) -> None:
         with pytest.raises(ConfigError, match=rf"{sink} holds {remote}-twice/shards/s0\.tar, a shard of source"):
             sanitize(Run(f"{remote}-twice/shards", sink, "", Config()))
     sanitize(Run(f"{remote}-twice/shards", f"{remote}-twice/shar", "", Config()))
+
+
+def test_what_differs_is_told_whole(source: Path, tmp_path: Path) -> None:
+    sink, tests = str(tmp_path / "sink"), {f"domain-{number}": "x" * 200 for number in range(2)}
+    sanitize(Run(str(source), sink, "", Config()))
+    with pytest.raises(ConflictError) as raised:
+        sanitize(Run(str(source), sink, "", Config(evaluation={"tests": tests, "target": "y" * 200})))  # type: ignore[arg-type]
+    told = raised.value.message
+    assert told.count("(") == told.count(")") == 3 and told.endswith(" here)") and "'banana' there, 'yyy" in told

@@ -286,4 +286,17 @@ def test_the_manifest_is_a_statement_that_others_can_read(sink: Path) -> None:
     fields = json.loads((sink / NAME).read_text())
     assert fields["_type"] == "https://in-toto.io/Statement/v1" and set(fields) == {"_type", "subject", "predicateType", "predicate"}
     assert all(set(subject["digest"]) == {"sha256"} for subject in fields["subject"])
-    assert set(fields["predicate"]) >= {"inputs", "configuration", "policy", "code", "libraries"}
+    assert set(fields["predicate"]) >= {"inputs", "configuration", "code", "libraries"}
+
+
+def test_the_manifest_of_the_data_path_claims_no_more_than_was_done(sink: Path) -> None:
+    fields = json.loads((sink / NAME).read_text())
+    assert fields["predicateType"] == "urn:srd:sanitize:v1" and "policy" not in fields["predicate"]
+    assert fields["predicate"]["configuration"].keys() == {"limits", "cleanse"}
+    assert fields["predicate"]["configuration"]["cleanse"].keys() == {"quality", "verbatim"}
+
+
+def test_a_manifest_of_an_earlier_version_is_still_checked(copy: Path) -> None:
+    fields = json.loads((copy / NAME).read_text())
+    (copy / NAME).write_text(json.dumps({**fields, "predicateType": "urn:srd:cleanse:v1"}))
+    assert check(str(copy)) == []

@@ -12,6 +12,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
 from srd_core.data.manifest import StageManifest
+from srd_core.errors import TransientStorageError
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
 from tasks import recall as module
 from tasks.recall import recall
@@ -77,4 +78,14 @@ def test_a_damaged_output_is_left_to_a_worker(run: Run, content: str | None) -> 
 def test_a_large_result_is_left_to_a_worker(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     STAGE.execute(run, {}, {})
     monkeypatch.setattr(module, "SMALL", 0)
+    assert recalled(run) == (None, [])
+
+
+def test_a_storage_that_fails_for_now_is_left_to_a_worker(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    STAGE.execute(run, {}, {})
+
+    def failing(*_: object) -> None:
+        raise TransientStorageError("503")
+
+    monkeypatch.setattr(Stage, "recorded", failing)
     assert recalled(run) == (None, [])

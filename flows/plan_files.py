@@ -1,0 +1,95 @@
+"""Plans and sizes by name or from YAML files, and the cells that they come to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from flows.plan import Cell, Plan, problem
+from flows.size import Size, placed
+from srd_core.errors import ConfigError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def cells_of(
+    plan: str, size: str | None = None, data: str | None = None, seeds: Sequence[int] = (), attacks: Sequence[str] = ()
+) -> tuple[Plan, Size, list[Cell]]:
+    """What `srd bench` is asked for; arguments as those of the flow.
+
+    Raises:
+        ConfigError: as `load_plan`, `load_size` and `Plan.cells`; names the plan.
+    """
+    wanted = load_plan(plan)
+    at = load_size(size or wanted.size, data)
+    try:
+        return wanted, at, wanted.cells(at, seeds, attacks)
+    except ConfigError as error:
+        raise ConfigError(f"plan {plan}: {error.message}", hint=error.hint) from error
+
+
+def load_plan(name: str) -> Plan:
+    """The plan in a YAML file, or one that comes with SRD by its name.
+
+    Raises:
+        ConfigError: no such plan, or a bad key or value.
+    """
+    return _parsed(Plan, "plan", name, _content("plan", name))
+
+
+def load_size(size: str | Size, data: str | None = None) -> Size:
+    """A size by its name, from a YAML file, or as a plan has it; `data` is the folder that its `{data}` stands for.
+
+    Raises:
+        ConfigError: no such size, a bad key or value, it needs `data`, or it takes none.
+    """
+    if isinstance(size, Size):
+        return size
+    text = _content("size", size)
+    if data is not None and "{data}" not in str(text):
+        raise ConfigError(f"size {size} takes no --data: its paths do not begin with {{data}}", hint="Leave --data out, or choose --size")
+    content = placed(text, data)
+    if "{data}" in str(content):
+        raise ConfigError(f"size {size} is run on shards that do not come with SRD", hint="Name their folder: --data FOLDER")
+    return _parsed(Size, "size", size, content)
+
+
+def plans() -> list[str]:
+    """Names of the plans that come with SRD."""
+    return _names("plan")
+
+
+def _content(kind: str, name: str) -> Any:
+    try:
+        return yaml.safe_load(_text(kind, name))
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{kind} {name} is not YAML: {str(error).splitlines()[0]}", hint="Start from one that comes with SRD") from error
+
+
+def _parsed(model: type[Model], kind: str, name: str, content: Any) -> Model:
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        first = max(error.errors(), key=lambda problem: len(problem["loc"]))  # of a size written out, the key and not "no name"
+        where = "".join(f"{place}." for place in first["loc"] if place not in ("Size", "str")).rstrip(".")
+        keys, ours = ", ".join(model.model_fields), ", ".join(_names(kind))
+        hint = f"Keys are {keys}" if first["type"] == "extra_forbidden" else f"Compare it with one that comes with SRD: {ours}"
+        raise ConfigError(f"{kind} {name}: {where}{': ' if where else ''}{problem(first)}", hint=hint) from error
+
+
+def _names(kind: str) -> list[str]:
+    folder = resources.files("flows").joinpath(f"{kind}s")
+    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+
+
+def _text(kind: str, name: str) -> str:
+    if Path(name).is_file():
+        return Path(name).read_text()
+    if name not in _names(kind):
+        raise ConfigError(f"there is no {kind} {name!r}", hint="Give a YAML file, or one of: " + ", ".join(_names(kind)))
+    return resources.files("flows").joinpath(f"{kind}s").joinpath(f"{name}.yaml").read_text()
