@@ -13,6 +13,7 @@ import click
 from flows.cli.console import say
 from flows.cli.group import verbose_option
 from flows.cli.launch import reachable, run_flow
+from flows.cli.names import WithNames, attacks, plans
 from flows.cli.options import LocalFolder, json_option
 from srd_core.errors import ConfigError
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from flows.cost import Cost
 
 
-@click.command("bench", short_help="Run an experiment grid.")
+@click.command("bench", cls=WithNames, names=(plans, attacks), short_help="Run an experiment grid.")
 @click.argument("plan", metavar="PLAN")
 @click.option("--out", default="runs/bench", show_default=True, type=LocalFolder(), help="Folder for data and results.")
 @click.option("--size", help="scenes, photos, or a YAML file.  [default: the plan's own]")

@@ -7,12 +7,13 @@ import click
 from flows.cli.answer import tell
 from flows.cli.group import verbose_option
 from flows.cli.launch import checked, reachable, run_flow, usable_sink
+from flows.cli.names import WithNames, attacks, profiles
 from flows.cli.options import configuration, json_option
 from srd_core.config import quoted
 from srd_core.errors import ConfigError
 
 
-@click.command("cleanse", short_help="Cleanse a suspect set, retrain, score, report.")
+@click.command("cleanse", cls=WithNames, names=(profiles, attacks), short_help="Cleanse a suspect set, retrain, score, report.")
 @click.argument("source")
 @click.argument("sink")
 @click.option("--trusted", required=True, metavar="T", help="Shards that you vouch for: a few thousand pairs.")

@@ -1,19 +1,37 @@
-"""`srd config`: every key of the configuration with its value, as YAML that `--config` takes."""
+"""`srd config`: every key of the configuration with its value and what it means, as YAML that `--config` takes."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import click
+from pydantic import BaseModel
 
 from flows.cli.group import verbose_option
 from flows.cli.launch import checked
+from flows.cli.names import WithNames, profiles
 from flows.cli.options import configuration
 
 
-@click.command("config", short_help="Print the whole configuration as YAML.")
+@click.command("config", cls=WithNames, names=(profiles,), short_help="Print the whole configuration as YAML.")
 @configuration
 @verbose_option
 def command(profile: str | None, config_file: str | None, settings: tuple[str, ...]) -> None:
-    """Print the configuration that a run with the same options would use."""
+    """Print the configuration that a run with the same options would use: every key, with what it means in a comment."""
+    for line in _lines(checked(profile, config_file, list(settings))):
+        click.echo(line)
+
+
+def _lines(section: BaseModel) -> Iterator[str]:
     import yaml
 
-    click.echo(yaml.safe_dump(checked(profile, config_file, list(settings)).model_dump(mode="json"), sort_keys=False), nl=False)
+    tree = section.model_dump(mode="json")
+    for name, field in type(section).model_fields.items():
+        if field.description:
+            yield f"# {field.description}"
+        value = getattr(section, name)
+        if isinstance(value, BaseModel):
+            yield f"{name}:"
+            yield from (f"  {line}" for line in _lines(value))
+        else:
+            yield from yaml.safe_dump({name: tree[name]}, sort_keys=False, width=1000).splitlines()

@@ -10,6 +10,7 @@ from flows.cli.answer import tell
 from flows.cli.console import say, watching
 from flows.cli.group import verbose_option
 from flows.cli.launch import checked, run_flow
+from flows.cli.names import WithNames, attacks, profiles
 from flows.cli.options import LocalFolder, json_option
 from srd_core.errors import ConfigError
 from srd_core.progress import stage
@@ -18,7 +19,7 @@ _BRIEF = {"scenes": ("policy.dqn.steps=24576",)}
 """By profile: what a demo does in less time than an experiment. The policy is most of it."""
 
 
-@click.command("demo", short_help="The whole pipeline on built-in scenes, offline.")
+@click.command("demo", cls=WithNames, names=(attacks, profiles), short_help="The whole pipeline on built-in scenes, offline.")
 @click.option("--out", "out", default="demo", show_default=True, type=LocalFolder(), help="Folder for data and results.")
 @click.option("--seed", default=0, show_default=True, help="Another seed is another data set.")
 @click.option("--attack", default="badnet", show_default=True, help="Attack to plant.")

@@ -11,12 +11,13 @@ import click
 from flows.cli.console import watching
 from flows.cli.group import verbose_option
 from flows.cli.launch import checked, reachable
+from flows.cli.names import WithNames, attacks, profiles
 from flows.cli.options import LocalFolder, configuration, json_option
 from srd_core.config import Config, quoted
 from srd_core.progress import stage
 
 
-@click.command("evaluate", short_help="Caption test shards with a model and score.")
+@click.command("evaluate", cls=WithNames, names=(profiles, attacks), short_help="Caption test shards with a model and score.")
 @click.argument("model", type=LocalFolder())
 @click.argument("test")
 @configuration

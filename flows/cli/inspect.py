@@ -11,6 +11,7 @@ import click
 from flows.cli.console import watching
 from flows.cli.group import verbose_option
 from flows.cli.launch import checked, reachable, writable
+from flows.cli.names import WithNames, profiles
 from flows.cli.options import configuration, json_option
 from srd_core.data.inspection import Finding, Inspection
 from srd_core.data.inventory import take_inventory
@@ -23,7 +24,7 @@ _KEPT = 10_000
 FOUND = 1
 
 
-@click.command("inspect", short_help="Check shards without writing anything.")
+@click.command("inspect", cls=WithNames, names=(profiles,), short_help="Check shards without writing anything.")
 @click.argument("source")
 @configuration
 @click.option("--sarif", "sarif_file", metavar="FILE", type=click.Path(path_type=Path), help="Also write the findings as SARIF 2.1.0.")

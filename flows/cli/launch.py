@@ -92,7 +92,7 @@ def usable_sink(sink: str) -> None:
         ConfigError: it is a file. StorageError: as `open_storage`.
     """
     supported(sink)
-    if not is_remote(sink) and Path(sink.removeprefix("file://")).expanduser().is_file():
+    if not is_remote(sink) and local_path(sink).is_file():
         raise ConfigError(f"{sink} is a file", hint="Give a folder, which is made if it is not there, or s3://bucket/prefix")
 
 

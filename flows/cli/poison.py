@@ -12,6 +12,7 @@ import click
 from flows.cli.console import watching
 from flows.cli.group import verbose_option
 from flows.cli.launch import reachable
+from flows.cli.names import WithNames, attacks
 from flows.cli.options import LocalFolder, json_option
 from srd_core.progress import stage
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from srd_core.attacks.poison import Unit
 
 
-@click.command("poison", short_help="Make a poisoned copy, for experiments.")
+@click.command("poison", cls=WithNames, names=(attacks,), short_help="Make a poisoned copy, for experiments.")
 @click.argument("source")
 @click.argument("sink", type=LocalFolder())
 @click.option("--attack", default="badnet", show_default=True, help="Attack to plant.")

@@ -9,10 +9,11 @@ import click
 from flows.cli.console import watching
 from flows.cli.group import verbose_option
 from flows.cli.launch import checked, reachable, usable_sink
+from flows.cli.names import WithNames, profiles
 from flows.cli.options import configuration, json_option
 
 
-@click.command("sanitize", short_help="Strict reading, safe pixels, clean shards; no model.")
+@click.command("sanitize", cls=WithNames, names=(profiles,), short_help="Strict reading, safe pixels, clean shards; no model.")
 @click.argument("source")
 @click.argument("sink")
 @configuration

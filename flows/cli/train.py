@@ -10,11 +10,12 @@ import click
 from flows.cli.console import watching
 from flows.cli.group import verbose_option
 from flows.cli.launch import checked, reachable
+from flows.cli.names import WithNames, profiles
 from flows.cli.options import LocalFolder, configuration
 from srd_core.progress import stage
 
 
-@click.command("train", short_help="Fine-tune a captioner on shards.")
+@click.command("train", cls=WithNames, names=(profiles,), short_help="Fine-tune a captioner on shards.")
 @click.argument("source")
 @click.argument("out", type=LocalFolder())
 @configuration

@@ -60,11 +60,6 @@ class Inventory(BaseModel):
         """Changes with the name, size or content of any shard; a copy of a local set elsewhere has the same one."""
         return digest([[shard.name, shard.size, shard.identity] for shard in self.shards])
 
-    @property
-    def size(self) -> int:
-        """Bytes of all shards."""
-        return sum(shard.size for shard in self.shards)
-
 
 def take_inventory(source: str) -> Inventory:
     """List a SOURCE: a folder, one `.tar`, a glob such as `data/train-*.tar`, `s3://bucket/prefix` or `s3://bucket/name.tar`.

@@ -54,7 +54,3 @@ class StageManifest(BaseModel):
     outputs: dict[str, FileRef] = {}
     facts: dict[str, JsonValue] = {}
     libraries: dict[str, str] = {}
-
-    def digest(self) -> Sha256:
-        """Digest of the whole manifest."""
-        return digest(self)

@@ -21,11 +21,10 @@ RESAMPLES = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """One episode on each of N images: summed rewards, last states, and the first choice on each."""
+    """One episode on each of N images: summed rewards and last states."""
 
     rewards: Rewards
     states: list[State]
-    first: list[Choice]
 
     @property
     def masked(self) -> float:
@@ -60,11 +59,10 @@ def greedy_reward(policy: Policy, env: MaskingEnvironment) -> float:
     return float(env.step(states, actions).rewards.mean())
 
 
-def play(policy: Policy, env: MaskingEnvironment, *, force_mask: bool = False) -> Played:
-    """One greedy episode on every image of `env`; `force_mask` rules out "no mask" as the first action only."""
+def play(policy: Policy, env: MaskingEnvironment) -> Played:
+    """One greedy episode on every image of `env`."""
     states = env.reset(range(len(env)))
-    first = policy.choose(env.images, force_mask=force_mask)
-    outcome = env.step(states, _actions(first))
+    outcome = env.step(states, _actions(policy.choose(env.images)))
     states, total, going = outcome.states, outcome.rewards.copy(), np.flatnonzero(~outcome.done)
     while len(going):
         chosen = policy.choose(env.images[going], [states[i].masks for i in going])
@@ -73,12 +71,12 @@ def play(policy: Policy, env: MaskingEnvironment, *, force_mask: bool = False) -
         for i, state in zip(going, outcome.states, strict=True):
             states[i] = state
         going = going[~outcome.done]
-    return Played(total, states, first)
+    return Played(total, states)
 
 
-def compare(policy: Policy, control: Policy, env: MaskingEnvironment, *, seed: int, force_mask: bool = False) -> Comparison:
+def compare(policy: Policy, control: Policy, env: MaskingEnvironment, *, seed: int) -> Comparison:
     """Play both on every image of `env`, which should be held out from training."""
-    played, other = play(policy, env, force_mask=force_mask), play(control, env, force_mask=force_mask)
+    played, other = play(policy, env), play(control, env)
     gains = played.rewards.astype(np.float64) - other.rewards
     low, high = paired_interval(gains, seed=seed)
     return Comparison(

@@ -35,11 +35,10 @@ def test_what_json_cannot_say_is_refused(value: object) -> None:
         canonical_json({"x": value})
 
 
-def test_a_manifest_survives_json_and_keeps_its_digest() -> None:
+def test_a_manifest_survives_json() -> None:
     manifest = StageManifest(stage="train", key="k", inputs={"data": "d"}, outputs={"model": FILE}, facts={"loss": 0.5, "steps": [1, 2]})
     again = StageManifest.model_validate_json(canonical_json(manifest))
     assert again == manifest
-    assert again.digest() == manifest.digest()
 
 
 def test_manifests_refuse_what_does_not_belong() -> None:

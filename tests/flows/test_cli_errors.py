@@ -262,6 +262,19 @@ def test_config_prints_what_config_takes(tmp_path: Path) -> None:
     assert yaml.safe_load(printed)["seed"] == 5
 
 
+def test_config_says_what_keys_mean() -> None:
+    lines = srd("config", "--profile", "scenes").stdout.splitlines()
+    assert lines[lines.index("workers: 2") - 1] == "# Processes; results do not depend on it"
+    assert lines[lines.index("  false_positives: 0.005") - 1] == "  # Share of clean pairs that may be flagged"
+
+
+@pytest.mark.parametrize(
+    ("command", "named"), [("demo", "low-frequency"), ("cleanse", "photos"), ("poison", "vl-trojan"), ("bench", "scenes-clean")]
+)
+def test_help_lists_what_can_be_named(command: str, named: str) -> None:
+    assert named in srd(command, "--help").stdout.partition("Names:")[2].replace(",", " ").split()
+
+
 def test_poison_shows_how_far_it_is(data: Any, tmp_path: Path) -> None:
     lines = srd("poison", data.source, str(tmp_path / "p")).stderr.splitlines()
     assert lines[-1].startswith("done poison (")
