@@ -21,7 +21,9 @@ class Size(BaseModel):
     data: Experiment = Field(SceneExperiment(), description="Attack, rate and seed are set cell by cell. Paths may begin with {data}")
     settings: tuple[str, ...] = Field((), description="`key=value`, for every cell")
     test_sets: dict[str, str] = Field(default_factory=dict, description="Test set → the paper's that stands in the same place")
-    seconds: dict[str, float] = Field(default_factory=dict, description="`seed`, `model`: what they take, measured on two cores that multiply bfloat16")
+    seconds: dict[str, float] = Field(
+        default_factory=dict, description="`seed`, `model`: what they take on two cores that multiply bfloat16"
+    )
 
 
 def placed(value: Any, data: str | None) -> Any:
