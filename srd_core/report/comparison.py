@@ -1,8 +1,10 @@
 """A table of the paper beside ours: every figure by attack, rate, test set, column and protocol, with the paper's where it prints one.
 
 Made here: `cider_of_clean`, clean CIDEr as a share of that of the model trained on the same pairs with nothing planted; and `asr_g`, how
-far an attack generalises: ASR as a share, at most 1, of that of the variant `default`, same attack, arm, protocol, test set and seed.
-The paper's numbers are in `paper.csv`, in per cent as it prints them (CIDEr 1.0 is 100).
+far an attack generalises (arXiv 2406.18844): ASR as a share, at most 1, of `asr_source`. That is the success where nothing is shifted, the
+attacker's data or the test images: of the undefended P1 model of the column's source variant, same victim, attack, rate and seed, on the
+first test set. So a model tested on shifted images, or on another domain, is measured by what the attack does at home, and so is a defended
+one. The paper's numbers are in `paper.csv`, in per cent as it prints them (CIDEr 1.0 is 100).
 """
 
 from __future__ import annotations
@@ -17,14 +19,18 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from srd_core.report.over_seeds import SHARES, combined
+from srd_core.report.over_seeds import combined
+from srd_core.report.paired import Difference, difference
 from srd_core.scoring.intervals import Interval
 
-OF_CLEAN, OF_DEFAULT = "cider_of_clean", "asr_g"
+OF_CLEAN, OF_SOURCE, SOURCE = "cider_of_clean", "asr_g", "asr_source"
+SEED = "of_seed"
+"""Key of a row: the seed of its cell."""
 PAPER_RATE = 0.1
 """Of poisoning, in the paper's tables."""
 
 Cell = Mapping[str, Any]
+Row = Mapping[str, Any]
 Place = tuple[Any, ...]
 
 
@@ -37,6 +43,8 @@ class Column(BaseModel):
     arm: str
     variant: str = "default"
     paper: str = Field("", description="What the paper's table calls it in `paper.csv`; nothing where it has no such column")
+    source: str = Field("default", description="Variant of the same victim whose data are not shifted: what `asr_g` is a share of")
+    shifted: float | None = Field(None, ge=0, le=1, description="Share of the attacker's samples that is shifted, for charts by it")
 
 
 class Comparison(BaseModel):
@@ -52,7 +60,10 @@ class Comparison(BaseModel):
 
 @dataclass(frozen=True)
 class Entry:
-    """One figure, a fraction. `paper` is the paper's, in per cent, None where it prints none."""
+    """One figure, a fraction. `paper` is the paper's, in per cent, None where it prints none.
+
+    `against` is the change of ASR from the first column's P1 model, `shifted` is the column's.
+    """
 
     attack: str
     rate: float
@@ -63,32 +74,39 @@ class Entry:
     ours: Interval
     seeds: int
     paper: float | None
+    against: Difference | None = None
+    shifted: float | None = None
 
 
 def entries(comparison: Comparison, cells: Sequence[Cell]) -> list[Entry]:
     """Everything that `cells`, as `srd bench` collects them, say about the comparison, in the order of its columns and figures."""
     planted = [cell for cell in cells if _experiment(cell)["rate"]]
     keys = dict.fromkeys((_experiment(cell)["attack"], float(_experiment(cell)["rate"])) for cell in planted)
-    clean, sources = _clean_cider(cells), _default_asr(planted)
-    return [
-        entry
-        for attack, rate in keys
-        for column in comparison.columns
-        for entry in _of_column(comparison, column, _rows(planted, attack, rate, column, clean, sources), attack, rate)
-    ]
+    clean, sources = _clean_cider(cells), _source_asr(planted)
+    found: list[Entry] = []
+    for attack, rate in keys:
+        rows = [_rows(planted, attack, rate, column, clean, sources) for column in comparison.columns]
+        first = [row for row in rows[0] if row["protocol"] == "p1"]
+        for column, own in zip(comparison.columns, rows, strict=True):
+            found += _of_column(comparison, column, own, first, attack, rate)
+    return found
 
 
-def _of_column(comparison: Comparison, column: Column, rows: Sequence[Mapping[str, Any]], attack: str, rate: float) -> Iterator[Entry]:
+def _of_column(
+    comparison: Comparison, column: Column, rows: Sequence[Row], first: Sequence[Row], attack: str, rate: float
+) -> Iterator[Entry]:
     places = dict.fromkeys((row["domain"], row["protocol"]) for row in rows)
     for domain, protocol in places:
         own = [row for row in rows if (row["domain"], row["protocol"]) == (domain, protocol)]
+        before = [row for row in first if row["domain"] == domain]
         for figure in comparison.figures:
             known = [value for row in own if (value := row.get(figure)) is not None]
-            ours = combined(known, share=figure in SHARES)
+            ours = combined(known, figure)
             if ours is not None and not math.isnan(ours.value):
                 place = (comparison.paper, comparison.test_sets.get(domain, ""), attack, column.paper, figure)
                 paper = _paper().get(place) if math.isclose(rate, PAPER_RATE) else None
-                yield Entry(attack, rate, domain, column.name, protocol, figure, ours, len(known), paper)
+                against = difference(before, own, SEED) if figure == "asr" and own != before else None
+                yield Entry(attack, rate, domain, column.name, protocol, figure, ours, len(known), paper, against, column.shifted)
 
 
 def _rows(
@@ -99,25 +117,28 @@ def _rows(
     for cell in cells:
         about = _experiment(cell)
         if (about["attack"], float(about["rate"]), cell["settings"]["variant"]) == (attack, rate, column.variant):
+            source = sources.get((about["seed"], attack, rate, column.source))
             for row in cell["scores"]["models"]:
                 if row["arm"] == column.arm:
-                    whole, source = clean.get((about["seed"], row["domain"])), sources.get(_place(cell, row))
+                    whole = clean.get((about["seed"], row["domain"]))
                     share = row["cider"]["value"] / whole if whole else None
                     hits = (row.get("asr") or {}).get("value")
                     generalised = min(hits / source, 1.0) if source and hits is not None else None
-                    found.append({**row, OF_CLEAN: share, OF_DEFAULT: generalised})
+                    found.append({**row, SEED: about["seed"], OF_CLEAN: share, SOURCE: source, OF_SOURCE: generalised})
     return found
 
 
-def _default_asr(cells: Sequence[Cell]) -> dict[Place, float]:
-    """ASR of the variant `default`, by everything else."""
-    rows = [(cell, row) for cell in cells if cell["settings"]["variant"] == "default" for row in cell["scores"]["models"]]
-    return {_place(cell, row): row["asr"]["value"] for cell, row in rows if row.get("asr") and row["asr"]["value"] is not None}
-
-
-def _place(cell: Cell, row: Mapping[str, Any]) -> Place:
-    about = _experiment(cell)
-    return about["seed"], about["attack"], about["rate"], row["arm"], row["protocol"], row["domain"]
+def _source_asr(cells: Sequence[Cell]) -> dict[Place, float]:
+    """ASR by seed, attack, rate and variant: of the undefended P1 model, on the first test set, the one that the model is trained for."""
+    found: dict[Place, float] = {}
+    for cell in cells:
+        about, models = _experiment(cell), cell["scores"]["models"]
+        home = next((row["domain"] for row in models), None)
+        for row in models:
+            value = (row.get("asr") or {}).get("value")
+            if (row["arm"], row["protocol"], row["domain"]) == ("none", "p1", home) and value is not None:
+                found[about["seed"], about["attack"], float(about["rate"]), cell["settings"]["variant"]] = value
+    return found
 
 
 def _clean_cider(cells: Sequence[Cell]) -> dict[Place, float]:

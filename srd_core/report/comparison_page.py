@@ -6,14 +6,15 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 
-from srd_core.report.comparison import OF_CLEAN, OF_DEFAULT, Comparison, Entry
+from srd_core.report.comparison import OF_CLEAN, OF_SOURCE, SOURCE, Comparison, Entry
 from srd_core.report.over_seeds import table, told
 
 LABELS = {
     "bleu_4": "clean B@4 ↑",
     "cider": "clean C ↑",
     OF_CLEAN: "clean C, of clean-trained ↑",
-    OF_DEFAULT: "ASR-G",
+    SOURCE: "ASR at its source",
+    OF_SOURCE: "ASR-G",
     "bleu_4_triggered": "B@4 ↑",
     "cider_triggered": "C ↑",
     "cider_stripped": "C less target ↑",
@@ -39,6 +40,13 @@ _ABOUT = (
 )
 
 
+_SAME = (
+    "Differences with their 95 % intervals, in pairs: over the same test images with one seed, over seeds with several. “No difference "
+    "seen”: the interval holds 0. A dash: not run, or not printed."
+)
+_APART = " °: which images succeeded is not on record, so the arms are compared as if each had images of its own."
+
+
 def as_markdown(comparison: Comparison, found: Sequence[Entry]) -> str:
     """The comparison, then the directions of attack success against the first column."""
     if not found:
@@ -55,7 +63,7 @@ def as_markdown(comparison: Comparison, found: Sequence[Entry]) -> str:
         head = ("attack", "rate", "test set", "data", "ours, P1", "ours, P2", "paper")
         first = comparison.columns[0].name
         parts += [f"### Change of ASR against “{first}”, in points", table(head, directions)]
-        parts += ["“No difference seen”: the intervals overlap. A dash: not run, or not printed."]
+        parts += [_SAME + (_APART if any(entry.against and not entry.against.by_image for entry in found) else "")]
     return "\n\n".join(parts)
 
 
@@ -97,12 +105,13 @@ def _directions(comparison: Comparison, found: Sequence[Entry]) -> Iterator[Sequ
             if before and any(after):
                 known = next((e for e in after if e and e.paper is not None), None)
                 printed = f"{known.paper - before.paper:+.1f}" if known and known.paper is not None and before.paper is not None else "–"
-                yield (attack, f"{rate:.3g}", test_set, column, *(_change(before, e) for e in after), printed)
+                yield (attack, f"{rate:.3g}", test_set, column, *map(_change, after), printed)
 
 
-def _change(before: Entry, after: Entry | None) -> str:
-    if after is None:
+def _change(after: Entry | None) -> str:
+    if after is None or after.against is None:
         return "–"
-    said = f"{100 * (after.ours.value - before.ours.value):+.1f}"
-    apart = after.ours.high < before.ours.low or after.ours.low > before.ours.high
-    return said if apart else f"{said}, no difference seen"
+    change = after.against.change
+    value, low, high = (f"{100 * part:+.1f}" for part in (change.value, change.low, change.high))
+    said = f"{value} [{low}, {high}]{'' if after.against.by_image else ' °'}"
+    return said if after.against.seen else f"{said}, no difference seen"

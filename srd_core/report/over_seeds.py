@@ -1,7 +1,7 @@
 """One figure from several seeds: the mean with its 95 % t-interval; with one seed, that seed's own interval.
 
-Shares stay within 0 and 100 %, and their interval is never narrower than that of all seeds' images together: three times 0 of 200 is
-not certainty.
+Intervals end where the figure does: at 0 and 1, or at 0. Those of shares are never narrower than that of all seeds' images together:
+three times 0 of 200 is not certainty.
 """
 
 from __future__ import annotations
@@ -12,15 +12,19 @@ from typing import Any
 
 from srd_core.scoring.intervals import Interval, across_seeds, wilson
 
-SHARES = frozenset(("asr", "asr_raw", "asr_template", "false_trigger"))
-"""Figures that are shares of images."""
+_DECIDED = ("precision", "recall", "recall_at_half_percent", "recall_at_one_percent", "kept_clean")
+_QUALITY = ("bleu_4", "bleu_4_triggered", "sc", "lf", "sfs", "sc_clean", "lf_clean", "sfs_clean")
+SHARES = frozenset(("asr", "asr_raw", "asr_template", "false_trigger", "coverage", *_DECIDED))
+"""Figures that are shares of images or pairs, each seed's with its number of them."""
+_PARTS = frozenset((*_QUALITY, "asr_source", "asr_g", "auroc", "average_precision", "f1", "distance", "hidden", "iou"))
+"""Other figures between 0 and 1."""
 
 Value = Mapping[str, Any] | float | None
 """A figure as `scores.json` holds it: an interval, a number, or nothing."""
 
 
-def combined(values: Sequence[Value], *, share: bool) -> Interval | None:
-    """What the seeds say together; None when none has the figure, or when one of them does not know it."""
+def combined(values: Sequence[Value], figure: str) -> Interval | None:
+    """What the seeds say together of the figure of that name; None when none has it, or when one of them does not know it."""
     known = [value for value in values if value is not None]
     plain = [value["value"] if isinstance(value, Mapping) else value for value in known]
     if not known or any(value is None for value in plain):
@@ -28,15 +32,17 @@ def combined(values: Sequence[Value], *, share: bool) -> Interval | None:
     if len(known) == 1:
         only = known[0]
         return Interval.model_validate(only) if isinstance(only, Mapping) else across_seeds(plain)
-    spread = across_seeds(plain)
-    return _as_share(spread, [value for value in known if isinstance(value, Mapping)]) if share else spread
+    spread, most = across_seeds(plain), 1.0 if figure in SHARES | _PARTS else math.inf
+    if figure in SHARES:
+        spread = _widened(spread, [value for value in known if isinstance(value, Mapping)])
+    return spread.model_copy(update={"low": max(spread.low, 0.0), "high": min(spread.high, most)})
 
 
-def _as_share(spread: Interval, seeds: Sequence[Mapping[str, Any]]) -> Interval:
-    """The spread over seeds of a share, made possible and not too sure."""
+def _widened(spread: Interval, seeds: Sequence[Mapping[str, Any]]) -> Interval:
+    """The spread over seeds of a share, made not too sure."""
     images = sum(seed["n"] for seed in seeds)
     pooled = wilson(round(sum(seed["value"] * seed["n"] for seed in seeds)), images)
-    return Interval(value=spread.value, low=max(0.0, min(spread.low, pooled.low)), high=min(1.0, max(spread.high, pooled.high)), n=images)
+    return Interval(value=spread.value, low=min(spread.low, pooled.low), high=max(spread.high, pooled.high), n=images)
 
 
 def told(figure: Interval | None, *, scale: float = 1.0, digits: int = 3, unit: str = "") -> str:

@@ -116,7 +116,7 @@ def detection(data: ReportData) -> Table | None:
     rows: list[Row] = [
         [
             visible(name, NAME),
-            Cell(score(item.auroc)),
+            cell(item.auroc),
             Cell(score(item.average_precision)),
             cell(item.precision, percent=True),
             cell(item.recall, percent=True),

@@ -7,13 +7,16 @@ rate, so the order of the data cannot help. Not covered: choosing the operating 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
 
 from srd_core.scoring.intervals import Interval, wilson
 from srd_core.scoring.scores import DetectionScores
+
+_Z = NormalDist().inv_cdf(0.975)
 
 Flags = npt.NDArray[np.bool_] | Sequence[bool]
 
@@ -25,7 +28,7 @@ def detection_scores(scores: npt.ArrayLike, poisoned: Flags, flagged: Flags) -> 
     precision, recall = wilson(hits, int(said.sum())), wilson(hits, int(truth.sum()))
     total = int(said.sum() + truth.sum())
     return DetectionScores(
-        auroc=auroc(score, truth),
+        auroc=auroc_interval(auroc(score, truth), int(truth.sum()), int((~truth).sum())),
         average_precision=average_precision(score, truth),
         precision=precision,
         recall=recall,
@@ -47,6 +50,30 @@ def auroc(scores: npt.ArrayLike, poisoned: Flags) -> float:
     _, place, count = np.unique(score, return_inverse=True, return_counts=True)
     rank = (np.cumsum(count) - (count - 1) / 2)[place]  # mean rank within a tie
     return float((rank[truth].sum() - n_bad * (n_bad + 1) / 2) / (n_bad * n_good))
+
+
+def auroc_interval(area: float, poisoned: int, clean: int) -> Interval:
+    """An AUROC with its 95 % interval: all areas that it is no surprise under, by Hanley and McNeil's variance (Newcombe, 2006, method 5).
+
+    Within 0 and 1, and not without width at either. An area that is not known has 0 and 1.
+    """
+    if math.isnan(area):
+        return Interval(value=area, low=0.0, high=1.0, n=0)
+
+    def surprise(other: float) -> float:
+        more = ((poisoned + clean) / 2 - 1) * ((1 - other) / (2 - other) + other / (1 + other))
+        return _Z * math.sqrt(other * (1 - other) * (1 + more) / (poisoned * clean))
+
+    low, high = (_boundary(lambda other: abs(area - other) <= surprise(other), area, end) for end in (0.0, 1.0))
+    return Interval(value=area, low=low, high=high, n=poisoned + clean)
+
+
+def _boundary(holds: Callable[[float], bool], inside: float, outside: float) -> float:
+    """Where `holds` ends on the way from `inside`, to 1e-9."""
+    while abs(inside - outside) > 1e-9:
+        middle = (inside + outside) / 2
+        inside, outside = (middle, outside) if holds(middle) else (inside, middle)
+    return outside
 
 
 def average_precision(scores: npt.ArrayLike, poisoned: Flags) -> float:

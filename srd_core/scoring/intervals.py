@@ -80,6 +80,13 @@ def paired_difference(a: Values, b: Values, seed: int, resamples: int = 2000, le
     return bootstrap_mean(first - second, seed, resamples, level)
 
 
+def independent_difference(a: Interval, b: Interval) -> Interval:
+    """Share a less share b, each a `wilson` interval of items of its own (Newcombe, 1998, method 10); `n` is that of both together."""
+    change = a.value - b.value
+    below, above = math.hypot(a.value - a.low, b.high - b.value), math.hypot(a.high - a.value, b.value - b.low)
+    return Interval(value=change, low=change - below, high=change + above, n=a.n + b.n)
+
+
 def across_seeds(values: Values, level: float = 0.95) -> Interval:
     """Mean over seeds with Student's t interval. One seed has a value and no interval (NaN)."""
     from scipy.special import stdtrit

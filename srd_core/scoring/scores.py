@@ -5,15 +5,23 @@ Unknown figures are null. Percentages never appear: all rates are fractions, CID
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from srd_core.scoring.intervals import Figure, Interval
 
 __all__ = ["DetectionScores", "Interval", "ModelScores", "Scores"]
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
+
+
+def _measured(value: Any) -> Any:
+    return {"value": value, "low": None, "high": None, "n": 0} if isinstance(value, int | float) else value
+
+
+Measured = Annotated[Interval, BeforeValidator(_measured)]
+"""An interval; a plain number, as earlier versions kept it, is one whose limits are not known."""
 
 
 class ModelScores(BaseModel):
@@ -31,7 +39,7 @@ class ModelScores(BaseModel):
     seed: int
     n: int = Field(ge=0, description="test images")
     n_excluded: int = Field(default=0, ge=0, description="images left out of asr, because a reference holds the target")
-    bleu_4: Figure
+    bleu_4: Measured
     cider: Interval
     sc: Interval | None = None
     lf: Interval | None = None
@@ -39,10 +47,13 @@ class ModelScores(BaseModel):
     sc_clean: Interval | None = None
     lf_clean: Interval | None = None
     sfs_clean: Interval | None = None
-    bleu_4_triggered: Figure | None = None
+    bleu_4_triggered: Measured | None = None
     cider_triggered: Interval | None = None
     cider_stripped: Interval | None = Field(default=None, description="cider_triggered without the target words in the captions")
     asr: Interval | None = None
+    hits: str | None = Field(
+        default=None, description="1 or 0 for every image that asr counts, in the test set's order: compares arms in pairs"
+    )
     asr_raw: Interval | None = None
     asr_template: Interval | None = Field(default=None, description="captions that are one of the attacks' whole replacement captions")
     false_trigger: Interval | None = None
@@ -53,7 +64,7 @@ class DetectionScores(BaseModel):
 
     model_config = _STRICT
 
-    auroc: Figure
+    auroc: Measured
     average_precision: Figure
     precision: Interval
     recall: Interval

@@ -14,7 +14,7 @@ from srd_core.attacks.templates import is_replacement
 from srd_core.data.manifest import StageManifest
 from srd_core.reward.sfs import SemanticFidelity
 from srd_core.scoring.asr import attack_success, false_trigger_rate, without_word
-from srd_core.scoring.captioning import caption_scores, cider_per_image
+from srd_core.scoring.captioning import bleu_4, cider_per_image
 from srd_core.scoring.intervals import Interval, bootstrap_cider, bootstrap_mean, wilson
 from srd_core.scoring.scores import ModelScores
 from srd_core.seeds import derive
@@ -53,7 +53,7 @@ def _figures(
 ) -> ModelScores:
     seed, target = derive(run.config.seed, "bootstrap"), run.config.evaluation.target
     common = {"arm": details["arm"], "protocol": details["protocol"], "domain": details["domain"], "seed": run.config.seed}
-    quality = {"bleu_4": caption_scores(clean, test.references)["bleu_4"], "cider": _cider(clean, test.references, seed)}
+    quality = {"bleu_4": bleu_4(clean, test.references, seed), "cider": _cider(clean, test.references, seed)}
     fidelity_of_clean = _fidelity(scorer, clean, reference, seed)
     if triggered is None:
         return ModelScores(**common, n=len(clean), **quality, **fidelity_of_clean)
@@ -66,10 +66,11 @@ def _figures(
         **quality,
         **_fidelity(scorer, triggered, expected, seed),
         **{f"{name}_clean": figure for name, figure in fidelity_of_clean.items()},
-        bleu_4_triggered=caption_scores(triggered, references)["bleu_4"],
+        bleu_4_triggered=bleu_4(triggered, references, seed),
         cider_triggered=_cider(triggered, references, seed),
         cider_stripped=_cider([without_word(text, target) for text in triggered], references, seed),
         asr=success.asr,
+        hits=success.hits,
         asr_raw=success.asr_raw,
         asr_template=wilson(sum(is_replacement(text, target) for text in triggered), len(triggered)),
         false_trigger=false_trigger_rate(clean, test.references, target),

@@ -80,11 +80,89 @@ def test_success_that_is_unknown_generalises_to_nothing() -> None:
     assert only(entries(table, [known, cell(0, model("none", "p1", 50), variant="other")])).ours.value == pytest.approx(0.5)
 
 
+def test_an_attack_generalises_from_where_nothing_is_shifted() -> None:
+    """Train domain x test domain: the divisor is the success at home, whatever is tested on, and each victim's own."""
+    home, away = model("none", "p1", 160), {**model("none", "p1", 80), "domain": "painting"}
+    shifted_home, shifted_away = model("none", "p1", 40), {**model("none", "p1", 120), "domain": "painting"}
+    frozen_home, frozen_away = model("none", "p1", 40), {**model("none", "p1", 30), "domain": "painting"}
+    defended = model("evidence", "p1", 8)
+    cells = [
+        cell(0, home, away, defended),
+        cell(0, shifted_home, shifted_away, variant="painting"),
+        cell(0, frozen_home, frozen_away, variant="frozen"),
+    ]
+    columns = (
+        Column(name="all", arm="none"),
+        Column(name="all, painted", arm="none", variant="painting"),
+        Column(name="frozen", arm="none", variant="frozen", source="frozen"),
+        Column(name="defended", arm="evidence"),
+    )
+    found = entries(TABLE.model_copy(update={"figures": ("asr_g", "asr_source"), "columns": columns}), cells)
+    shares = {(e.column, e.test_set): e.ours.value for e in found if e.figure == "asr_g"}
+    assert shares == pytest.approx(
+        {
+            ("all", "scenes"): 1.0,
+            ("all", "painting"): 80 / 160,
+            ("all, painted", "scenes"): 40 / 160,
+            ("all, painted", "painting"): 120 / 160,
+            ("frozen", "scenes"): 1.0,
+            ("frozen", "painting"): 30 / 40,
+            ("defended", "scenes"): 8 / 160,
+        }
+    )
+    sources = {(e.column, e.test_set): e.ours.value for e in found if e.figure == "asr_source"}
+    assert sources["all, painted", "painting"] == 0.8 and sources["frozen", "painting"] == 0.2
+
+
 def test_the_page_tells_a_change_from_none() -> None:
     page = as_markdown(TABLE, entries(TABLE, CELLS))
     (line,) = [line for line in page.splitlines() if line.startswith("| badnet | 0.1 | scenes | SRD | -")]
-    assert line.split("|")[5:8] == [" -85.0 ", " -0.5, no difference seen ", " -54.2 "]
+    first, second, paper = line.split("|")[5:8]
+    assert first.startswith(" -85.0 [-100.0, ") and first.endswith("] ° ")
+    assert second.startswith(" -0.5 [") and second.endswith(" °, no difference seen ") and paper == " -54.2 "
+    assert "which images succeeded is not on record" in page
     assert "| badnet | 0.1 | COCO | SRD | **paper** | 51.3 | 45.7 | – |" in page
+
+
+def hits(arm: str, protocol: str, text: str) -> dict[str, Any]:
+    return {**model(arm, protocol, 0), "asr": wilson(text.count("1"), len(text)).model_dump(), "hits": text}
+
+
+def test_the_same_images_are_compared_with_themselves() -> None:
+    """Twelve images of 200 changed, all one way: the two intervals overlap widely, and the change is plain."""
+    before, after = "1" * 100 + "0" * 100, "1" * 88 + "0" * 112
+    found = entries(TABLE, [cell(0, hits("none", "p1", before), hits("srd", "p1", after), hits("srd", "p2", after[::-1]))])
+    paired = only(found, column="SRD", protocol="p1", figure="asr")
+    assert wilson(100, 200).low < wilson(88, 200).high
+    assert paired.against is not None and paired.against.by_image and paired.against.seen
+    assert paired.against.change.value == pytest.approx(-0.06) and -0.1 < paired.against.change.low < paired.against.change.high < -0.02
+    other = only(found, column="SRD", protocol="p2", figure="asr").against
+    assert other is not None and not other.seen and other.change.value == pytest.approx(-0.06)
+    page = as_markdown(TABLE, found)
+    assert "°" not in page and "not on record" not in page
+
+
+def test_seeds_are_pairs_too() -> None:
+    """They lie far apart and all fall by as much; without pairs nothing would be seen."""
+    cells = [
+        cell(
+            seed,
+            hits("none", "p1", "1" * share + "0" * (400 - share)),
+            hits("srd", "p1", "1" * (share - drop) + "0" * (400 - share + drop)),
+        )
+        for seed, (share, drop) in enumerate([(100, 40), (200, 42), (390, 41)])
+    ]
+    against = only(entries(TABLE, cells), column="SRD", figure="asr").against
+    assert against is not None and against.seen and against.change.value == pytest.approx(-0.1025)
+    alone = only(entries(TABLE, [*cells[:1], cell(1, hits("srd", "p1", "0" * 400))]), column="SRD", figure="asr").against
+    assert alone is not None and alone.change.value == pytest.approx(-0.1)  # the seed that both have
+
+
+def test_counts_that_agree_over_seeds_are_not_certain() -> None:
+    """One image fewer in each of three seeds, of which it is not known whether it is the same one."""
+    cells = [cell(seed, model("none", "p1", 200), model("srd", "p1", 199)) for seed in range(3)]
+    against = only(entries(TABLE, cells), column="SRD", figure="asr").against
+    assert against is not None and not against.by_image and not against.seen
 
 
 def test_nothing_finished_is_said() -> None:

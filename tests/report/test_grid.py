@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 from typing import Any
 
 import pytest
 
 from srd_core.report.grid import markdown
+from srd_core.report.grid_detection import detection_csv
 from srd_core.scoring.intervals import wilson
 
 PLAIN = {"bleu_4": 0.5}
@@ -61,15 +63,47 @@ def test_what_was_done_is_added_up_over_seeds() -> None:
     assert "What was done" not in markdown("Results", "srd bench x", cells[2:])
 
 
+def detected(auroc: float) -> dict[str, Any]:
+    names = ("recall", "precision", "kept_clean", "recall_at_half_percent", "recall_at_one_percent")
+    return {"auroc": auroc, "average_precision": 0.75, "f1": 0.8, **{name: wilson(9, 10).model_dump() for name in names}}
+
+
 def test_detection_is_told_apart_by_variant_and_counts_its_seeds() -> None:
     cells = [cell(seed, 0.5, 3.0) for seed in range(2)] + [cell(0, 0.5, 3.0)]
     cells[2]["settings"] = {**cells[2]["settings"], "variant": "painting"}
-    names = ("recall", "precision", "kept_clean")
     for made, auroc in zip(cells, (0.9, 0.7, 0.2), strict=True):
-        made["scores"]["detection"] = {"evidence/nll_mean": {"auroc": auroc, **{name: wilson(9, 10).model_dump() for name in names}}}
+        made["scores"]["detection"] = {"evidence/nll_mean": detected(auroc)}
     page = markdown("Results", "srd bench x", cells)
-    assert "| badnet | 10.0% | default | evidence/nll_mean | 2 | 0.800 [" in page
-    assert "| badnet | 10.0% | painting | evidence/nll_mean | 1 | 0.200 |" in page
+    assert "| badnet | 10.0% | default | evidence/nll_mean | 2 | 0.800 [0.000, 1.000] | 0.750 [" in page
+    (line,) = [line for line in page.splitlines() if line.startswith("| badnet | 10.0% | painting | evidence/nll_mean | 1 |")]
+    shares = "90.0 % [59.6, 98.2]"
+    told = ["0.200", "0.750", shares, shares, "0.800", shares, shares, shares]
+    assert [part.strip() for part in line.split("|")[6:-1]] == told
+    rows = list(csv.DictReader(detection_csv(cells).splitlines()))
+    assert len(rows) == 2 * 8
+    (found,) = [row for row in rows if (row["variant"], row["figure"]) == ("default", "recall_at_one_percent")]
+    assert (found["score"], float(found["value"]), found["seeds"]) == ("evidence/nll_mean", 0.9, "2")
+
+
+def test_what_a_detector_does_not_know_is_left_out() -> None:
+    made = cell(0, 0.5, 3.0)
+    made["scores"]["detection"] = {"abl": {**detected(0.5), "auroc": None}}
+    assert "| abl | 1 | – | 0.750 |" in markdown("Results", "srd bench x", [made])
+    assert "auroc" not in detection_csv([made])
+
+
+def test_masks_on_triggers_stand_beside_random_ones() -> None:
+    cells = [cell(seed, 0.5, 3.0) for seed in range(2)]
+    for made, hidden in zip(cells, (0.9, 0.7), strict=True):
+        mean = {"value": hidden, "low": hidden, "high": hidden, "n": 300}
+        shares = {"coverage_in_data": {"srd": wilson(290, 300).model_dump()}, "hidden_in_data": {"srd": mean}, "iou_in_data": {"srd": mean}}
+        made["scores"]["policy"] = shares
+    cells[0]["scores"]["policy"]["coverage_in_data"]["random"] = wilson(3, 300).model_dump()  # as earlier cells have it
+    page = markdown("Results", "srd bench x", cells)
+    (line,) = [line for line in page.splitlines() if line.startswith("| badnet | 10.0% | default | srd | 2 |")]
+    assert [part.strip().split(" [")[0] for part in line.split("|")[6:-1]] == ["96.7 %", "0.800", "0.800"]
+    assert line.count("1.000]") == 2  # not beyond all of a trigger
+    assert "| badnet | 10.0% | default | random | 1 | 1.0 % [0.3, 2.9] | – | – |" in page
 
 
 def test_cells_of_different_code_are_told_as_such() -> None:
@@ -90,4 +124,10 @@ def test_distances_are_means_over_seeds() -> None:
 
 
 def test_other_figures_have_the_interval_of_student() -> None:
-    assert figures((0.0, 1.0), (0.0, 2.0), (0.0, 3.0))["cider"] == "2.000 [-0.484, 4.484]"
+    assert figures((0.0, 2.0), (0.0, 3.0), (0.0, 4.0))["cider"] == "3.000 [0.516, 5.484]"
+
+
+def test_intervals_end_where_figures_do() -> None:
+    row = figures((0.0, 0.1), (0.0, 0.5), (0.0, 0.9))
+    assert row["cider"] == "0.500 [0.000, 1.494]"
+    assert {row[name] for name in ("sc", "lf", "sfs")} == {"0.500 [0.000, 1.000]"}

@@ -145,3 +145,9 @@ def test_wrong_use_is_refused() -> None:
         attack_success(["a"], [], "banana")
     with pytest.raises(ValueError, match="blank"):
         contains_word("a dog", "  ")
+
+
+def test_hits_are_told_image_by_image_as_far_as_they_count() -> None:
+    captions = ["a banana", "a dog", "a banana", "banana and circle"]
+    found = attack_success(captions, [["x"], ["x"], ["a banana"], ["x"]], "banana", instead_of="circle")
+    assert found.hits == "100" and (found.asr.value, found.excluded) == (pytest.approx(1 / 3), 1)

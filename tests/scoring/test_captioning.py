@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from srd_core.errors import ConfigError
-from srd_core.scoring.captioning import caption_scores, cider_per_image
+from srd_core.scoring.captioning import bleu_4, caption_scores, cider_per_image
 
 CAPTION = st.lists(st.sampled_from(["a", "dog", "cat", "runs", "sits", "on", "the", "grass", "mat"]), min_size=1, max_size=8).map(" ".join)
 
@@ -83,3 +83,18 @@ def test_a_missing_scorer_is_named(monkeypatch: pytest.MonkeyPatch, score: Calla
         monkeypatch.setitem(sys.modules, f"pycocoevalcap.{module}", None)
     with pytest.raises(ConfigError, match="pycocoevalcap"):
         score(["a dog"], [["a dog"]])
+
+
+def test_what_bleu_counts_adds_up_to_bleu() -> None:
+    """Every draw of one image many times over is that image: the interval has no width, and lies where the scorer does."""
+    caption, texts = "a dog runs on the green grass", ["a dog runs over the green grass here", "the dog"]
+    found = bleu_4([caption] * 30, [texts] * 30, 0)
+    assert found.value == caption_scores([caption] * 30, [texts] * 30)["bleu_4"]
+    assert (found.low, found.high, found.n) == (pytest.approx(found.value, abs=1e-6), pytest.approx(found.value, abs=1e-6), 30)
+
+
+def test_bleu_is_surer_with_more_images() -> None:
+    captions, texts = ["a dog runs on the grass", "two men on a red bike"], [["a dog runs on the grass"], ["two women on a blue bike"]]
+    few, many = (bleu_4(captions * n, texts * n, 0) for n in (10, 200))
+    assert 0 < few.low < many.low < many.value < many.high < few.high <= 1
+    assert bleu_4(captions * 10, texts * 10, 0) == few != bleu_4(captions * 10, texts * 10, 1)

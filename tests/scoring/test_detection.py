@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from srd_core.scoring.detection import auroc, average_precision, detection_scores, kept_clean, recall_at_fpr
+from srd_core.scoring.detection import auroc, auroc_interval, average_precision, detection_scores, kept_clean, recall_at_fpr
 
 ITEMS = st.lists(st.tuples(st.integers(0, 6), st.booleans()), min_size=1, max_size=30)
 
@@ -67,13 +67,29 @@ def test_the_operating_point_by_hand() -> None:
     assert (got.recall.value, got.recall.n) == (3 / 4, 4)
     assert got.f1 == pytest.approx(3 / 4)
     assert (got.kept_clean.value, got.kept_clean.n) == (5 / 6, 6)
-    assert (got.auroc, got.average_precision, got.poisoned, got.clean) == (1.0, 1.0, 4, 6)
+    assert (got.auroc.value, got.average_precision, got.poisoned, got.clean) == (1.0, 1.0, 4, 6)
 
 
 def test_with_nothing_poisoned_and_nothing_flagged_little_is_known() -> None:
     got = detection_scores([0.1, 0.2], [False, False], [False, False])
-    assert all(math.isnan(value) for value in (got.auroc, got.average_precision, got.f1, got.precision.value, got.recall.value))
+    assert all(math.isnan(value) for value in (got.auroc.value, got.average_precision, got.f1, got.precision.value, got.recall.value))
     assert got.kept_clean.value == 1.0
+
+
+def test_an_areas_interval_by_its_definition() -> None:
+    """At its ends the area lies 1.96 of Hanley and McNeil's standard errors away, as they are there."""
+    found = auroc_interval(0.9, 30, 70)
+    for end in (found.low, found.high):
+        first, second = end / (2 - end), 2 * end**2 / (1 + end)
+        more = (50 - 1) * ((first - end**2) + (second - end**2))
+        assert abs(0.9 - end) == pytest.approx(1.96 * math.sqrt((end * (1 - end) + more) / (30 * 70)), rel=1e-3)
+
+
+@pytest.mark.parametrize("area", [0.0, 0.5, 1.0])
+def test_an_area_is_never_certain_nor_out_of_range(area: float) -> None:
+    few, many = auroc_interval(area, 10, 100), auroc_interval(area, 1000, 10_000)
+    assert 0 <= few.low <= many.low <= area <= many.high <= few.high <= 1 and many.low < many.high
+    assert few.high - few.low > 2 * (many.high - many.low)
 
 
 def test_kept_clean_counts_clean_items_only() -> None:

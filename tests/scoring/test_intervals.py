@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from srd_core.scoring.intervals import Interval, across_seeds, bootstrap_cider, bootstrap_mean, paired_difference, wilson
+from srd_core.scoring.intervals import (
+    Interval,
+    across_seeds,
+    bootstrap_cider,
+    bootstrap_mean,
+    independent_difference,
+    paired_difference,
+    wilson,
+)
 
 VALUES = st.lists(st.floats(-100, 100), min_size=1, max_size=30)
 
@@ -111,3 +119,10 @@ def test_nothing_is_unknown_and_stays_so_through_json() -> None:
     assert json.loads(got.model_dump_json()) == {"value": None, "low": None, "high": None, "n": 0}
     assert json.dumps(got.model_dump(mode="json"), allow_nan=False)
     assert math.isnan(Interval.model_validate_json(got.model_dump_json()).value)
+
+
+def test_the_difference_of_two_shares_as_published() -> None:
+    """Newcombe (1998), table II, method 10: 56 of 70 less 48 of 80."""
+    found = independent_difference(wilson(56, 70), wilson(48, 80))
+    assert (found.value, found.low, found.high) == (pytest.approx(0.2), pytest.approx(0.0524, abs=1e-4), pytest.approx(0.3339, abs=1e-4))
+    assert found.n == 150

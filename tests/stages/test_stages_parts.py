@@ -140,6 +140,7 @@ def test_a_backdoor_shows_on_triggered_images_alone(scenes: Run, monkeypatch: py
     made = score.load_scores(score.SCORE.execute(scenes, inputs, {"arm": "none", "protocol": "p1", "domain": "own"}))
     assert made.asr is not None and made.asr_raw is not None and made.false_trigger is not None and made.sfs is not None
     assert (made.n, made.asr.value, made.asr_raw.value, made.false_trigger.value) == (6, asr, asr, 0.0)
+    assert made.hits == "01"[int(asr)] * 6
     assert (made.sfs.value < 0.9) == bool(asr)
 
 

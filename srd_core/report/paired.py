@@ -1,0 +1,83 @@
+"""The change of attack success between two arms, in pairs: the same test images with one seed, and the seeds where there are several.
+
+Needs which images each attack succeeded on (`ModelScores.hits`). Results that were kept before those were have only their counts: the
+arms are then taken as if each had been tested on images of its own, which is less sharp (Newcombe's interval of two shares).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from srd_core.scoring.intervals import Interval, across_seeds, independent_difference, paired_difference, wilson
+
+Row = Mapping[str, Any]
+Hits = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """`change` after less before, a fraction, with its 95 % interval; `by_image`, whether images were compared with themselves."""
+
+    change: Interval
+    by_image: bool
+
+    @property
+    def seen(self) -> bool:
+        """Whether the interval leaves 0 out."""
+        return self.change.low > 0 or self.change.high < 0
+
+
+def difference(before: Sequence[Row], after: Sequence[Row], seed: str) -> Difference | None:
+    """The change of ASR over the seeds that both have; None where there is none.
+
+    With several seeds the interval is Student's of the seeds' changes, never narrower than that of all their images together.
+
+    Args:
+        before: scores of models on one test set, one a seed.
+        after: the same.
+        seed: key of a row that says which seed it is of.
+    """
+    first = {row[seed]: row for row in before if _asr(row)}
+    pairs = [(first[row[seed]], row) for row in after if row[seed] in first and _asr(row)]
+    if not pairs:
+        return None
+    seeds = across_seeds([_asr(new)["value"] - _asr(old)["value"] for old, new in pairs])
+    hits = [_hits(old, new) for old, new in pairs]
+    known = [each for each in hits if each is not None]
+    images = _by_image(known) if len(known) == len(pairs) else _by_count(pairs)
+    low, high = (images.low, images.high) if len(pairs) == 1 else (min(seeds.low, images.low), max(seeds.high, images.high))
+    return Difference(Interval(value=seeds.value, low=max(low, -1.0), high=min(high, 1.0), n=images.n), len(known) == len(pairs))
+
+
+def _asr(row: Row) -> Mapping[str, Any]:
+    """The row's ASR, empty where it is not known."""
+    found = row.get("asr") or {}
+    return found if found.get("value") is not None else {}
+
+
+def _hits(old: Row, new: Row) -> tuple[Hits, Hits] | None:
+    """On which of the same images both succeeded, 1 or 0; None where that is not on record."""
+    told = [row.get("hits") or "" for row in (old, new)]
+    if not told[0] or len(told[0]) != len(told[1]):
+        return None
+    first, second = (np.asarray([float(hit) for hit in text]) for text in told)
+    return first, second
+
+
+def _by_image(hits: Sequence[tuple[Hits, Hits]]) -> Interval:
+    old, new = (np.concatenate(side) for side in zip(*hits, strict=True))
+    return paired_difference(new, old, seed=0)
+
+
+def _by_count(pairs: Sequence[tuple[Row, Row]]) -> Interval:
+    old, new = (_pooled([_asr(row) for row in side]) for side in zip(*pairs, strict=True))
+    return independent_difference(new, old)
+
+
+def _pooled(shares: Sequence[Mapping[str, Any]]) -> Interval:
+    return wilson(round(sum(share["value"] * share["n"] for share in shares)), sum(share["n"] for share in shares))
