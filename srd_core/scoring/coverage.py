@@ -28,11 +28,21 @@ def iou(triggers: npt.ArrayLike, masks: npt.ArrayLike) -> Shares:
 def mask_boxes(x: npt.ArrayLike, y: npt.ArrayLike, size: npt.ArrayLike) -> Shares:
     """Corners, shape (N, 4), of the square masks of N decision rows (`mask_x`, `mask_y`, `mask_size`); NaN where a row has no mask.
 
-    They are not clipped at the image's edge, which matters to `iou` only.
+    They are not clipped at the image's edge, which matters to `iou` only: see `within`.
     """
     centre = np.stack([np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)], axis=-1)
     half = np.asarray(size, dtype=np.float64)[..., None] / 2
     return np.concatenate([centre - half, centre + half], axis=-1)
+
+
+def within(masks: npt.ArrayLike, triggers: npt.ArrayLike) -> Shares:
+    """The masks (N, 4) cut off at the image's edge, in fractions of its shorter side; NaN stays.
+
+    How long the longer side is, is not known here: it is taken to reach as far as the trigger of the row, and at least 1. So a mask over
+    the far end of an image that is not square may lose a little.
+    """
+    mask, ends = _boxes(masks), np.maximum(np.nan_to_num(_boxes(triggers)[:, 2:], nan=1.0), 1.0)
+    return np.concatenate([np.maximum(mask[:, :2], 0.0), np.minimum(mask[:, 2:], ends)], axis=1)
 
 
 def _share(part: Shares, whole: Shares) -> Shares:

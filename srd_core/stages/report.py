@@ -113,12 +113,13 @@ def _suspicion(inputs: Inputs, folder: Path) -> dict[Arm, dict[str, float]]:
 
 
 def _policy(run: Run, inputs: Inputs, rows: dict[Arm, list[Decision]]) -> dict[str, Any]:
-    """Held-out figures of learning, and what is known of the planted attack: on test images (probe) and in the data (truth)."""
+    """Held-out figures of learning, and what is known of the planted attack: on test images (probe) and in the data (truth).
+
+    Random masks need no policy, and their coverage is the control: it is there without one too.
+    """
     attack = {label: inputs[name].facts for label, name in (("attack", "probe"), ("bounds", "bounds")) if name in inputs}
-    if "policy" not in inputs:
-        return {}
-    learned = {name: inputs["policy"].facts[name] for name in ("kind", "reward_calls", "held_out")}
-    return {**learned, **attack, "coverage_in_data": coverage_by_masks(run, rows)}
+    learned = {name: inputs["policy"].facts[name] for name in ("kind", "reward_calls", "held_out")} if "policy" in inputs else {}
+    return {**learned, **attack, **coverage_by_masks(run, rows)}
 
 
 def _models(inputs: Inputs) -> tuple[ModelScores, ...]:

@@ -12,14 +12,15 @@ import numpy as np
 from srd_core.config import Arm, Config
 from srd_core.data.decisions import ACTIONS, Decision
 from srd_core.errors import SourceError
-from srd_core.scoring.coverage import covered_share, mask_boxes
+from srd_core.policy.evaluation import COVERED
+from srd_core.scoring.coverage import covered_share, iou, mask_boxes, within
 from srd_core.scoring.detection import detection_scores
-from srd_core.scoring.intervals import wilson
+from srd_core.scoring.intervals import bootstrap_mean, wilson
 from srd_core.scoring.scores import DetectionScores
+from srd_core.seeds import derive
 from srd_core.stages.stage import Run
 from srd_core.storage import open_storage
 
-_COVERED = 0.9
 _NAN = float("nan")
 
 
@@ -59,17 +60,25 @@ def done(run: Run, rows: dict[Arm, list[Decision]]) -> dict[str, dict[str, dict[
 
 
 def coverage_by_masks(run: Run, rows: dict[Arm, list[Decision]]) -> dict[str, Any]:
-    """Share of the known triggers of which an arm's masks hide at least 90 %, by arm; empty for triggers that fill the frame."""
+    """How far the masks of each arm that has some lie on the known triggers, by figure and arm; empty for triggers that fill the frame.
+
+    `coverage_in_data`: share of the triggers of which at least `COVERED` is hidden; `hidden_in_data`: the mean part of a trigger that is;
+    `iou_in_data`: mean intersection over union of mask and trigger. Of all triggers, those without a mask among them.
+    """
     truth = poisoned_pairs(run.config) or {}
     boxes = {pair: box for pair, box in truth.items() if box is not None}
-    shares: dict[str, Any] = {}
+    found: dict[str, dict[str, Any]] = {"coverage_in_data": {}, "hidden_in_data": {}, "iou_in_data": {}}
     for arm, decided in rows.items():
-        own = [row for row in decided if row.pair in boxes and row.mask_x is not None]
-        if own:
+        own = [row for row in decided if row.pair in boxes and row.action != "reject"]
+        if any(row.mask_x is not None for row in own):
+            triggers = np.asarray([boxes[row.pair] for row in own])
             masks = mask_boxes(*(np.asarray([getattr(row, f"mask_{field}") for row in own], dtype=float) for field in ("x", "y", "size")))
-            hidden = covered_share(np.asarray([boxes[row.pair] for row in own]), masks) >= _COVERED
-            shares[arm] = wilson(int(hidden.sum()), len(own)).model_dump(mode="json")
-    return shares
+            hidden, seed = covered_share(triggers, masks), derive(run.config.seed, "coverage")
+            covered = wilson(int((hidden >= COVERED).sum()), len(own))
+            means = (bootstrap_mean(part, seed) for part in (hidden, iou(triggers, within(masks, triggers))))
+            for name, figure in zip(found, (covered, *means), strict=True):
+                found[name][arm] = figure.model_dump(mode="json")
+    return {name: arms for name, arms in found.items() if arms}
 
 
 def poisoned_pairs(config: Config) -> dict[str, tuple[float, float, float, float] | None] | None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from srd_core.scoring.coverage import covered_share, iou, mask_boxes
+from srd_core.scoring.coverage import covered_share, iou, mask_boxes, within
 
 SIDE = 20
 
@@ -61,3 +61,12 @@ def test_a_decision_row_gives_the_corners_of_its_mask() -> None:
     corners = mask_boxes([0.5, None], [1.0, None], [0.2, None])
     np.testing.assert_allclose(corners[0], [0.4, 0.9, 0.6, 1.1])
     assert covered_share([[0.4, 0.9, 0.6, 1.0]] * 2, corners).tolist() == [pytest.approx(1.0), 0.0]
+
+
+def test_what_lies_beyond_the_image_is_no_part_of_a_mask() -> None:
+    corner, mask = [[0.9, 0.9, 1.0, 1.0]], mask_boxes([0.95], [0.95], [0.3])
+    cut = within(mask, corner)
+    np.testing.assert_allclose(cut, [[0.8, 0.8, 1.0, 1.0]])
+    assert iou(corner, cut)[0] == pytest.approx(0.25) and iou(corner, mask)[0] < 0.15
+    np.testing.assert_allclose(within(mask_boxes([0.05], [1.4], [0.2]), [[0, 1.3, 0.1, 1.5]]), [[0, 1.3, 0.15, 1.5]])  # a long image
+    assert np.isnan(within(mask_boxes([None], [None], [None]), corner)).all()

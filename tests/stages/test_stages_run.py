@@ -160,7 +160,7 @@ def test_the_truth_is_joined_by_pair_id(pipeline: Pipeline, tmp_path: Path) -> N
     found = detection(pipeline.run, {"evidence": rows}, {})
     assert all((one.poisoned, one.clean) == (len(poisoned), len(rows) - len(poisoned)) for one in found.values())
     perfect = [_replace(row, score_nll_mean=float(row.pair in poisoned)) for row in rows]
-    assert detection(pipeline.run, {"evidence": perfect}, {})["evidence/nll_mean"].auroc == 1.0
+    assert detection(pipeline.run, {"evidence": perfect}, {})["evidence/nll_mean"].auroc.value == 1.0
 
 
 def test_an_image_is_as_suspicious_as_its_worst_pair(pipeline: Pipeline, tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_an_image_is_as_suspicious_as_its_worst_pair(pipeline: Pipeline, tmp_pat
     found = detection(pipeline.run, {"abl": joined}, {"abl": scores})["abl by image"]
     shards = {row.shard for row in joined if row.pair in poisoned}
     assert (found.poisoned, found.clean) == (len(shards), len({(row.shard, row.key) for row in joined if row.key != "a"}))
-    assert found.auroc == 1.0
+    assert found.auroc.value == 1.0
 
 
 def test_what_was_done_is_counted_by_what_the_pairs_are(pipeline: Pipeline, tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_a_baselines_score_is_joined_by_pair_id_too(pipeline: Pipeline, tmp_path
     rows = [_replace(row, action="quarantine" if row.pair in poisoned else "keep") for row in decisions(pipeline, "none", tmp_path)]
     scores = {row.pair: float(row.pair in poisoned) for row in reversed(rows)}
     found = detection(pipeline.run, {"abl": rows}, {"abl": scores})["abl"]
-    assert found.auroc == found.f1 == 1.0
+    assert found.auroc.value == found.f1 == 1.0
     assert detection(pipeline.run, {"abl": rows}, {"abl": dict(list(scores.items())[1:])}) == {}
 
 
@@ -217,8 +217,16 @@ def test_coverage_compares_masks_with_the_true_boxes(pipeline: Pipeline, tmp_pat
     rows = decisions(pipeline, "srd", tmp_path)
     on = [_over(row, boxes[row.pair]) if row.pair in boxes else row for row in rows]
     off = [_replace(row, mask_x=0.2, mask_y=0.2, mask_size=0.1) for row in rows]
-    shares: dict[str, Any] = coverage_by_masks(pipeline.run, {"srd": on, "random": off})
-    assert shares["srd"]["value"] == 1.0 and shares["random"]["value"] == 0.0
+    bare = {row.pair for row in rows if row.pair in boxes and sum(map(ord, row.pair)) % 2}
+    half = [_replace(row, mask_x=None, mask_y=None, mask_size=None) if row.pair in bare else row for row in on]
+    found: dict[str, Any] = coverage_by_masks(pipeline.run, {"srd": on, "random": off, "evidence": half})
+    assert {key: arms["srd"]["value"] for key, arms in found.items()} == pytest.approx(
+        {"coverage_in_data": 1.0, "hidden_in_data": 1.0, "iou_in_data": 1.0}, abs=1e-4
+    )
+    assert all(arms["random"]["value"] == 0.0 for arms in found.values())
+    assert 0 < len(bare) < len(boxes)  # a trigger without a mask is not covered
+    assert [arms["evidence"]["value"] for arms in found.values()] == pytest.approx([1 - len(bare) / len(boxes)] * 3, abs=1e-4)
+    assert all(arms["evidence"]["n"] == len(boxes) for arms in found.values())
     assert coverage_by_masks(pipeline.run, {"evidence": decisions(pipeline, "evidence", tmp_path)}) == {}
 
 
