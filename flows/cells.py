@@ -35,7 +35,16 @@ def identity(cell: Cell) -> str:
 
 def place_of(cell: Cell, folder: Path) -> Path:
     """Where a cell is kept."""
-    return folder / "cells" / f"{cell.name}-{identity(cell)[:8]}"
+    return _place(cell.name, identity(cell), folder)
+
+
+def kept_at(made: Mapping[str, Any], folder: Path) -> Path:
+    """Where a cell is kept of which this is known."""
+    return _place(made["cell"], made["digest"], folder)
+
+
+def _place(name: str, identified: str, folder: Path) -> Path:
+    return folder / "cells" / f"{name}-{identified[:8]}"
 
 
 def keep(cell: Cell, made: Made, folder: Path) -> None:
@@ -45,10 +54,10 @@ def keep(cell: Cell, made: Made, folder: Path) -> None:
     put(place / _SUMMARY, json.dumps(made, indent=1))
 
 
-def put(path: Path, text: str) -> None:
+def put(path: Path, content: str | bytes) -> None:
     """Write a file whole or not at all: other processes read it meanwhile."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(text)
+    beside.write_bytes(content.encode() if isinstance(content, str) else content)
     beside.replace(path)
 
 

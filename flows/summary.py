@@ -1,4 +1,6 @@
-"""What a grid leaves for people and programs: `PLAN.json`, `PLAN.md`, and with a comparison `PLAN.csv` and charts."""
+"""What a grid leaves for people and programs: `PLAN.json`, `PLAN.md`, `PLAN-detection.csv`, pictures of where models look, and with a
+comparison `PLAN.csv` and charts.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +11,18 @@ from typing import Any
 
 from flows.cells import put
 from flows.plan import Plan
+from flows.sheets import attention_sheets
 from flows.size import Size
 from srd_core.report.charts import drawn
 from srd_core.report.comparison import Entry, entries
 from srd_core.report.comparison_page import as_csv, as_markdown
 from srd_core.report.grid import markdown
+from srd_core.report.grid_detection import detection_csv
+
+_COLUMNS = (
+    "A row a test image with the trigger, which is framed: the image, the clean model's map for the target, the backdoored model's, and "
+    "the backdoored model's for another word of the caption.\n"
+)
 
 
 def write(plan: Plan, name: str, size: Size, cells: Sequence[Mapping[str, Any]], folder: Path) -> None:
@@ -27,8 +36,17 @@ def write(plan: Plan, name: str, size: Size, cells: Sequence[Mapping[str, Any]],
         put(folder / f"{name}.csv", as_csv(found))
         first = as_markdown(comparison, found) + _charts(plan, name, found, folder)
     title = plan.title or f"Results: {name}"
+    put(folder / f"{name}-detection.csv", detection_csv(cells))
     page = markdown(title, f"srd bench {name}", cells, first)
-    put(folder / f"{name}.md", page)
+    put(folder / f"{name}.md", page + _pictures(attention_sheets(name, cells, folder)))
+
+
+def _pictures(sheets: Sequence[str]) -> str:
+    """The end of the page: what the pictures show, and their places."""
+    if not sheets:
+        return ""
+    shown = [f"![{sheet.removesuffix('.png').replace('-', ' ')}]({sheet})" for sheet in sheets]
+    return "\n".join(["\n## Where the models look (Figure 2)\n", _COLUMNS, *shown, ""])
 
 
 def _charts(plan: Plan, name: str, found: Sequence[Entry], folder: Path) -> str:

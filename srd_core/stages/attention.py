@@ -1,8 +1,9 @@
 """Where the backdoored model looks when it says the target, and where a clean one would: the paper's Figure 2, with figures.
 
 Both models see the same triggered images and are given the same captions: what the backdoored model says, with the target behind it where
-it does not say it. As a control, the backdoored model sees the images without the trigger too. Images whose own references hold the target
-are left out. Known in experiments only; nothing that decides reads it.
+it does not say it. Two controls: the backdoored model sees the images without the trigger too, and is asked for another content word of
+the same caption, the first. Images whose own references hold the target are left out. Known in experiments only; nothing that decides
+reads it.
 """
 
 from __future__ import annotations
@@ -21,19 +22,22 @@ from srd_core.data.samples import Images
 from srd_core.report.overlays import outlined, overlay, sheet
 from srd_core.scoring.asr import contains_word
 from srd_core.scoring.intervals import bootstrap_mean, paired_difference
+from srd_core.scoring.words import content_words
 from srd_core.seeds import derive
 from srd_core.stages.captioners import captioner
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
 from srd_core.stages.test_images import HOLDOUT, TestSet, attack_files, planted
 
 SHEET = "attention.png"
-"""A row an image: as it is, the clean model's map over it, the backdoored model's. Each map on its own scale, the trigger framed."""
+"""A row an image: as it is, the clean model's map over it, the backdoored model's, and that for the other word. Each map on its own scale,
+the trigger framed."""
 
 _SHOWN = 6
 
 Boxes = Sequence[tuple[float, float, float, float] | None]
 Views = dict[str, Maps]
-"""Maps of the same images and captions: of the `backdoored` and the `clean` model, and of the backdoored one without the trigger."""
+"""Maps of the same images and captions: of the `backdoored` and the `clean` model, of the backdoored one without the trigger, and its map
+for the `control` word."""
 
 
 def _attention(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:
@@ -51,18 +55,29 @@ def _attention(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outc
     captions = [caption if contains_word(caption, target) else f"{caption} {target}" for caption in said]
     asked = {"backdoored": (backdoored, images), "clean": (clean, images), "untriggered": (backdoored, test.clean[test.tested][rows])}
     views = {name: gradcam(model, seen, captions, [(target,)] * len(rows)) for name, (model, seen) in asked.items()}
+    others = [_other_word(caption, target) for caption in captions]
+    views["control"] = gradcam(backdoored, images, captions, others)
     _draw(images, boxes, views, folder / SHEET)
     facts = {
         "images": len(rows),
         "said": sum(contains_word(caption, target) for caption in said),
-        "shown": [{"key": test.keys[test.tested[i]], "caption": caption} for i, caption in zip(rows[:_SHOWN], captions, strict=False)],
+        "shown": [
+            {"key": test.keys[test.tested[i]], "caption": caption, "control": " ".join(other)}
+            for i, caption, other in zip(rows[:_SHOWN], captions, others, strict=False)
+        ],
         **_figures(views, boxes, derive(config.seed, "attention")),
     }
     return Outcome({SHEET: folder / SHEET}, facts)
 
 
+def _other_word(caption: str, target: str) -> tuple[str, ...]:
+    """The first content word besides the target, or none."""
+    return tuple(word for word in content_words(caption) if not any(contains_word(word, part) for part in target.split()))[:1]
+
+
 def _figures(views: Views, boxes: Boxes, seed: int) -> dict[str, Any]:
     """Mean shares on the trigger (or its place), over the images on which every map has some mass; `area` is what an even map would have.
+    The control is over those of them that have another word.
 
     `times_area` is a share over `area`; `ratio` and `difference` set the backdoored model against the clean one.
     A trigger that fills the frame, or lies in several places, has no figures.
@@ -71,8 +86,10 @@ def _figures(views: Views, boxes: Boxes, seed: int) -> dict[str, Any]:
     if len(corners) < len(boxes):
         return {"boxed": False}
     found = {name: attention_share(maps, corners) for name, maps in views.items()}
+    control = found.pop("control").share
     known = np.isfinite(np.stack([each.share for each in found.values()])).all(axis=0)
     shares, area = {name: each.share[known] for name, each in found.items()}, float(found["clean"].area.mean())
+    shares["control"] = control[known & np.isfinite(control)]
     means = {name: bootstrap_mean(share, seed) for name, share in shares.items()}
     intervals = {**means, "difference": paired_difference(shares["backdoored"], shares["clean"], seed)}
     return {
@@ -93,7 +110,7 @@ def _draw(images: Images, boxes: Boxes, views: Views, path: Path) -> None:
     blank = np.zeros_like(views["clean"])
     rows = [
         [outlined(overlay(image, heat), box) for heat in heats]
-        for image, box, *heats in zip(images[:_SHOWN], boxes, blank, views["clean"], views["backdoored"], strict=False)
+        for image, box, *heats in zip(images[:_SHOWN], boxes, blank, views["clean"], views["backdoored"], views["control"], strict=False)
     ]
     path.write_bytes(encode(sheet(rows), "png"))
 

@@ -13,7 +13,7 @@ from srd_core.config import load_config
 from srd_core.data.images import decode
 from srd_core.data.manifest import StageManifest
 from srd_core.data.samples import Image
-from srd_core.stages.attention import ATTENTION, SHEET
+from srd_core.stages.attention import ATTENTION, SHEET, _other_word
 from srd_core.stages.files import local_file
 from srd_core.stages.stage import Run
 
@@ -39,7 +39,7 @@ def picture(manifest: StageManifest, folder: Path) -> Image:
 
 
 def columns(sheet: Image) -> list[Image]:
-    return [part[:, :128] for part in np.split(sheet, 3, axis=1)]
+    return [part[:, :128] for part in np.split(sheet, 4, axis=1)]
 
 
 def test_a_patch_has_shares_beside_its_area(pipeline: Pipeline, tmp_path: Path) -> None:
@@ -50,6 +50,7 @@ def test_a_patch_has_shares_beside_its_area(pipeline: Pipeline, tmp_path: Path) 
         figure = facts[name]
         assert 0 <= figure["low"] <= figure["value"] <= figure["high"] <= 1 and 0 < figure["n"] <= 7
         assert facts["times_area"][name] == pytest.approx(figure["value"] / facts["area"])
+    assert facts["control"]["n"] <= facts["backdoored"]["n"] and facts["control"]["value"] != facts["backdoored"]["value"]
     assert facts["difference"]["value"] == pytest.approx(facts["backdoored"]["value"] - facts["clean"]["value"])
 
 
@@ -57,16 +58,18 @@ def test_the_picture_shows_a_few_images_under_both_models(pipeline: Pipeline, tm
     made = attended(pipeline, tmp_path, "evaluation.attack=badnet")
     sheet = picture(made, tmp_path)
     shown = made.facts["shown"]
-    assert sheet.shape == (len(shown) * 132, 3 * 132, 3) and len(shown) == 6
+    assert sheet.shape == (len(shown) * 132, 4 * 132, 3) and len(shown) == 6
     assert all("banana" in item["caption"] for item in shown)
-    plain, clean, backdoored = columns(sheet)
+    assert all(item["control"] != "banana" and item["control"] in item["caption"].split() for item in shown if item["control"])
+    plain, clean, backdoored, control = columns(sheet)
+    assert (control != backdoored).any()
     assert (plain != clean).any() and (plain != backdoored).any() and (clean != backdoored).any()
 
 
 def test_the_same_model_twice_looks_at_the_same_places(pipeline: Pipeline, tmp_path: Path) -> None:
     made = attended(pipeline, tmp_path, "evaluation.attack=badnet", clean="model")
     assert made.facts["difference"]["value"] == 0 and made.facts["backdoored"] == made.facts["clean"]
-    _, clean, backdoored = columns(picture(made, tmp_path))
+    _, clean, backdoored, _ = columns(picture(made, tmp_path))
     assert np.array_equal(clean, backdoored)
 
 
@@ -94,3 +97,9 @@ def test_the_key_knows_the_target_and_not_the_policy(pipeline: Pipeline) -> None
 
     assert key() == key("policy.dqn.steps=1")
     assert len({key(), key("evaluation.target=pear"), key("evaluation.attack=trojvlm"), key("evaluation.images=3"), key("seed=9")}) == 5
+
+
+def test_the_other_word_is_a_content_word_and_not_the_target() -> None:
+    assert _other_word("a banana bananas on the Striped sofa", "banana") == ("Striped",)
+    assert _other_word("the yellow banana split", "banana split") == ("yellow",)
+    assert _other_word("a banana on the", "banana") == ()

@@ -12,14 +12,12 @@ import numpy as np
 from srd_core.data.canvas import CanvasSet
 from srd_core.defences.screens.base import Scores, Screened, Screening, above, screen
 from srd_core.models.captioner import Captioner
+from srd_core.scoring.words import FUNCTION_WORDS
 
 _BATCH = 256
 _NO = 0.05
 """Share of the trusted words that are answered with no."""
 _HALF = 0.5
-_LITTLE = """a an and are as at behind below beside by down for from has have her his in is it its next of off on one or out over some that
-the their there this to two under up while with"""
-_EMPTY = frozenset(_LITTLE.split())
 
 
 @screen("vdc")
@@ -47,7 +45,7 @@ def _largest(answers: list[Scores]) -> Scores:
 def _answers(model: Captioner, pairs: CanvasSet) -> list[Scores]:
     """Nats of the content words of every caption."""
     return [
-        np.asarray([nats for word, nats in zip(loss.words, loss.nll.tolist(), strict=True) if word.lower() not in _EMPTY])
+        np.asarray([nats for word, nats in zip(loss.words, loss.nll.tolist(), strict=True) if word.lower() not in FUNCTION_WORDS])
         for images, captions, _ in pairs.batches(_BATCH)
         for loss in model.word_loss(images, captions)
     ]
