@@ -107,12 +107,12 @@ def judge(line: Line, arm: Arm, suspect: StageManifest, trusted: StageManifest, 
     """What a defence says that looks at the whole set before anything is done; nothing for other arms."""
     asked = {"source": suspect, "trusted": trusted, "base": witnesses["base"]}
     if arm in SCREENS:
-        return {"screen": line.submit(f"screen-{arm}", pipeline.screen, {"arm": arm}, **asked)}
+        return {"screen": line.submit(f"screen-{arm}", pipeline.screen(arm), {"arm": arm}, **asked)}
     if arm != "evidence":
         return {}
     said: dict[str, Made] = {}
     if line.run.config.evidence.second_look:
-        said["pictures"] = line.submit("pictures", pipeline.screen, {"arm": "residual"}, **asked)
+        said["pictures"] = line.submit("pictures", pipeline.screen("residual"), {"arm": "residual"}, **asked)
     weighed: dict[str, Made] = {}
     for i, group in enumerate(groups(line, suspect)):
         weighed[f"weighed-{i}"] = line.submit(f"weighed-{i}", pipeline.weigh, {"shards": group}, source=suspect, **witnesses)

@@ -22,7 +22,9 @@ from srd_core.models.schedule import Schedule, Through
 from srd_core.policy.dqn_config import DqnConfig
 from srd_core.reward.rule import RewardRule
 
-Screen = Literal["abl", "ct", "drop", "nll", "residual", "templates", "vdc", "vdc-min"]
+Screen = Literal[
+    "abl", "abl-5", "abl-max", "abl-oracle", "ct", "drop", "nll", "pmi", "rare", "residual", "templates", "vdc", "vdc-min", "windows"
+]
 """Baseline defences that screen the whole set and withhold what they condemn."""
 Repair = Literal["augment", "finetune"]
 """Controls that leave the data as it came: training on images that are changed at random; afterwards, training on trusted pairs."""
@@ -100,6 +102,12 @@ class RetrainConfig(Section):
     schedule: Schedule = Schedule()
 
 
+class OracleConfig(Section):
+    """What no defender knows. Experiments tell it to the controls that are named for it, and to nothing else; see `stages.arms.TOLD`."""
+
+    poison_rate: float | None = Field(None, ge=0, le=1, description="Share of the suspect pairs that is poisoned, for the arm `abl-oracle`")
+
+
 class EvaluationConfig(Section):
     """What models are scored on. The attack is known in experiments only; no detector reads this section."""
 
@@ -133,6 +141,7 @@ class Config(Section):
     cleanse: CleanseConfig = CleanseConfig()
     retrain: RetrainConfig = RetrainConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+    oracle: OracleConfig = OracleConfig()
 
     def slice(self, keys: Sequence[str]) -> dict[str, Any]:
         """The values under the dotted `keys`, as JSON-ready data."""

@@ -25,7 +25,7 @@ from srd_core.stages.report import REPORT
 from srd_core.stages.retrain import MODEL, RETRAIN
 from srd_core.stages.sanitize import SANITIZE
 from srd_core.stages.score import SCORE
-from srd_core.stages.screen import SCREEN
+from srd_core.stages.screen import screen_stage
 from srd_core.stages.spar import SPAR
 from srd_core.stages.stage import Run
 from srd_core.stages.synthesize import SYNTHESIZE
@@ -51,7 +51,11 @@ attention = stage_task(ATTENTION)
 model = stage_task(MODEL)
 report = stage_task(REPORT)
 sanitize = stage_task(SANITIZE)
-screen = stage_task(SCREEN)
+
+
+def screen(arm: str) -> StageTask:
+    """The task in which that screen looks at the suspect set."""
+    return stage_task(screen_stage(arm))
 
 
 def cleanse(run: Run, arm: Arm) -> StageTask:

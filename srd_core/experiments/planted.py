@@ -7,13 +7,14 @@ from functools import partial
 from pathlib import Path
 from shutil import rmtree
 from tempfile import TemporaryDirectory
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from srd_core.attacks.base import Attack
 from srd_core.attacks.poison import Unit, poison_shards
 from srd_core.attacks.prepared import prepare, save
-from srd_core.attacks.registry import get
+from srd_core.attacks.settings import configured
 from srd_core.config import quoted
 from srd_core.data.inventory import open_shard, take_inventory
 from srd_core.experiments.shifts import shift_shards
@@ -33,15 +34,33 @@ class Planted(BaseModel):
     shift: str = Field("", description="How the attacker's data differs from the model's world; see `srd_core.experiments.shifts`")
     shifted: float = Field(1.0, ge=0, le=1, description="Share of the suspect samples that is shifted")
     test_shifts: tuple[str, ...] = Field((), description="Shifts of the first test set that are test sets of their own")
+    settings: dict[str, bool | int | float | str | None] = Field(
+        default_factory=dict, description="Settings of the attack that are not its defaults; see the fields of its class"
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """As text, an experiment without settings is what it was before there were any: so cells stay known by their digests."""
+        content: dict[str, Any] = handler(self)
+        return content if self.settings else {key: value for key, value in content.items() if key != "settings"}
+
+    @property
+    def made(self) -> Attack:
+        """The attack, with its settings.
+
+        Raises:
+            ConfigError: unknown attack, or settings that it does not have.
+        """
+        return configured(self.attack, self.settings)
 
     @property
     def planted(self) -> str:
         """The word that is planted.
 
         Raises:
-            ConfigError: unknown attack.
+            ConfigError: as `made`.
         """
-        return get(self.attack).destination or self.target
+        return self.made.destination or self.target
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +77,15 @@ class ExperimentData:
     target: str
     attacker: str | None = None
     """The clean pairs of an attacker who trains."""
+    rate: float = 0.0
+    """Share of the suspect pairs that is poisoned."""
 
     def overrides(self) -> list[str]:
-        """The `evaluation` settings that make a run measure this experiment."""
+        """The settings that make a run measure this experiment: `evaluation`, which no defence reads, and what `oracle` arms are told."""
         tests = ", ".join(f"{quoted(name)}: {quoted(path)}" for name, path in self.tests.items())
         known = {"attack": self.attack, "target": self.target, "truth": self.truth, "attacker": self.attacker}
-        return [f"evaluation.tests={{{tests}}}", *(f"evaluation.{key}={quoted(value)}" for key, value in known.items() if value)]
+        measured = [f"evaluation.{key}={quoted(value)}" for key, value in known.items() if value]
+        return [f"evaluation.tests={{{tests}}}", *measured, f"oracle.poison_rate={self.rate}"]
 
 
 def plant(what: Planted, clean: str, folder: Path, surrogate: str | None, seed: int) -> tuple[Path, str, Path]:
@@ -72,12 +94,12 @@ def plant(what: Planted, clean: str, folder: Path, surrogate: str | None, seed: 
     Returns it, the attack as `evaluation.attack` names it, and the list of poisoned pairs. A copy that was not finished is begun again.
 
     Raises:
-        ConfigError: unknown attack, or one that has to be optimised and no surrogate.
+        ConfigError: unknown attack, settings that it does not have, or one that has to be optimised and no surrogate.
         SourceError: nothing at `clean`, or nothing that can be poisoned.
     """
     source, kept, truth = folder / "suspect", folder / "attack", folder / "suspect.poisoned.json"
-    attack = get(what.attack)
-    name = str(kept) if attack.needs_encoder else attack.name
+    attack = what.made
+    name = str(kept) if attack.needs_encoder or what.settings else attack.name
     if truth.exists():
         return source, name, truth
     rmtree(source, ignore_errors=True)
@@ -86,6 +108,8 @@ def plant(what: Planted, clean: str, folder: Path, surrogate: str | None, seed: 
         clean = str(folder / "shifted")
     shards = {shard.name: partial(open_shard, shard) for shard in take_inventory(clean).shards}
     ready = worked_out(attack, clean, surrogate, kept, seed)
+    if what.settings and not attack.needs_encoder:
+        save(attack, kept)
     poison_shards(shards, source, attack=ready, rate=what.rate, target=what.planted, seed=seed, unit=what.unit)
     return source, name, truth
 

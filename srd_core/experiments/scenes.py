@@ -10,7 +10,6 @@ from typing import Literal
 
 from pydantic import Field
 
-from srd_core.attacks.registry import get
 from srd_core.experiments.planted import ExperimentData, Planted, plant, with_shifts
 from srd_core.scenes.dataset import write_shards
 from srd_core.scenes.world import Domain
@@ -41,9 +40,10 @@ class SceneExperiment(Planted):
                 self._render(folder / name, count)
         seed = derive(self.seed, "experiment", "poison")
         source, attack, truth = plant(self, str(folder / "clean"), folder, _SURROGATE, seed)
-        attacker = str(folder / "clean") if get(self.attack).trains else None
+        attacker = str(folder / "clean") if self.made.trains else None
         tests = {name: str(folder / name) for name in ("scenes", "sketch")}
-        return ExperimentData(str(source), str(folder / "trusted"), with_shifts(tests, self, folder), truth, attack, self.planted, attacker)
+        known = with_shifts(tests, self, folder)
+        return ExperimentData(str(source), str(folder / "trusted"), known, truth, attack, self.planted, attacker, self.rate)
 
     def _render(self, folder: Path, count: int) -> None:
         domain: Domain = "sketch" if folder.name == "sketch" else "scenes"

@@ -7,7 +7,6 @@ from typing import Literal
 
 from pydantic import Field
 
-from srd_core.attacks.registry import get
 from srd_core.experiments.planted import ExperimentData, Planted, plant, with_shifts
 
 
@@ -27,5 +26,6 @@ class ShardExperiment(Planted):
             SrdError: as `plant`.
         """
         source, attack, truth = plant(self, self.suspect, folder, self.surrogate, self.seed)
-        attacker = self.suspect if get(self.attack).trains else None
-        return ExperimentData(str(source), self.trusted, with_shifts(self.tests, self, folder), truth, attack, self.planted, attacker)
+        attacker = self.suspect if self.made.trains else None
+        known = with_shifts(self.tests, self, folder)
+        return ExperimentData(str(source), self.trusted, known, truth, attack, self.planted, attacker, self.rate)

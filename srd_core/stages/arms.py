@@ -8,6 +8,9 @@ from srd_core.config import Arm, Repair, Screen
 
 SCREENS: tuple[Screen, ...] = get_args(Screen)
 
+TOLD: frozenset[str] = frozenset(("abl-oracle",))
+"""Controls that are told what no defender knows: the configuration's `oracle`."""
+
 UNTOUCHED: tuple[Arm, ...] = ("none", "collision", *get_args(Repair))
 """Arms that decide nothing."""
 

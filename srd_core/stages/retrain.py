@@ -1,7 +1,7 @@
 """Fine-tune on one arm's data: P1 starts from base, P2 continues from the backdoored checkpoint (base fine-tuned on the data as it came).
 
-The arm `augment` sees its images changed at random; `finetune` goes on from the backdoored checkpoint with trusted pairs; `abl`, going on
-from there, unlearns what it has withheld.
+The arm `augment` sees its images changed at random; `finetune` goes on from the backdoored checkpoint with trusted pairs; `abl` and its
+variants, going on from there, unlearn what they have withheld.
 Number of epochs and everything else are fixed beforehand and the same for all arms; no checkpoint is chosen by its scores.
 """
 
@@ -16,6 +16,7 @@ import numpy as np
 from srd_core.data.canvas import CanvasSet
 from srd_core.data.loading import load_canvas
 from srd_core.data.manifest import StageManifest
+from srd_core.defences.screens.ascent import ISOLATING
 from srd_core.defences.screens.surprise import mean_nll
 from srd_core.errors import SourceError
 from srd_core.models.flamingo import FlamingoCaptioner
@@ -39,7 +40,7 @@ def _retrain(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcom
     objective: Objective = model.objective(pairs)
     if details["arm"] == "augment":
         objective = model.augmented(pairs, generator(seed, "augment"))
-    if (details["arm"], details["protocol"]) == ("abl", "p2"):
+    if details["arm"] in ISOLATING and details["protocol"] == "p2":
         objective = _unlearning(run, inputs, model, pairs, generator(seed, "unlearn"), folder) or objective
     report = model.fit_to(objective, run.config.retrain.schedule, seed=seed)
     facts = {**details, "pairs": len(pairs), "skipped": dict(skipped), "fit": asdict(report)}

@@ -1,4 +1,7 @@
-"""A baseline defence looks at the whole suspect set: a score and a verdict for every pair."""
+"""A baseline defence looks at the whole suspect set: a score and a verdict for every pair.
+
+Controls that are told what no defender knows have a stage of their own; no other may read it.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from srd_core.defences.listed import load_condemned, load_suspicion, load_verdic
 from srd_core.defences.screens.base import Screening, get
 from srd_core.errors import SourceError
 from srd_core.seeds import derive
+from srd_core.stages.arms import TOLD
 from srd_core.stages.captioners import captioner
 from srd_core.stages.files import local_file, shards_of, trusted_pairs
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
@@ -29,6 +33,7 @@ def _screen(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome
         schedule=config.retrain.schedule,
         false_positives=config.evidence.false_positives,
         seed=derive(config.seed, "screen", arm),
+        poison_rate=config.oracle.poison_rate if arm in TOLD else None,
     )
     screened = get(arm)(work)
     save_verdicts(folder / _FILE, suspect.ids, screened)
@@ -50,4 +55,11 @@ def suspicion(manifest: StageManifest, folder: Path) -> dict[str, float]:
     return load_suspicion(local_file(manifest.outputs[_FILE], folder))
 
 
-SCREEN = Stage("screen", _screen, ("canvas", "holdout", "limits", "retrain.schedule", "evidence.false_positives", "seed"))
+_READS = ("canvas", "holdout", "limits", "retrain.schedule", "evidence.false_positives", "seed")
+SCREEN = Stage("screen", _screen, _READS)
+TOLD_SCREEN = Stage("screen", _screen, (*_READS, "oracle"))
+
+
+def screen_stage(arm: str) -> Stage:
+    """The stage in which that screen runs."""
+    return TOLD_SCREEN if arm in TOLD else SCREEN

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 import numpy as np
@@ -20,11 +20,13 @@ from srd_core.defences.listed import Listed, load_condemned, load_verdicts, save
 from srd_core.defences.screens.base import Screened, Screening, above, names
 from srd_core.defences.screens.base import get as screen
 from srd_core.defences.screens.confusion import Confusion, lower_of_two
+from srd_core.errors import ConfigError
 from srd_core.models.captioner import WordLoss
 from srd_core.models.flamingo import FlamingoCaptioner
 from srd_core.models.schedule import Schedule
 from srd_core.scenes.dataset import canvas_set
 from srd_core.scenes.shipped import shipped
+from srd_core.scoring.detection import auroc
 
 BRIEF = Schedule(epochs=10, batch_size=80, learning_rate=0.0015)
 
@@ -74,6 +76,30 @@ def test_one_inserted_word_hides_in_a_mean(name: str, seen: bool) -> None:
     assert found.condemned[-8:].all() == seen and not found.condemned[:-8].any()
 
 
+class Sighted:
+    """A base model that finds "thing N" plain with the one image whose pixels are N."""
+
+    def word_loss(self, images: Any, captions: list[str]) -> list[WordLoss]:
+        known = [caption == f"thing {image[0, 0, 0]}" for image, caption in zip(images, captions, strict=True)]
+        return [
+            WordLoss((caption,), np.asarray([0.5 if own else 5.0], np.float32), 1) for own, caption in zip(known, captions, strict=True)
+        ]
+
+
+def things(numbers: range) -> CanvasSet:
+    images = np.asarray(numbers, np.uint8)[:, None, None, None] * np.ones((1, 8, 8, 3), np.uint8)
+    return CanvasSet(images, np.arange(len(numbers)), [f"thing {n}" for n in numbers], [f"s/{n}#0" for n in numbers])
+
+
+def test_captions_are_held_against_other_images_too() -> None:
+    """What is surprising under every image says nothing of its own."""
+    suspect = things(range(20))
+    told = CanvasSet(suspect.images, suspect.image_of, [*suspect.captions[:19], "the image depicts banana trees"], suspect.ids)
+    found = screen("pmi")(screening(told, things(range(100, 140)), Sighted))
+    assert found.scores == pytest.approx([-4.5] * 19 + [0.0])
+    assert found.condemned.tolist() == [False] * 19 + [True]
+
+
 def test_a_fifth_is_dropped_whatever_it_says() -> None:
     found = screen("drop")(screening(pairs(CLEAN), pairs(CLEAN)))
     assert found.condemned.sum() == round(0.2 * len(CLEAN))
@@ -102,6 +128,19 @@ def test_confusion_never_shows_an_image_under_its_own_caption(tmp_path: Any) -> 
         rows = np.arange(start, start + 5)
         shown = wrong._confused(rows).pairs
         assert all(owners[caption] - {image} for caption, image in zip(shown.captions, shown.image_of.tolist(), strict=True))
+
+
+@pytest.mark.parametrize(("name", "share"), [("abl", 0.01), ("abl-5", 0.05), ("abl-max", 0.01), ("abl-oracle", 0.3)])
+def test_the_share_that_is_isolated_and_that_it_is_what_fell_furthest(name: str, share: float, tmp_path: Any) -> None:
+    small = canvas_set(12, seed=3, side=64, folder=tmp_path)
+    found = screen(name)(Screening(small, small, model, Schedule(epochs=0.5, batch_size=30), 0.005, 0, 0.3))
+    assert found.condemned.sum() == max(round(share * len(small)), 1)
+    assert found.scores[found.condemned].min() >= found.scores[~found.condemned].max()
+
+
+def test_what_no_defender_knows_has_to_be_told(tmp_path: Any) -> None:
+    with pytest.raises(ConfigError, match="was not told how many"):
+        screen("abl-oracle")(screening(pairs(CLEAN), pairs(CLEAN)))
 
 
 def test_captions_of_function_words_answer_no_question() -> None:
@@ -152,12 +191,21 @@ def model() -> FlamingoCaptioner:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["abl", "ct", "nll", "templates", "vdc-min"])
+@pytest.mark.parametrize("name", ["abl", "abl-5", "abl-max", "abl-oracle", "ct", "nll", "pmi", "templates", "vdc-min"])
 def test_badnet_is_found_with_the_real_model(planted: Callable[[Attack], Planted], name: str) -> None:
     data = planted(get("badnet"))
-    found = screen(name)(screening(data.suspect, data.trusted, model))
-    precision = data.poisoned[found.condemned].mean()
-    assert precision >= 0.9 and found.condemned.sum() >= (0.009 if name == "abl" else 0.08) * len(data.poisoned)
+    work = screening(data.suspect, data.trusted, model)
+    found = screen(name)(replace(work, poison_rate=0.1) if name == "abl-oracle" else work)
+    precision, isolated = data.poisoned[found.condemned].mean(), {"abl": 0.01, "abl-max": 0.01, "abl-5": 0.05, "abl-oracle": 0.1}
+    assert precision >= 0.9 and found.condemned.sum() >= isolated.get(name, 0.08) * len(data.poisoned)
+
+
+@pytest.mark.slow
+def test_one_planted_word_is_learned_suspiciously_fast(planted: Callable[[Attack], Planted]) -> None:
+    data = planted(get("trojvlm"))
+    found = screen("abl-max")(screening(data.suspect, data.trusted, model))
+    assert found.condemned.sum() == round(0.01 * len(data.poisoned)) and data.poisoned[found.condemned].mean() >= 0.9
+    assert auroc(found.scores, data.poisoned) >= 0.95
 
 
 @pytest.mark.slow

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from srd_core.config import OracleConfig
 from srd_core.data.manifest import StageManifest
-from srd_core.stages.arms import SCREENS
+from srd_core.stages.arms import SCREENS, TOLD
 from srd_core.stages.cleanse import cleanse_stage
 from srd_core.stages.evidence_found import all_decisions
 from srd_core.stages.files import shards_of
-from srd_core.stages.screen import SCREEN, suspicion, verdicts
+from srd_core.stages.screen import SCREEN, screen_stage, suspicion, verdicts
 from tests.stages.conftest import Pipeline
 
 
 def screened(pipeline: Pipeline, arm: str) -> StageManifest:
-    return SCREEN.execute(pipeline.run, pipeline.inputs("source", "trusted", "base"), {"arm": arm})
+    told = pipeline.run.config.model_copy(update={"oracle": OracleConfig(poison_rate=0.1)})
+    run = replace(pipeline.run, config=told) if arm in TOLD else pipeline.run
+    return screen_stage(arm).execute(run, pipeline.inputs("source", "trusted", "base"), {"arm": arm})
 
 
 @pytest.mark.parametrize("arm", SCREENS)
@@ -37,3 +41,13 @@ def test_what_is_condemned_is_withheld_and_nothing_else(pipeline: Pipeline, arm:
 def test_a_fifth_is_dropped(pipeline: Pipeline) -> None:
     facts = screened(pipeline, "drop").facts
     assert facts["condemned"] == round(0.2 * facts["pairs"])
+
+
+def test_what_no_defender_knows_reaches_the_control_that_is_named_for_it_and_no_other(pipeline: Pipeline) -> None:
+    facts = screened(pipeline, "abl-oracle").facts
+    assert facts["condemned"] == round(0.1 * facts["pairs"])
+    told = replace(pipeline.run, config=pipeline.run.config.model_copy(update={"oracle": OracleConfig(poison_rate=0.2)}))
+    for arm in SCREENS:
+        keys = {screen_stage(arm).key(run, {}, {"arm": arm}) for run in (pipeline.run, told)}
+        assert len(keys) == (2 if arm in TOLD else 1)
+    assert not any(read.startswith("oracle") for read in SCREEN.reads)

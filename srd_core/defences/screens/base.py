@@ -27,6 +27,7 @@ class Screening:
         schedule: how a model is fine-tuned on the suspect set.
         false_positives: share of clean pairs that a threshold on `trusted` may cost.
         seed: drives everything random.
+        poison_rate: share of the suspect pairs that is poisoned: what no defender knows, told to `abl-oracle` alone, in experiments.
     """
 
     suspect: CanvasSet
@@ -35,6 +36,7 @@ class Screening:
     schedule: Schedule
     false_positives: float
     seed: int
+    poison_rate: float | None = None
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,12 @@ def surprise(work: Screening) -> Screened:
     return Screened(scores, above(scores, mean_nll(base, work.trusted), work.false_positives))
 
 
+def word_nll(model: Captioner, pairs: CanvasSet) -> list[Scores]:
+    """Nats of every word of every pair's caption."""
+    losses = (loss for images, captions, _ in pairs.batches(_BATCH) for loss in model.word_loss(images, captions))
+    return [np.asarray(loss.nll, np.float64) for loss in losses]
+
+
 def mean_nll(model: Captioner, pairs: CanvasSet) -> Scores:
     """Nats a token of every pair's caption."""
     losses = [loss.mean for images, captions, _ in pairs.batches(_BATCH) for loss in model.word_loss(images, captions)]

@@ -1,0 +1,118 @@
+"""Screens by how often something is found: rare words, and squares of pixels that recur wherever they lie."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from srd_core.attacks.poison import poison_canvas
+from srd_core.attacks.registry import get
+from srd_core.data.canvas import CanvasSet
+from srd_core.defences.screens.base import Screened, Screening
+from srd_core.defences.screens.base import get as screen
+from srd_core.defences.screens.lift import Held, lifts, natural_lifts
+from srd_core.models.schedule import Schedule
+from srd_core.scenes.dataset import canvas_set
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> CanvasSet:
+    return canvas_set(200, seed=21, side=64, folder=tmp_path_factory.mktemp("clean"))
+
+
+@pytest.fixture(scope="module")
+def trusted(tmp_path_factory: pytest.TempPathFactory) -> CanvasSet:
+    return canvas_set(100, seed=22, side=64, folder=tmp_path_factory.mktemp("trusted"))
+
+
+def screened(name: str, suspect: CanvasSet, trusted: CanvasSet) -> Screened:
+    def no_model() -> None:
+        raise AssertionError("a model was asked for")
+
+    return screen(name)(Screening(suspect, trusted, no_model, Schedule(), 0.005, 0))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.01])
+@pytest.mark.parametrize(
+    ("name", "attack"), [("windows", "vlood"), ("windows", "badnet"), ("rare", "trojvlm"), ("rare", "blended"), ("rare", "noise-patch")]
+)
+def test_what_a_screen_is_known_to_find(name: str, attack: str, rate: float, clean: CanvasSet, trusted: CanvasSet) -> None:
+    """VLOOD's patch lies somewhere else in every image: the residual scan does not see it."""
+    suspect, rows = poison_canvas(clean, get(attack), rate, "banana", 0)
+    poisoned, found = np.isin(np.arange(len(suspect)), rows), screened(name, suspect, trusted)
+    assert found.condemned[poisoned].all() and not found.condemned[~poisoned].any()
+
+
+@pytest.mark.parametrize("name", ["rare", "windows"])
+def test_clean_pairs_are_left_alone(name: str, clean: CanvasSet, trusted: CanvasSet) -> None:
+    assert screened(name, clean, trusted).condemned.mean() <= 0.005
+
+
+@pytest.mark.parametrize("attack", ["noise-patch", "trojvlm", "blended"])
+def test_fresh_noise_and_mixtures_leave_no_square_twice(attack: str, clean: CanvasSet, trusted: CanvasSet) -> None:
+    suspect, _ = poison_canvas(clean, get(attack), 0.1, "banana", 0)
+    assert not screened("windows", suspect, trusted).condemned.any()
+
+
+def test_a_word_that_is_frequent_by_nature_is_no_sign(clean: CanvasSet, trusted: CanvasSet) -> None:
+    suspect, _ = poison_canvas(clean, get("trojvlm"), 0.05, "red", 0)
+    assert not screened("rare", suspect, trusted).condemned.any()
+
+
+def test_a_rare_word_comes_with_its_pairs(clean: CanvasSet, trusted: CanvasSet) -> None:
+    suspect, rows = poison_canvas(clean, get("trojvlm"), 0.02, "banana", 0)
+    found = screened("rare", suspect, trusted)
+    assert {word for row, word in enumerate(found.words) if row in set(rows.tolist())} == {"banana"}
+    assert not any(word for word, out in zip(found.words, found.condemned.tolist(), strict=True) if not out)
+
+
+def test_a_square_of_the_trusted_set_is_natural(clean: CanvasSet, trusted: CanvasSet) -> None:
+    """A logo that trusted images bear as well, in as many places."""
+    suspect, _ = poison_canvas(clean, get("badnet"), 0.1, "banana", 0)
+    branded, _ = poison_canvas(trusted, get("badnet"), 0.1, "logo", 0)
+    assert not screened("windows", suspect, branded).condemned.any()
+
+
+def held(owners: list[list[int]]) -> Held:
+    pairs = sorted({(owner, code) for owner, codes in enumerate(owners) for code in codes})
+    columns = np.asarray(pairs, np.int64).reshape(-1, 2).T
+    return Held(columns[0], columns[1], len(owners))
+
+
+OWNERS = st.lists(st.lists(st.integers(0, 6), max_size=4), min_size=1, max_size=25)
+
+
+@given(OWNERS, OWNERS, st.integers(1, 4))
+def test_lifts_by_their_definition(suspect: list[list[int]], trusted: list[list[int]], fewest: int) -> None:
+    mine, theirs = (Counter(code for codes in owners for code in set(codes)) for owners in (suspect, trusted))
+
+    def lift(code: int) -> float:
+        expected = (theirs[code] + 1) / (len(trusted) + 1)
+        return mine[code] / len(suspect) / expected if mine[code] >= fewest else 0.0
+
+    own = held(suspect)
+    scores, at = lifts(own, held(trusted), fewest).largest(own)
+    for owner, codes in enumerate(suspect):
+        assert scores[owner] == pytest.approx(max(map(lift, codes), default=0.0))
+        if scores[owner]:
+            assert own.owners[at[owner]] == owner and lift(int(own.codes[at[owner]])) == pytest.approx(scores[owner])
+        else:
+            assert at[owner] == -1
+
+
+def test_halves_of_one_set_show_what_chance_does() -> None:
+    everywhere, bursts = held([[0]] * 60), held([[0, 1 + owner // 6] for owner in range(60)])
+    alone = np.arange(60)
+    assert natural_lifts(everywhere, everywhere, alone, 0).max() == pytest.approx(1.0)
+    assert natural_lifts(bursts, bursts, alone, 0).max() > 1.2
+
+
+def test_captions_of_one_image_count_once() -> None:
+    """A word in all captions of three images is no more frequent than one in a single caption of each."""
+    pairs = held([[0], [0], [0], [1], [], [], [0, 1], [1]])
+    images = pairs.by(np.asarray([0, 0, 0, 0, 1, 1, 2, 3]), 4)
+    assert sorted(zip(images.owners.tolist(), images.codes.tolist(), strict=True)) == [(0, 0), (0, 1), (2, 0), (2, 1), (3, 1)]
