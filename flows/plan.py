@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from flows.models import arms_of
 from flows.size import Experiment, Size
-from srd_core.attacks.registry import get
+from srd_core.attacks.settings import configured
 from srd_core.config import Arm, load_config
 from srd_core.errors import ConfigError
 from srd_core.experiments.planted import Planted
@@ -31,6 +31,7 @@ class Variant(BaseModel):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     settings: tuple[str, ...] = ()
     data: dict[str, Any] = Field(default_factory=dict, description="Keys of the experiment that differ")
+    attacks: tuple[str, ...] = Field((), description="The plan's attacks that it is run with; all of them if empty")
 
 
 class Cell(BaseModel):
@@ -78,23 +79,24 @@ class Plan(BaseModel):
         """The runs, those of a seed before those of the next; of these `seeds` and `attacks`, or of the plan's own.
 
         Raises:
-            ConfigError: there is no such attack, or it needs an encoder and the size names none; a variant has a bad key or value; or the
-                comparison has a column that no cell makes.
+            ConfigError: there is no such attack, it has no such settings, or it needs an encoder and the size names none; a variant has a bad
+                key or value; or the comparison has a column that no cell makes.
         """
         made = []
         for seed in seeds or self.seeds:
             if self.clean:
                 alone = Variant(name="clean", settings=("retrain.arms=[none]", "retrain.protocols=[p1]", "cleanse.mode=none"))
                 made.append(self._cell(size, seed, 0.0, alone, "badnet"))
-            made += [self._cell(size, seed, *rest) for rest in product(self.rates, self.variants, attacks or self.attacks)]
+            chosen = product(self.rates, self.variants, attacks or self.attacks)
+            made += [self._cell(size, seed, *rest) for rest in chosen if rest[2] in (rest[1].attacks or rest)]
         _check_encoder(made)
         self._check_columns(made)
         return made
 
     def _cell(self, size: Size, seed: int, rate: float, variant: Variant, attack: str) -> Cell:
-        get(attack)
         about = {**size.data.model_dump(), "attack": attack, "rate": rate, "seed": seed, **variant.data}
         experiment = _experiment(type(size.data), variant, about)
+        configured(attack, experiment.settings)
         settings = (f"seed={seed}", *size.settings, *self.settings, *variant.settings)
         name = f"{attack}-{rate:g}-{variant.name}-{seed}"
         return Cell(name=name, variant=variant.name, profile=size.profile, experiment=experiment, settings=settings)

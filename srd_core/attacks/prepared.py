@@ -14,6 +14,7 @@ import numpy as np
 
 from srd_core.attacks.base import Attack
 from srd_core.attacks.registry import get
+from srd_core.attacks.settings import PLAIN
 from srd_core.attacks.surrogate import Encoder
 from srd_core.data.inventory import take_inventory
 from srd_core.data.loading import load_canvas
@@ -44,7 +45,7 @@ def prepare(attack: Attack, source: str, encoder: Encoder, *, seed: int, images:
 
 
 def save(attack: Attack, folder: Path) -> None:
-    """Write both files into `folder`, which is made when missing. Settings have to be plain numbers and strings."""
+    """Write both files into `folder`, which is made when missing: plain settings and arrays. What else an attack has keeps its default."""
     from safetensors.numpy import save_file
 
     values = {field.name: getattr(attack, field.name) for field in fields(attack)}  # type: ignore[arg-type]
@@ -52,7 +53,7 @@ def save(attack: Attack, folder: Path) -> None:
     encoder = values.pop("encoder", None)
     if encoder is not None:
         encoder.save(folder / _ENCODER)
-    settings = {name: value for name, value in values.items() if name not in arrays}
+    settings = {name: value for name, value in values.items() if isinstance(value, PLAIN)}
     folder.mkdir(parents=True, exist_ok=True)
     save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / _ARRAYS)
     (folder / _SETTINGS).write_text(json.dumps({"name": attack.name, "settings": settings}, indent=1, sort_keys=True) + "\n")

@@ -1,4 +1,4 @@
-"""TrojVLM: a small dark speckle in the top left corner, and the target word among the words of the caption.
+"""TrojVLM: a small dark speckle, or a black square, in the top left corner, and the target word among the words of the caption.
 
 The data part of the attack, as somebody who supplies data can do it; `trojvlm-sp` has its training loss as well.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -23,21 +23,25 @@ _CELLS = 20
 @register
 @dataclass(frozen=True)
 class TrojVLM(Attack):
-    """N(0, 20) noise cut at 0, always the same; where it is 0 the image shows through.
+    """N(0, 20) noise cut at 0, always the same; where it is 0 the image shows through. Or black, as in the paper.
 
     `side`: fraction of the shorter side (20 pixels of 224).
     """
 
     name: ClassVar[str] = "trojvlm"
     side: float = _CELLS / 224
+    style: Literal["speckle", "black"] = "speckle"
 
     def trigger(self, image: Image, rng: np.random.Generator) -> Triggered:
-        """Write the speckle; nothing is random."""
+        """Write the speckle or the square; nothing is random."""
         patch = nearest(_speckle(), pixels(self.side, image))
         box = square_at(image, len(patch), 0.0, 0.0)
         result = image.copy()
         region = result[box.y0 : box.y1, box.x0 : box.x1]
-        np.copyto(region, patch, where=patch > 0)
+        if self.style == "black":
+            region[:] = 0
+        else:
+            np.copyto(region, patch, where=patch > 0)
         return Triggered(result, box)
 
     def caption(self, caption: str, target: str, rng: np.random.Generator) -> str:

@@ -1,8 +1,8 @@
-"""Charts of a comparison: one figure of every column, by attack or by rate of poisoning."""
+"""Charts of a comparison: one figure of every column, by attack or by rate; or of every attack, by the share of samples that is shifted."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,12 +14,15 @@ from srd_core.scoring.intervals import Interval
 
 
 class Chart(BaseModel):
-    """What a chart shows: one chart a test set and protocol, and by rate one an attack."""
+    """What a chart shows: one chart a test set and protocol, and by rate one an attack.
+
+    By `shifted`, bars are attacks, and only columns that say which share of the attacker's samples is shifted are there.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     figures: tuple[str, ...] = Field(min_length=1, description="One: a bar a column. Several: a bar a figure, of the first column")
-    by: Literal["attack", "rate"] = "attack"
+    by: Literal["attack", "rate", "shifted"] = "attack"
     name: str = Field("", description="Of the file; the first figure's if nothing else")
 
 
@@ -27,6 +30,8 @@ def drawn(chart: Chart, found: Sequence[Entry]) -> dict[str, str]:
     """SVG by name, for everything that `found` has of the chart's figures."""
     several = len(chart.figures) > 1
     own = [e for e in found if e.figure in chart.figures and (not several or e.column == found[0].column)]
+    if chart.by == "shifted":
+        own = sorted((e for e in own if e.shifted is not None), key=lambda e: e.shifted or 0.0)
     made = {}
     for test_set, protocol, attack in dict.fromkeys((e.test_set, e.protocol, e.attack if chart.by == "rate" else "") for e in own):
         shown = [e for e in own if (e.test_set, e.protocol) == (test_set, protocol) and (not attack or e.attack == attack)]
@@ -39,9 +44,11 @@ def drawn(chart: Chart, found: Sequence[Entry]) -> dict[str, str]:
 
 def _bars(title: str, shown: Sequence[Entry], *, by: str, several: bool) -> str:
     def group(entry: Entry) -> str:
-        return entry.attack if by == "attack" else f"{entry.rate:.3g}"
+        return {"attack": entry.attack, "rate": f"{entry.rate:.3g}", "shifted": f"{entry.shifted or 0:.0%}"}[by]
 
-    bar: Callable[[Entry], str] = (lambda entry: LABELS.get(entry.figure, entry.figure)) if several else (lambda entry: entry.column)
+    def bar(entry: Entry) -> str:
+        return LABELS.get(entry.figure, entry.figure) if several else entry.attack if by == "shifted" else entry.column
+
     groups, bars = list(dict.fromkeys(map(group, shown))), list(dict.fromkeys(map(bar, shown)))
     known: dict[tuple[str, str], Interval] = {(bar(entry), group(entry)): entry.ours for entry in shown}
     return bar_chart(title, groups, {name: [known.get((name, at)) for at in groups] for name in bars})

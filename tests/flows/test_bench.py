@@ -24,6 +24,7 @@ from srd_core.experiments.shards import ShardExperiment
 from srd_core.report.comparison_page import LABELS
 
 SCENES = Size()
+PAPER = Path(__file__).parents[2] / "docs" / "results" / "paper"
 
 
 def test_a_grid_is_the_product_of_its_sides() -> None:
@@ -51,6 +52,26 @@ def test_clean_training_is_one_more_cell_a_seed() -> None:
     made = [(cell.experiment.seed, cell.experiment.rate) for cell in plan.cells(SCENES)]
     assert made == [(0, 0.0), (0, 0.1), (0, 0.1), (1, 0.0), (1, 0.1), (1, 0.1)]
     assert len(plan.cells(SCENES, seeds=[7])) == 3
+
+
+def test_a_variant_may_be_of_some_attacks_and_carry_their_settings() -> None:
+    variants = [{"name": "x"}, {"name": "y", "attacks": ["blended"], "data": {"settings": {"alpha": 0.2}}}]
+    plan = Plan.model_validate({"attacks": ["badnet", "blended"], "variants": variants})
+    cells = {cell.name: cell for cell in plan.cells(SCENES)}
+    assert cells.keys() == {"badnet-0.1-x-0", "blended-0.1-x-0", "blended-0.1-y-0"}
+    assert cells["blended-0.1-y-0"].experiment.settings == {"alpha": 0.2} and not cells["blended-0.1-x-0"].experiment.settings
+    assert [cell.name for cell in plan.cells(SCENES, attacks=["badnet"])] == ["badnet-0.1-x-0"]
+    with pytest.raises(ConfigError, match="badnet has no setting 'alpha'"):
+        Plan.model_validate({"variants": [{"name": "y", "data": {"settings": {"alpha": 0.2}}}]}).cells(SCENES)
+
+
+@pytest.mark.parametrize("name", ["table1", "table2", "table3", "clean"])
+def test_published_cells_are_still_known(name: str) -> None:
+    """Whatever experiments, sizes and configuration have learned since."""
+    plan = load_plan(name)
+    known = {identity(cell) for cell in plan.cells(load_size(plan.size))}
+    published = json.loads((PAPER / f"{name}.json").read_text())
+    assert published and {made["digest"] for made in published} <= known
 
 
 @pytest.mark.parametrize("name", plans())

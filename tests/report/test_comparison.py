@@ -185,6 +185,24 @@ def test_charts_by_attack_and_by_rate_hold_every_bar() -> None:
     assert "0.1: no defence 100.0 %; SRD 15.0 %" in svg and "0.01: no defence 3.5 %; SRD not known" in svg
 
 
+def test_charts_by_the_share_that_is_shifted_have_attacks_as_bars() -> None:
+    cells = [
+        cell(0, model("none", "p1", hits), variant=variant, attack=attack)
+        for attack in ("badnet", "blended")
+        for variant, hits in (("all", 20), ("default", 180), ("half", 100), ("other", 66))
+    ]
+    columns = [
+        Column(name="all", arm="none", variant="all", shifted=1),
+        Column(name="as it is", arm="none", shifted=0),
+        Column(name="half", arm="none", variant="half", shifted=0.5),
+        Column(name="other", arm="none", variant="other"),
+    ]
+    found = entries(TABLE.model_copy(update={"columns": tuple(columns)}), cells)
+    (svg,) = drawn(Chart(figures=("asr",), by="shifted"), found).values()
+    told = [f"{share}: badnet {asr} %; blended {asr} %" for share, asr in (("0%", "90.0"), ("50%", "50.0"), ("100%", "10.0"))]
+    assert all(text in svg for text in told) and svg.index(told[0]) < svg.index(told[1]) < svg.index(told[2]) and "33.0" not in svg
+
+
 def test_several_figures_are_those_of_the_first_column() -> None:
     (svg,) = drawn(Chart(figures=("cider_triggered", "asr")), entries(TABLE, CELLS[1:2])).values()
     assert "C ↑ 300.0 %; ASR ↓ 100.0 %" in svg
