@@ -79,8 +79,8 @@ class Plan(BaseModel):
         """The runs, those of a seed before those of the next; of these `seeds` and `attacks`, or of the plan's own.
 
         Raises:
-            ConfigError: there is no such attack, it has no such settings, or it needs an encoder and the size names none; a variant has a bad
-                key or value; or the comparison has a column that no cell makes.
+            ConfigError: there is no such attack, it has no such settings, or it needs an encoder and the size names none; a variant has a
+                bad key or value; or the comparison has a column that no cell makes.
         """
         made = []
         for seed in seeds or self.seeds:
@@ -105,7 +105,9 @@ class Plan(BaseModel):
         """Refuse a column that would stay empty: its arm is not among what its variant trains."""
         first = {cell.variant: cell for cell in reversed(cells)}
         for column in self.comparison.columns if self.comparison else ():
-            cell = first[column.variant]
+            cell = first.get(column.variant)
+            if cell is None:  # none of these attacks is one of its own
+                continue
             arms = arms_of(load_config(cell.profile, None, [*cell.settings, f"evaluation.attack={cell.experiment.attack}"]))
             if column.arm not in arms:
                 problem = f"comparison.columns: {column.name!r} shows arm {column.arm!r}, which variant {column.variant!r} does not train"
@@ -130,7 +132,7 @@ def _experiment(kind: type[Planted], variant: Variant, about: dict[str, Any]) ->
 def _check_encoder(cells: Sequence[Cell]) -> None:
     """Refuse attacks that are worked out on a captioner's vision encoder where none is named, before hours have gone by."""
     data = [cell.experiment for cell in cells if isinstance(cell.experiment, ShardExperiment) and cell.experiment.surrogate is None]
-    names = dict.fromkeys(experiment.attack for experiment in data if get(experiment.attack).needs_encoder)
+    names = dict.fromkeys(experiment.attack for experiment in data if experiment.made.needs_encoder)
     if names:
         hint = "Set data.surrogate in a size file of your own to the folder of a captioner (`srd train`), or choose others with --attacks"
         raise ConfigError(f"{', '.join(names)}: worked out on a captioner's vision encoder, and the size names none", hint=hint)
