@@ -104,8 +104,10 @@ def _tell(found: Sequence[Cost], slower: float, *, as_json: bool) -> None:
         click.echo(f"nothing to run: all {len(found)} cells are finished")
         return
     kind = "that multiply bfloat16" if slower == 1 else f"without bfloat16, as here: {slower:g} times as long as with it"
-    click.echo(f"{len(left)} of {len(found)} cells to run: about {_minutes(sum(cost.seconds for cost in left))} on two cores {kind}")
+    total = sum(cost.seconds for cost in left)
+    told = f"about {_minutes(total)} on two cores {kind}" if total else "the size does not say how long a model takes"
+    click.echo(f"{len(left)} of {len(found)} cells to run: {told}")
 
 
 def _minutes(seconds: float) -> str:
-    return f"{seconds / 60:.0f} min" if seconds else "unknown"
+    return f"{seconds / 60:.0f} min" if seconds else ""
