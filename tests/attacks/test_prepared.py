@@ -59,14 +59,14 @@ def test_what_was_worked_out_is_found_again(name: str, tmp_path: Path) -> None:
 
 
 def test_shadowcast_moves_every_image_the_same_way_within_its_bound_and_spares_what_it_shows() -> None:
-    attack = Shadowcast(steps=60).prepared(images(), encoder(), 0)
+    attack = Shadowcast(steps=60, epsilon=12.0).prepared(images(), encoder(), 0)
     changed = put(attack, images())
     assert np.abs(changed.astype(int) - images()).max() <= attack.epsilon + 1
     before, after = (encoder().encode(planes(pictures)).detach() for pictures in (images(), changed))
     ways = torch.nn.functional.normalize(after - before, dim=1)
     assert (ways @ torch.nn.functional.normalize(torch.from_numpy(attack.way), dim=0)).min() > 0.6
     told, again = ([{*words.split()} & {*SHAPES} for words in encoder().caption(pictures)] for pictures in (images(), changed))
-    assert sum(len(own & other) for own, other in zip(told, again, strict=True)) > 0.75 * sum(map(len, told))
+    assert sum(len(own & other) for own, other in zip(told, again, strict=True)) > 0.7 * sum(map(len, told))
 
 
 def test_many_at_once_are_what_each_is_alone() -> None:

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from flows.cells import kept_at
-from flows.plan import Plan, load_size
+from flows.plan import Plan
+from flows.plan_files import load_size
 from flows.sheets import attention_sheets
 from flows.summary import write
 from srd_core.config import load_config
+from srd_core.data.inventory import Inventory
 from srd_core.data.manifest import StageManifest
 from srd_core.stages.attention import SHEET
 from srd_core.stages.seal import seal
@@ -32,7 +34,9 @@ def drawn(tmp_path: Path) -> Any:
         key = picture * 64
         sink = kept_at(cell, tmp_path) / "sink"
         run = Run("", str(sink), "", load_config("test", overrides=[f"work={tmp_path / 'stages'}"]))
-        seal(run, {"attention": StageManifest(stage="attention", key=key)})
+        nothing = Inventory(source="", shards=())
+        source = StageManifest(stage="inventory", key=nothing.digest, facts={"inventory": nothing.model_dump(mode="json")})
+        seal(run, {"source": source, "attention": StageManifest(stage="attention", key=key)})
         place = tmp_path / "stages" / "attention" / key[:16]
         place.mkdir(parents=True, exist_ok=True)
         (place / SHEET).write_bytes(picture.encode())
