@@ -45,7 +45,7 @@ from srd_core.reward.sfs import SemanticFidelity
 from srd_core.scenes.dataset import canvas_set
 from srd_core.scenes.shipped import shipped
 
-SCREENS = ("templates", "residual", "nll", "vdc", "vdc-min", "abl", "ct")
+SCREENS = ("templates", "rare", "windows", "residual", "nll", "pmi", "vdc", "vdc-min", "abl", "abl-max", "ct")
 BATCH = 128
 MILLION = 1e6
 
