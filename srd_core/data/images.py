@@ -46,7 +46,7 @@ REASONS = frozenset({"corrupt-image", "unsupported-image", "too-many-pixels"})
 
 
 class ImageError(ValueError):
-    """Bytes that are not a usable image. `reason` is one of `REASONS`."""
+    """Bytes that are not a usable image. `reason` is one of `REASONS`, or `decoder-died` where a `Codec` lost its process on them."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(reason, detail)

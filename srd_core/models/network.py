@@ -82,7 +82,7 @@ class FlamingoNetwork(Flamingo):  # type: ignore[misc]
             return cast(Tensor, self.vision_encoder(normal)[1])
 
     def patches(self, pixels: Tensor) -> Tensor:
-        """The same, with gradients to `pixels` (M, 3, S, S) float in 0–255, and where `pixels` are."""
+        """Likewise (M, patches, width), with gradients to `pixels` (M, 3, S, S) float in 0–255, on the device where `pixels` are."""
         normal = (pixels.to(self.device) / 255 - self.pixel_mean) / self.pixel_std
         return cast(Tensor, self.vision_encoder(normal)[1]).to(pixels.device)
 

@@ -48,9 +48,7 @@ def _policy_rows(cells: Sequence[Cell]) -> Iterable[Sequence[str]]:
             if facts := learned.get(found):
                 against = facts["against_random"]
                 gain = f"{against['difference']:.3f} [{against['low']:.3f}, {against['high']:.3f}]"
-                covered = [
-                    figure("coverage", [facts[key]]) if key in facts else "fills the frame" for key in ("coverage", "coverage_random")
-                ]
+                covered = (_covered(facts, "coverage"), _covered(facts, "coverage_random"))
                 rewards = (f"{against['policy']:.3f}", f"{against['control']:.3f}")
                 yield about(cell)[0], of_seed(cell), f"{learned['reward_calls']:,}", name, *rewards, gain, *covered
 

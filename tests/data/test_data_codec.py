@@ -112,6 +112,14 @@ def test_a_child_that_dies_of_something_else_costs_no_image(photo: Photo) -> Non
         assert codec._all[0]._running() is not first
 
 
+def test_a_child_that_hangs_is_killed_by_the_clock(photo: Photo) -> None:
+    with Codec(seconds=0.5) as codec:
+        first = codec._all[0]._running()
+        os.kill(first.pid, signal.SIGSTOP)
+        assert codec.decode(photo()).shape == (24, 32, 3)
+        assert first.wait() == -signal.SIGKILL and codec._all[0]._running() is not first
+
+
 def test_ctrl_c_does_not_reach_the_children(codec: Codec) -> None:
     assert os.getpgid(codec._all[0]._running().pid) != os.getpgid(0)
 

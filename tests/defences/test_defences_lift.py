@@ -12,11 +12,9 @@ from hypothesis import strategies as st
 from srd_core.attacks.poison import poison_canvas
 from srd_core.attacks.registry import get
 from srd_core.data.canvas import CanvasSet
-from srd_core.defences.screens.base import Screened, Screening
-from srd_core.defences.screens.base import get as screen
 from srd_core.defences.screens.lift import Held, lifts, natural_lifts
-from srd_core.models.schedule import Schedule
 from srd_core.scenes.dataset import canvas_set
+from tests.defences.without_model import screened
 
 
 @pytest.fixture(scope="module")
@@ -27,13 +25,6 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> CanvasSet:
 @pytest.fixture(scope="module")
 def trusted(tmp_path_factory: pytest.TempPathFactory) -> CanvasSet:
     return canvas_set(100, seed=22, side=64, folder=tmp_path_factory.mktemp("trusted"))
-
-
-def screened(name: str, suspect: CanvasSet, trusted: CanvasSet) -> Screened:
-    def no_model() -> None:
-        raise AssertionError("a model was asked for")
-
-    return screen(name)(Screening(suspect, trusted, no_model, Schedule(), 0.005, 0))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.01])

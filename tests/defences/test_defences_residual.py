@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from srd_core.attacks.poison import poison_canvas
 from srd_core.attacks.registry import get
 from srd_core.data.canvas import CanvasSet
-from srd_core.defences.screens.base import Screened, Screening
-from srd_core.defences.screens.residual import Scan, residual
-from srd_core.models.schedule import Schedule
+from srd_core.defences.screens.base import Screened
+from srd_core.defences.screens.residual import Scan
 from srd_core.scenes.dataset import canvas_set
+from tests.defences.without_model import screened
 
 
 @pytest.fixture(scope="module")
@@ -27,10 +27,7 @@ def trusted(tmp_path_factory: pytest.TempPathFactory) -> CanvasSet:
 
 
 def scan(suspect: CanvasSet, trusted: CanvasSet) -> Screened:
-    def no_model() -> None:
-        raise AssertionError("a model was asked for")
-
-    return residual(Screening(suspect, trusted, no_model, Schedule(), 0.005, 0))  # type: ignore[arg-type]
+    return screened("residual", suspect, trusted)
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.01])

@@ -30,10 +30,8 @@ WARM_UP, AFTER = 0.2, 0.4
 """Shares of the schedule: plain learning, then local ascent."""
 FLOOR = 10.0
 """Percentile of the losses after the warm-up."""
-ISOLATED = 0.01
-
-
-ISOLATED_MORE = 0.05
+ISOLATED, ISOLATED_MORE = 0.01, 0.05
+"""Shares of the pairs."""
 ISOLATING = frozenset(("abl", "abl-5", "abl-max", "abl-oracle"))
 """All of them: what each withholds is unlearned in P2."""
 

@@ -48,8 +48,8 @@ def _squares(pairs: CanvasSet, seed: int) -> Held:
     images, found = np.asarray(pairs.images), []
     for start in range(0, len(images), _BATCH):
         hashes, rough = _hashed(images[start : start + _BATCH], seed)
-        rows = np.nonzero(rough & (hashes % _spared(pairs.side) == 0))[0]
-        held = np.stack([rows.astype(np.uint64) + np.uint64(start), hashes[rough & (hashes % _spared(pairs.side) == 0)]], axis=1)
+        chosen = rough & (hashes % _spared(pairs.side) == 0)
+        held = np.stack([np.nonzero(chosen)[0].astype(np.uint64) + np.uint64(start), hashes[chosen]], axis=1)
         found.append(np.unique(held, axis=0))
     held = np.concatenate([*found, np.zeros((0, 2), np.uint64)])
     return Held(held[:, 0].astype(np.int64), held[:, 1], len(images))
