@@ -26,6 +26,7 @@ from srd_core.data.codec import Codec
 from srd_core.data.images import ImageError, encode
 from srd_core.data.samples import Image, Reject, Sample
 from srd_core.data.shards import ShardWriter, read_shard
+from srd_core.data.tar import TarError
 from srd_core.errors import ConfigError, SourceError
 from srd_core.progress import counter, track
 from srd_core.seeds import generator
@@ -111,7 +112,8 @@ def poison_shards(
     Raises:
         ConfigError: rate out of range, a target that is empty or not the attack's, attack not prepared, report inside `sink`, or shards
             in `sink` already.
-        SourceError: no shard, no readable pair, or an image chosen for poisoning that cannot be decoded.
+        SourceError: no shard, no readable pair, an image chosen for poisoning that cannot be decoded, or a name that has no room for the
+            number of a pair.
     """
     shards = _openers(sources)
     report = sink.parent / f"{sink.name}.poisoned.json" if report is None else report
@@ -227,7 +229,12 @@ def _flush(waiting: list[_Waiting], writer: ShardWriter, maker: _Maker, count: C
     made = maker.poison([item.sample for item in chosen], [item.sources for item in chosen])
     poisoned = iter(made)
     for item in waiting:
-        writer.write(next(poisoned)[0] if item.chosen else item.sample)
+        sample = next(poisoned)[0] if item.chosen else item.sample
+        try:
+            writer.write(sample)
+        except TarError as error:
+            hint = "Shorten the name, or take whole images, whose names stay as they are (`--unit image`)"
+            raise SourceError(f"{sample.shard}/{sample.key} cannot be written: {error}", hint=hint) from error
     count(len(waiting))
     waiting.clear()
     return [pair for _, truth in made for pair in truth]

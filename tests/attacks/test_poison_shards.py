@@ -13,6 +13,7 @@ import pytest
 from srd_core.attacks import get
 from srd_core.attacks.poison import PoisonSummary, poison_count, poison_shards
 from srd_core.data.images import decode, encode
+from srd_core.data.limits import Limits
 from srd_core.data.samples import Sample
 from srd_core.data.shards import ShardWriter, read_shard
 from srd_core.data.tar import TarWriter
@@ -211,6 +212,17 @@ def test_an_image_that_cannot_be_decoded_is_named(tmp_path: Path) -> None:
         writer.write("bad.txt", b"a caption")
     with pytest.raises(SourceError, match="s/bad#0"):
         _poison([tmp_path / "s.tar"], tmp_path / "out")
+
+
+def test_a_name_without_room_for_a_number_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "long.tar"
+    with path.open("wb") as stream, ShardWriter(stream) as writer:
+        key = "k" * (Limits().max_name_bytes - len(".png"))
+        writer.write(Sample("long", key, encode(np.zeros((8, 8, 3), np.uint8), "png"), "png", ("a plain picture",), None, {}))
+    with pytest.raises(SourceError, match=r"long/k+-0 cannot be written"):
+        _poison([path], tmp_path / "pairs", rate=0.0)
+    poison_shards([path], tmp_path / "images", attack=get("badnet"), rate=0.0, target="banana", seed=0, unit="image")
+    assert len(_read([tmp_path / "images" / "long.tar"])) == 1
 
 
 def test_two_shards_of_one_name_are_refused(shards: list[Path], tmp_path: Path) -> None:
