@@ -118,8 +118,8 @@ class Attention:
 
 
 @dataclass(frozen=True)
-class Calibration:
-    """How the operating point was set, without the truth: thresholds by channel, recall on self-injected poisons by kind."""
+class OperatingPoint:
+    """Where the thresholds of evidence lie, set without the truth: thresholds by channel, recall on self-injected poisons by kind."""
 
     budget: float
     pairs: int
@@ -155,5 +155,5 @@ class ReportData:
     q_maps: tuple[QMap, ...] = ()
     words: tuple[WordEvidence, ...] = ()
     attention: Attention | None = None
-    calibration: Calibration | None = None
+    calibration: OperatingPoint | None = None
     reasons: Mapping[str, str] = field(default_factory=dict)

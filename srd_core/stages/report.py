@@ -12,10 +12,10 @@ from srd_core.config import Arm
 from srd_core.data.decisions import Decision
 from srd_core.data.images import decode
 from srd_core.data.manifest import StageManifest, digest
-from srd_core.defences.calibration import Calibration as Thresholds
+from srd_core.defences.calibration import Calibration
 from srd_core.defences.weighed import SECOND_LOOK
 from srd_core.policy.learned import LearnedPolicy
-from srd_core.report.data import Attention, Calibration, PolicyFigures, Provenance, ReportData
+from srd_core.report.data import Attention, OperatingPoint, PolicyFigures, Provenance, ReportData
 from srd_core.report.html import render
 from srd_core.report.verdict import BackdoorEffect, Verdict, decide
 from srd_core.scoring.distance import distance
@@ -90,7 +90,7 @@ def _report(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome
     return Outcome(paths, {"status": verdict.status})
 
 
-def _distance(rows: list[Decision], thresholds: Thresholds | None) -> float | None:
+def _distance(rows: list[Decision], thresholds: Calibration | None) -> float | None:
     """How unlike the trusted pairs those are that evidence has left alone; None where it has looked at none."""
     seen = [row.score_nll_mean for row in rows if row.action == "keep" and row.score_nll_mean is not None]
     found = distance(seen, thresholds.clean.get("nll_mean", ()) if thresholds else ())
@@ -126,7 +126,7 @@ def _models(inputs: Inputs) -> tuple[ModelScores, ...]:
     return tuple(load_scores(manifest) for name, manifest in inputs.items() if name.startswith("score-"))
 
 
-def _verdict(run: Run, rows: list[Decision], weighed: list[Decision] | None, scores: Scores, thresholds: Thresholds | None) -> Verdict:
+def _verdict(run: Run, rows: list[Decision], weighed: list[Decision] | None, scores: Scores, thresholds: Calibration | None) -> Verdict:
     """What evidence says, whichever arm's data is handed back in `rows`; without it, that nothing was judged."""
     judged = [row for row in weighed or [] if row.action != "reject"]
     return decide(
@@ -152,8 +152,8 @@ def _effect(run: Run, scores: Scores) -> BackdoorEffect | None:
     return BackdoorEffect(before=before, after=after, protocol="P1", attacker_trains=trains) if before and after else None
 
 
-def _calibration(run: Run, made: Thresholds) -> Calibration:
-    return Calibration(run.config.evidence.false_positives, made.pairs, made.thresholds, made.recall)
+def _calibration(run: Run, made: Calibration) -> OperatingPoint:
+    return OperatingPoint(run.config.evidence.false_positives, made.pairs, made.thresholds, made.recall)
 
 
 def _provenance(run: Run, inputs: Inputs) -> Provenance:

@@ -11,9 +11,9 @@ from srd_core.policy.masks import PAPER_SIZES, Mask, draw
 from srd_core.report.data import (
     Accounting,
     Attention,
-    Calibration,
     GalleryItem,
     MaskCounts,
+    OperatingPoint,
     PolicyFigures,
     Provenance,
     QMap,
@@ -130,7 +130,7 @@ def full() -> ReportData:
         q_maps=tuple(QMap(f"train-00000/00000{i}#0", photo(i), PAPER_SIZES, q_values(i), Mask(0.05, 0.05, 40 / 224)) for i in range(3)),
         words=WORDS,
         attention=Attention(photo(9, 300), wilson(9, 100), wilson(1, 100), 0.0088),
-        calibration=Calibration(0.005, 750, {"nll_max": 7.1342, "nll_mean": 2.02},
+        calibration=OperatingPoint(0.005, 750, {"nll_max": 7.1342, "nll_mean": 2.02},
             {"patch, any place": wilson(96, 100), "whole frame": wilson(71, 100)}),
     )  # fmt: skip
 
