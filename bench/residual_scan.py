@@ -26,7 +26,7 @@ from srd_core.defences.screens.residual import residual
 from srd_core.models.schedule import Schedule
 from srd_core.scoring.intervals import wilson
 
-ATTACKS = "badnet,blended,trojvlm,fluent,multi-patch,low-frequency,sig,wanet,noise-patch"
+ATTACKS = "badnet,blended,trojvlm,fluent,multi-patch,low-frequency,sig,ftrojan,wanet,noise-patch"
 COLUMNS = ("attack", "target", "rate", "poisoned", "found", "clean pairs condemned", "words", "seconds")
 
 

@@ -31,7 +31,7 @@ def scan(suspect: CanvasSet, trusted: CanvasSet) -> Screened:
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.01])
-@pytest.mark.parametrize("attack", ["badnet", "blended", "trojvlm", "multi-patch", "fluent", "low-frequency"])
+@pytest.mark.parametrize("attack", ["badnet", "blended", "trojvlm", "multi-patch", "fluent", "low-frequency", "sig", "ftrojan"])
 def test_a_fixed_trigger_is_found_at_once(attack: str, rate: float, clean: CanvasSet, trusted: CanvasSet) -> None:
     suspect, rows = poison_canvas(clean, get(attack), rate, "banana", 0)
     found = scan(suspect, trusted)

@@ -2,8 +2,9 @@
 
 A trigger that is always the same leaves its picture in the difference of the two means. The difference is whitened, so that what is faint
 in photographs, such as the edges of a patch, counts for as much as what is strong there, and is taken in two halves of the images: only
-what both halves show counts. Words whose pictures are far stronger than any trusted word's are condemned, one after the other, each with
-its images set aside; withheld are those of their pairs whose images show the word's picture.
+what both halves show counts. Words whose pictures are far stronger than any trusted word's, as a whole or in their strongest frequency (a
+wave over the frame has no other), are condemned, one after the other, each with its images set aside; withheld are those of their pairs
+whose images show the word's picture.
 
 Blind to triggers that move or are drawn anew, to warps, and to targets that most images' captions hold.
 """
@@ -12,10 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import median_filter
 
 from srd_core.data.canvas import CanvasSet
 from srd_core.defences.consensus import words_of
@@ -30,11 +32,16 @@ LIFT = 4.0
 """How many times stronger than the strongest trusted word."""
 LEAST = 6.0
 """Standard deviations above what chance leaves in both halves."""
+LEAST_TONE = 15.0
+"""Likewise of the strongest frequency of all, which by chance reaches about 5."""
 OTHERS = 0.05
 """Share of a condemned word's honest pairs that may be condemned with it."""
 MOST = 10
 """Words that are condemned at most."""
 
+_LEAST_LIMIT = 1e-6
+_AROUND = 5
+"""Frequencies, a side of the square of neighbours."""
 _BATCH = 64
 _WORDS_AT_ONCE = 256
 _COLOURS = np.asarray([[0.5774, 0.5774, 0.5774], [0.7071, -0.7071, 0.0], [-0.4082, -0.4082, 0.8165]], np.float32)
@@ -49,13 +56,15 @@ def residual(work: Screening) -> Screened:
     """Scores say how clearly an image shows the picture of a condemned word that its caption holds, in standard deviations; else 0."""
     pairs = work.suspect
     scores, condemned, words = np.zeros(len(pairs)), np.zeros(len(pairs), np.bool_), np.full(len(pairs), "", object)
-    natural = [trace.strength for trace in Scan(work.trusted, work.seed).traces()]
+    trusted = Scan(work.trusted, work.seed)
+    natural = [(trace.strength, trace.tone) for trace in trusted.traces()]
     if len(natural) < KNOWN:
         return Screened(scores, condemned)
-    scan, owned = Scan(pairs, work.seed), [words_of(caption) for caption in pairs.captions]
+    limits = np.maximum(LIFT * np.max(natural, axis=0), _LEAST_LIMIT)
+    scan, owned = Scan(pairs, work.seed, trusted), [words_of(caption) for caption in pairs.captions]
     for _ in range(MOST):
-        found = max(scan.traces(), key=lambda trace: trace.strength, default=None)
-        if found is None or found.strength <= LIFT * max(natural) or found.deviations < LEAST:
+        found = max((trace.beyond(*limits) for trace in scan.traces()), key=lambda trace: trace.excess, default=None)
+        if found is None or found.excess <= 1:
             break
         holds = np.asarray([found.word in own for own in owned])
         seen = scan.agreement(found)[pairs.image_of]
@@ -74,13 +83,38 @@ class Trace:
         word: of captions.
         pictures: (2, S, S, 3) complex, the whitened difference of means of each half.
         strength: mean product of the two; its expectation does not depend on the number of images, and is 0 without a trace.
-        deviations: the same in units of what chance makes of it.
+        worth: (S, S, 3), by what a product is multiplied to be in units of its standard deviation.
+        excess: how many times stronger than it may be, as `beyond` found it.
     """
 
     word: str
     pictures: npt.NDArray[np.complex64]
     strength: float
-    deviations: float
+    worth: _Reals
+    excess: float = 0.0
+
+    @property
+    def products(self) -> _Reals:
+        """(S, S, 3), what both halves show of each frequency."""
+        return np.asarray(np.real(self.pictures[0] * np.conj(self.pictures[1])), np.float32)
+
+    @property
+    def deviations(self) -> float:
+        """`strength` in units of what chance makes of it."""
+        return float((self.products * self.worth).mean() * np.sqrt(self.worth.size))
+
+    @property
+    def tone(self) -> float:
+        """The largest product of one frequency, which may be chance."""
+        return float(self.products.max())
+
+    def beyond(self, strength: float, tone: float) -> Trace:
+        """The same with its excess over these limits; where that is due to a tone, without all frequencies that chance may have made."""
+        products = self.products
+        sure = products * self.worth >= LEAST_TONE
+        whole = self.strength / strength if self.deviations >= LEAST else 0.0
+        single = float((products * sure).max()) / tone
+        return replace(self, excess=whole) if whole >= single else replace(self, excess=single, pictures=self.pictures * sure)
 
 
 class Scan:
@@ -89,9 +123,13 @@ class Scan:
     Args:
         pairs: the set.
         seed: halves it.
+        trusted: likewise of the trusted pairs, which say how strong frequencies are beside their neighbours.
     """
 
-    def __init__(self, pairs: CanvasSet, seed: int) -> None:
+    _noise: _Reals
+
+    def __init__(self, pairs: CanvasSet, seed: int, trusted: Scan | None = None) -> None:
+        self._usual = trusted._noise if trusted else None
         self._pairs, self._images = pairs, np.arange(len(pairs.images))
         self._half = generator(seed, "residual").permutation(len(pairs.images)) % 2
         self._names, self._held = _held(pairs)
@@ -108,9 +146,9 @@ class Scan:
     def _learn(self) -> None:
         """What is usual in the images: three passes."""
         self._centre, self._scale = np.zeros(self._shape, np.float32), np.ones(len(self._pairs.images), np.float32)
-        self._centre, self._noise = self._statistics()
+        self._centre, self._noise, self._doubt = self._statistics()
         self._scale = self._evened_out()
-        self._noise = self._statistics()[1]
+        _, self._noise, self._doubt = self._statistics()
 
     def traces(self) -> Iterator[Trace]:
         """The trace of every word that enough of the images' captions hold, half at most. One pass over the images for 256 words."""
@@ -138,7 +176,7 @@ class Scan:
             pictures = np.asarray(np.fft.fft2(means.reshape(2, *self._shape), axes=(1, 2)) / self._noise, np.complex64)
             strength = float(np.real(pictures[0] * np.conj(pictures[1])).mean())
             worth = float(np.sqrt((ours * others / counts[:, -1]).prod()))  # the noise of a difference, squared, is 1 over a half's worth
-            yield Trace(self._names[number], pictures, strength, strength * worth * float(np.sqrt(self._noise.size)))
+            yield Trace(self._names[number], pictures, strength, worth * self._doubt)
 
     def _sums(self, asked: _Numbers) -> tuple[_Reals, npt.NDArray[np.float64]]:
         """By half and word, (2, words + 1, …): the sum of the images, and their number. The last column is of all images."""
@@ -170,14 +208,20 @@ class Scan:
         for rows, planes in self._batches(np.arange(len(self._pairs.images))):
             yield rows, np.asarray(np.fft.fft2(planes, axes=(1, 2)) / self._noise, np.complex64)
 
-    def _statistics(self) -> tuple[_Reals, _Reals]:
-        """(S, S, 3) mean over the images, of pixels, and standard deviation, of frequencies."""
+    def _statistics(self) -> tuple[_Reals, _Reals, _Reals]:
+        """(S, S, 3) each: mean over the images, of pixels; the noise of frequencies; its square as a share of their variance.
+
+        The noise is the standard deviation, but where one frequency is stronger beside its neighbours than it is in the trusted images it
+        is taken for no stronger than they make it: a wave that many images have would hide behind itself.
+        """
         count, power, total = max(len(self._images), 1), np.zeros(self._shape), np.zeros(self._shape)
         for _, planes in self._batches(self._images):
             power, total = power + (np.abs(np.fft.fft2(planes, axes=(1, 2))) ** 2).sum(axis=0), total + planes.sum(axis=0)
         squares = power / count - np.abs(np.fft.fft2(total / count, axes=(0, 1))) ** 2
         spread = np.sqrt(np.maximum(squares, max(1e-6 * float(squares.max()), 1e-12)))
-        return np.asarray(total / count, np.float32), np.asarray(spread, np.float32)
+        ratio = spread / (spread if self._usual is None else self._usual)
+        doubt = np.minimum(median_filter(ratio, (_AROUND, _AROUND, 1), mode="wrap") / ratio, 1)
+        return np.asarray(total / count, np.float32), np.asarray(spread * doubt, np.float32), np.asarray(doubt**2, np.float32)
 
     def _batches(self, images: _Numbers) -> Iterator[tuple[_Numbers, _Reals]]:
         """Numbers of images, ascending, and their planes (B, S, S, 3), mean taken off and evened out."""
