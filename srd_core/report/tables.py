@@ -11,7 +11,7 @@ from markupsafe import Markup
 from srd_core.analysis.figures import share_bar
 from srd_core.analysis.svg import ORANGE
 from srd_core.report.data import Accounting, ReportData
-from srd_core.report.numbers import NOT_MEASURED, Cell, cell, rate, score
+from srd_core.report.numbers import NOT_MEASURED, Cell, cell, rate
 from srd_core.report.text import CAPTION, NAME, visible
 from srd_core.scoring.scores import ModelScores
 
@@ -117,7 +117,7 @@ def detection(data: ReportData) -> Table | None:
         [
             visible(name, NAME),
             cell(item.auroc),
-            Cell(score(item.average_precision)),
+            cell(item.average_precision),
             cell(item.precision, percent=True),
             cell(item.recall, percent=True),
             cell(item.recall_at_half_percent, percent=True),

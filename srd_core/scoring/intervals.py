@@ -44,10 +44,14 @@ def wilson(successes: int, n: int, level: float = 0.95) -> Interval:
     """A proportion with its Wilson score interval, in [0, 1]. With n = 0 the value is NaN and the interval all of [0, 1]."""
     if not 0 <= successes <= n:
         raise ValueError(f"{successes} successes of {n}")
-    if n == 0:
+    return wilson_of(successes / n if n else math.nan, n, level)
+
+
+def wilson_of(share: float, n: int, level: float = 0.95) -> Interval:
+    """Likewise of any figure between 0 and 1 that varies like a proportion of `n`; NaN with [0, 1] where it is not known or n = 0."""
+    if n == 0 or math.isnan(share):
         return Interval(value=math.nan, low=0.0, high=1.0, n=0)
-    z = NormalDist().inv_cdf(0.5 + level / 2)
-    p = successes / n
+    z, p = NormalDist().inv_cdf(0.5 + level / 2), share
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     return Interval(value=p, low=max(0.0, min(centre - half, p)), high=min(1.0, max(centre + half, p)), n=n)

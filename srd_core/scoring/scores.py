@@ -5,11 +5,12 @@ Unknown figures are null. Percentages never appear: all rates are fractions, CID
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from srd_core.scoring.intervals import Figure, Interval
+from srd_core.scoring.intervals import Interval
 
 __all__ = ["DetectionScores", "Interval", "ModelScores", "Scores"]
 
@@ -22,6 +23,8 @@ def _measured(value: Any) -> Any:
 
 Measured = Annotated[Interval, BeforeValidator(_measured)]
 """An interval; a plain number, as earlier versions kept it, is one whose limits are not known."""
+Defined = Annotated[Measured, BeforeValidator(lambda value: math.nan if value is None else value)]
+"""Likewise; null, as earlier versions kept it, where the figure is not defined."""
 
 
 class ModelScores(BaseModel):
@@ -60,15 +63,15 @@ class ModelScores(BaseModel):
 
 
 class DetectionScores(BaseModel):
-    """One detector against the truth. `f1` and the areas are NaN (null) where they are not defined."""
+    """One detector against the truth. The values of `f1` and of the areas are NaN (null) where they are not defined."""
 
     model_config = _STRICT
 
     auroc: Measured
-    average_precision: Figure
+    average_precision: Defined
     precision: Interval
     recall: Interval
-    f1: Figure
+    f1: Defined
     recall_at_half_percent: Interval
     recall_at_one_percent: Interval
     kept_clean: Interval

@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from srd_core.scoring.detection import auroc, auroc_interval, average_precision, detection_scores, kept_clean, recall_at_fpr
+from srd_core.scoring.detection import (
+    auroc,
+    auroc_interval,
+    average_precision,
+    average_precision_interval,
+    detection_scores,
+    f1,
+    kept_clean,
+    recall_at_fpr,
+)
+from srd_core.scoring.scores import DetectionScores
 
 ITEMS = st.lists(st.tuples(st.integers(0, 6), st.booleans()), min_size=1, max_size=30)
 
@@ -65,14 +75,16 @@ def test_the_operating_point_by_hand() -> None:
     got = detection_scores(np.linspace(1, 0, 10), poisoned, flagged)
     assert (got.precision.value, got.precision.n) == (3 / 4, 4)
     assert (got.recall.value, got.recall.n) == (3 / 4, 4)
-    assert got.f1 == pytest.approx(3 / 4)
+    assert got.f1.value == pytest.approx(3 / 4)
     assert (got.kept_clean.value, got.kept_clean.n) == (5 / 6, 6)
-    assert (got.auroc.value, got.average_precision, got.poisoned, got.clean) == (1.0, 1.0, 4, 6)
+    assert (got.auroc.value, got.average_precision.value, got.poisoned, got.clean) == (1.0, 1.0, 4, 6)
 
 
 def test_with_nothing_poisoned_and_nothing_flagged_little_is_known() -> None:
     got = detection_scores([0.1, 0.2], [False, False], [False, False])
-    assert all(math.isnan(value) for value in (got.auroc.value, got.average_precision, got.f1, got.precision.value, got.recall.value))
+    assert all(
+        math.isnan(value) for value in (got.auroc.value, got.average_precision.value, got.f1.value, got.precision.value, got.recall.value)
+    )
     assert got.kept_clean.value == 1.0
 
 
@@ -90,6 +102,28 @@ def test_an_area_is_never_certain_nor_out_of_range(area: float) -> None:
     few, many = auroc_interval(area, 10, 100), auroc_interval(area, 1000, 10_000)
     assert 0 <= few.low <= many.low <= area <= many.high <= few.high <= 1 and many.low < many.high
     assert few.high - few.low > 2 * (many.high - many.low)
+
+
+def test_f1_and_its_limits_by_hand() -> None:
+    """Three of five: J = 0.6, F1 = 2 · 3 / (2 · 3 + 2); Wilson's limits of 3 of 5 are 0.2307 and 0.8824."""
+    found = f1(3, 5)
+    assert found.value == pytest.approx(6 / 8)
+    assert (found.low, found.high) == pytest.approx((2 * 0.2307 / 1.2307, 2 * 0.8824 / 1.8824), abs=1e-4)
+
+
+def test_the_interval_of_an_average_precision_holds_the_true_one() -> None:
+    """Of 200 draws of 30 poisoned and 270 clean scores, whose average precision is 0.67 in the long run."""
+    rng, truth = np.random.default_rng(0), np.arange(300) < 30
+    many = [average_precision(rng.normal(2.0 * truth), truth) for _ in range(1000)]
+    found = [average_precision_interval(area, 30) for area in many[:200]]
+    assert np.mean([item.low <= np.mean(many) <= item.high for item in found]) >= 0.92
+    assert all(0 <= item.low < item.value < item.high <= 1 for item in found)
+
+
+def test_what_earlier_versions_kept_is_still_read() -> None:
+    now = detection_scores([0.1, 0.2], [False, False], [False, False]).model_dump(mode="json")
+    before = DetectionScores.model_validate({**now, "average_precision": None, "f1": 0.5})
+    assert math.isnan(before.average_precision.value) and (before.f1.value, before.f1.n) == (0.5, 0)
 
 
 def test_kept_clean_counts_clean_items_only() -> None:

@@ -191,7 +191,7 @@ def test_a_baselines_score_is_joined_by_pair_id_too(pipeline: Pipeline, tmp_path
     rows = [_replace(row, action="quarantine" if row.pair in poisoned else "keep") for row in decisions(pipeline, "none", tmp_path)]
     scores = {row.pair: float(row.pair in poisoned) for row in reversed(rows)}
     found = detection(pipeline.run, {"abl": rows}, {"abl": scores})["abl"]
-    assert found.auroc.value == found.f1 == 1.0
+    assert found.auroc.value == found.f1.value == 1.0
     assert detection(pipeline.run, {"abl": rows}, {"abl": dict(list(scores.items())[1:])}) == {}
 
 
