@@ -61,12 +61,16 @@ def bench(
 
 
 def run_cells(plan: Plan, name: str, size: Size, cells: Sequence[Cell], folder: Path, at_once: int) -> list[Made]:
-    """The summaries of all cells that are finished in the end, which are all unless other processes are at some."""
+    """The summaries of all cells that are finished in the end, which are all unless other processes are at some.
+
+    Pages are about the plan's other cells too, as far as they are finished: whoever runs a part of a plan adds to its pages.
+    """
     left = [cell for cell in cells if known(cell, folder) is None]
+    shown = list({identity(cell): cell for cell in [*plan.unchecked(size), *cells]}.values())
     if len(left) < len(cells):
-        write(plan, name, size, finished(cells, folder), folder)
+        write(plan, name, size, finished(shown, folder), folder)
     for _ in track(_ended(left, folder, at_once), f"cells of {name}", total=len(left)):
-        write(plan, name, size, finished(cells, folder), folder)
+        write(plan, name, size, finished(shown, folder), folder)
     return finished(cells, folder)
 
 

@@ -82,6 +82,13 @@ class Plan(BaseModel):
             ConfigError: there is no such attack, it has no such settings, or it needs an encoder and the size names none; a variant has a
                 bad key or value; or the comparison has a column that no cell makes.
         """
+        made = self.unchecked(size, seeds, attacks)
+        _check_encoder(made)
+        self._check_columns(made)
+        return made
+
+    def unchecked(self, size: Size, seeds: Sequence[int] = (), attacks: Sequence[str] = ()) -> list[Cell]:
+        """Likewise, those that cannot run at this size among them."""
         made = []
         for seed in seeds or self.seeds:
             if self.clean:
@@ -89,8 +96,6 @@ class Plan(BaseModel):
                 made.append(self._cell(size, seed, 0.0, alone, "badnet"))
             chosen = product(self.rates, self.variants, attacks or self.attacks)
             made += [self._cell(size, seed, *rest) for rest in chosen if rest[2] in (rest[1].attacks or rest)]
-        _check_encoder(made)
-        self._check_columns(made)
         return made
 
     def _cell(self, size: Size, seed: int, rate: float, variant: Variant, attack: str) -> Cell:

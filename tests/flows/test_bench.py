@@ -153,6 +153,23 @@ def test_of_a_finished_grid_nothing_is_to_run_and_its_pages_are_written_once(tmp
     assert written == [7]
 
 
+def test_a_part_of_a_plan_adds_to_its_pages_and_takes_nothing_from_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan, size, part = cells_of("table1", seeds=[1, 8], attacks=["badnet"])
+    for cell in [*plan.cells(size, seeds=[0]), *part]:
+        keep(cell, {**_summary(cell), "adopted": "x"}, tmp_path)
+    written: list[str] = []
+    monkeypatch.setattr("flows.bench.write", lambda plan, name, size, cells, folder: written.extend(made["cell"] for made in cells))
+    assert [made["cell"] for made in run_cells(plan, "table1", size, part, tmp_path, 2)] == [cell.name for cell in part]
+    assert written == [cell.name for cell in [*plan.cells(size, seeds=[0]), *part]]
+
+
+def test_pages_of_a_size_leave_out_what_cannot_run_there(tmp_path: Path) -> None:
+    """Without a surrogate, attacks that need one are no cells of the size, and no error of another attack's."""
+    _, size, cells = cells_of("table1", "photos", str(tmp_path), attacks=["badnet"])
+    names = {cell.experiment.attack for cell in load_plan("table1").unchecked(size)}
+    assert "shadowcast" in names and {cell.experiment.attack for cell in cells} == {"badnet"}
+
+
 def test_a_damaged_summary_is_made_again(tmp_path: Path) -> None:
     cell = load_plan("table1").cells(SCENES, seeds=[0])[2]
     keep(cell, {**_summary(cell), "adopted": "x"}, tmp_path)
