@@ -17,6 +17,7 @@ from srd_core.policy.curve import LearningCurve
 from srd_core.policy.evaluation import Comparison
 from srd_core.policy.masks import Mask
 from srd_core.report.verdict import Verdict, WordEvidence
+from srd_core.scoring.frequency import FrequentWord
 from srd_core.scoring.intervals import Interval
 from srd_core.scoring.scores import Scores
 
@@ -154,6 +155,7 @@ class ReportData:
     gallery: tuple[GalleryItem, ...] = ()
     q_maps: tuple[QMap, ...] = ()
     words: tuple[WordEvidence, ...] = ()
+    surplus: tuple[FrequentWord, ...] = ()
     attention: Attention | None = None
     calibration: OperatingPoint | None = None
     reasons: Mapping[str, str] = field(default_factory=dict)

@@ -54,6 +54,7 @@ def page(data: ReportData, budget: ImageBudget) -> dict[str, Any]:
         "shards": tables.shards(data.accounting),
         "rejections": tables.rejections(data.accounting),
         "words": tables.words(data),
+        "surplus": tables.surplus(data),
         "cards": cards,
         "cards_left": len(data.gallery) - len(cards),
         "heat": pictures.heat(data.masks) if data.masks else [],

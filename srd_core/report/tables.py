@@ -110,6 +110,22 @@ def words(data: ReportData) -> Table | None:
     return Table("Words of the flagged captions that others lack", columns, rows, (), max(len(ranked) - 20, 0)) if rows else None
 
 
+def surplus(data: ReportData) -> Table | None:
+    """Words that the set has far more of than the trusted one; None when there are none."""
+    rows: list[Row] = [
+        [
+            visible(item.word, NAME),
+            Cell(f"{item.held:,}"),
+            cell(item.share, percent=True, colour=ORANGE),
+            Cell(f"{item.trusted:,}"),
+            cell(item.usual, percent=True),
+        ]
+        for item in data.surplus
+    ]
+    columns = ["Word", "Pairs that hold it", "Share of all pairs", "Times in trusted captions", "Share of these"]
+    return Table("Words that these captions hold at least four times as often as trusted ones", columns, rows) if rows else None
+
+
 def detection(data: ReportData) -> Table | None:
     """Detectors against the truth, in experiments only."""
     columns = ["Detector", "AUROC", "Average precision", "Precision", "Recall", "Recall at 0.5 % false positives", "Clean pairs left alone"]

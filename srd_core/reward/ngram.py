@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from srd_core.errors import ConfigError
-from srd_core.reward.kneser_ney import UNKNOWN, KneserNey, raw_counts
+from srd_core.reward.kneser_ney import END, UNKNOWN, KneserNey, raw_counts
 from srd_core.reward.memo import Memo
 
 FORMAT = "srd-ngram-1"
@@ -72,6 +72,14 @@ class NgramFluency:
     def vocabulary(self) -> tuple[str, ...]:
         """Every word that can follow, "</s>" and "<unk>" included."""
         return (*_SPECIAL[1:], *self._words)
+
+    def occurrences(self) -> tuple[dict[str, int], int]:
+        """How often each word is in the captions that the model was fitted on, and the number of these with a word."""
+        self._fitted()
+        last: Counter[int] = Counter()  # every word, and the end, is the last of one n-gram
+        for gram, count in self._raw.items():
+            last[gram[-1]] += count
+        return {word: last[number] for number, word in enumerate(self._words, start=len(_SPECIAL))}, last[END]
 
     def save(self, path: Path) -> None:
         """Write gzip JSON; the same captions give the same bytes."""

@@ -31,7 +31,7 @@ def excess_p_value(flagged: int, pairs: int, budget: float, calibrated_on: int |
 
         return float(bdtrc(flagged - 1, pairs, budget))
     above = math.floor(budget * calibrated_on)
-    return _beta_binomial_tail(flagged, pairs, above + 1, max(calibrated_on - above, 1))
+    return beta_binomial_tail(flagged, pairs, above + 1, max(calibrated_on - above, 1))
 
 
 def least_significant(pairs: int, budget: float, level: float, calibrated_on: int | None = None) -> int:
@@ -54,8 +54,8 @@ def log_likelihood_ratio(flagged: int, pairs: int, usual: float) -> float:
     return flagged * math.log(rate / usual) + (kept * math.log((1 - rate) / (1 - usual)) if kept else 0.0)
 
 
-def _beta_binomial_tail(least: int, n: int, a: int, b: int) -> float:
-    """P(X ≥ least) for X beta-binomial (n, a, b)."""
+def beta_binomial_tail(least: int, n: int, a: int, b: int) -> float:
+    """P(X ≥ least) for X beta-binomial (n, a, b), 0 ≤ least ≤ n + 1."""
     from scipy.special import betaln, gammaln
 
     below = 0.0

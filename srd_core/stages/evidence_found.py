@@ -15,7 +15,10 @@ from srd_core.defences.weighed import PICTURED, SECOND_LOOK
 from srd_core.policy.masks import ActionSpace
 from srd_core.report.data import Accounting, MaskCounts, ShardAccount
 from srd_core.report.verdict import LEVEL, WordEvidence
+from srd_core.reward.ngram import NgramFluency
+from srd_core.reward.ngram import words_of as spoken
 from srd_core.scoring.excess import log_likelihood_ratio
+from srd_core.scoring.frequency import FrequentWord, frequent_words
 from srd_core.stages.files import local_file
 
 _FLAGGED = ("recaption", "quarantine")
@@ -56,6 +59,12 @@ def suspicious_words(rows: list[Decision]) -> Iterator[WordEvidence]:
     telling = [(word, count) for word, count in often if bdtrc(count - 1, held[word], usual) * len(held) < LEVEL]
     for word, count in sorted(telling, key=lambda item: (-log_likelihood_ratio(item[1], held[item[0]], usual), item[0]))[:_WORDS]:
         yield WordEvidence(word=word, flagged=count, pairs=held[word])
+
+
+def surplus(rows: list[Decision], fluency: NgramFluency) -> list[FrequentWord]:
+    """The words that the captions of these pairs hold far more often than those on which `fluency` was fitted, the trusted ones."""
+    captions = [set(spoken(row.caption_before)) for row in rows if row.action != "reject"]
+    return frequent_words(Counter(word for own in captions for word in own), len(captions), *fluency.occurrences())
 
 
 def _words_of(row: Decision) -> set[str]:

@@ -23,13 +23,14 @@ from srd_core.scoring.scores import Interval, ModelScores, Scores
 from srd_core.stages.attention import SHEET
 from srd_core.stages.calibrate import load_calibration
 from srd_core.stages.claim import WITHOUT_EFFECT
-from srd_core.stages.evidence_found import accounting, all_decisions, flagged, mask_counts, pictured, suspicious_words
+from srd_core.stages.evidence_found import accounting, all_decisions, flagged, mask_counts, pictured, surplus, suspicious_words
 from srd_core.stages.exhibits import gallery, q_maps
 from srd_core.stages.files import local_file, local_folder
 from srd_core.stages.learned import curve_of, held_out_of
 from srd_core.stages.score import load_scores
 from srd_core.stages.screen import suspicion
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage, identity
+from srd_core.stages.trusted import fluency_of
 from srd_core.stages.truth import coverage_by_masks, detection, done, truth_digest
 
 _REASONS = {
@@ -79,6 +80,7 @@ def _report(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome
         gallery=gallery(run, inputs["source"], shown, arms[mode]),
         q_maps=q_maps(run, inputs["source"], shown, policy) if policy else (),
         words=tuple(suspicious_words(rows.get("evidence", []))),
+        surplus=tuple(surplus(rows[mode], fluency_of(inputs, folder))),
         attention=_attention(inputs, folder),
         calibration=_calibration(run, thresholds) if thresholds else None,
         reasons=_REASONS,

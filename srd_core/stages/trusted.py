@@ -90,12 +90,13 @@ def saved_model(path: str, folder: Path) -> Path:
 def fidelity(run: Run, inputs: Inputs, folder: Path, precision: Precision = "float32") -> SemanticFidelity:
     """The SFS scorer that the configuration asks for, with the n-gram model of the `fluency` input; `precision` of the sentence encoder."""
     reward = run.config.reward
-    model: FluencyModel
-    if reward.language_model:
-        model = NeuralFluency(reward.language_model)
-    else:
-        model = NgramFluency.load(local_file(inputs["fluency"].outputs[_NGRAM], folder / "fluency"))
+    model: FluencyModel = NeuralFluency(reward.language_model) if reward.language_model else fluency_of(inputs, folder)
     return SemanticFidelity(SentenceEncoder(reward.encoder, precision=precision), model, reward.alpha)
+
+
+def fluency_of(inputs: Inputs, folder: Path) -> NgramFluency:
+    """The n-gram model of the trusted captions."""
+    return NgramFluency.load(local_file(inputs["fluency"].outputs[_NGRAM], folder / "fluency"))
 
 
 _TRUSTED = ("canvas", "holdout", "limits")

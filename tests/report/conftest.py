@@ -21,6 +21,7 @@ from srd_core.report.data import (
     ShardAccount,
 )
 from srd_core.report.verdict import BackdoorEffect, WordEvidence, decide
+from srd_core.scoring.frequency import FrequentWord
 from srd_core.scoring.intervals import wilson
 from srd_core.scoring.scores import DetectionScores, Interval, ModelScores, Scores
 from srd_core.seeds import generator
@@ -129,6 +130,7 @@ def full() -> ReportData:
         gallery=cards(24),
         q_maps=tuple(QMap(f"train-00000/00000{i}#0", photo(i), PAPER_SIZES, q_values(i), Mask(0.05, 0.05, 40 / 224)) for i in range(3)),
         words=WORDS,
+        surplus=(FrequentWord("banana", 490, 0.098, 3, 0.0002), FrequentWord("postcard", 61, 0.0122, 0, 0.0)),
         attention=Attention(photo(9, 300), wilson(9, 100), wilson(1, 100), 0.0088),
         calibration=OperatingPoint(0.005, 750, {"nll_max": 7.1342, "nll_mean": 2.02},
             {"patch, any place": wilson(96, 100), "whole frame": wilson(71, 100)}),

@@ -14,6 +14,7 @@ from srd_core.report.data import Accounting, Attention, GalleryItem, Provenance,
 from srd_core.report.html import LIMIT, render
 from srd_core.report.images import SIDE, ImageBudget, png
 from srd_core.report.verdict import WordEvidence, decide
+from srd_core.scoring.frequency import FrequentWord
 from srd_core.scoring.scores import Scores
 from srd_core.seeds import generator
 
@@ -65,6 +66,7 @@ def hostile(full: ReportData) -> ReportData:
         verdict=verdict,
         accounting=account,
         words=words,
+        surplus=(FrequentWord(ATTACK, 9, 0.09, 0, 0.0),),
         gallery=(item,),
         q_maps=(replace(full.q_maps[0], pair=ATTACK),),
         provenance=Provenance({ATTACK: ATTACK}, ATTACK, {ATTACK: ATTACK}),

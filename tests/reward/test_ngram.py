@@ -45,6 +45,14 @@ def test_probabilities_sum_to_one_after_any_context(sentences: list[list[str]], 
         assert sum(model.probability(word, begun) for word in model.vocabulary) == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize("order", [2, 3, 5])
+def test_occurrences_are_those_in_the_captions(order: int, tmp_path: Path) -> None:
+    model = NgramFluency(order).fit(["a dog", "A dog sees a dog!", "", "cat", "dog dog dog dog dog"])
+    model.save(tmp_path / "m.gz")
+    for known in (model, NgramFluency.load(tmp_path / "m.gz")):
+        assert known.occurrences() == ({"a": 3, "cat": 1, "dog": 8, "sees": 1}, 4)
+
+
 def test_order_of_words_matters(ngram: NgramFluency) -> None:
     fluent, shuffled = ngram.perplexity(["a dog runs on the beach", "beach the on runs dog a"])
     assert fluent * 3 < shuffled

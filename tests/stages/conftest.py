@@ -85,7 +85,7 @@ class Pipeline:
             ),
             "report": lambda: self._execute(
                 REPORT,
-                self.inputs("source", "trusted", "policy", "calibration")
+                self.inputs("source", "trusted", "fluency", "policy", "calibration")
                 | {f"cleansed-{arm}-0": self.make(f"cleansed-{arm}") for arm in ("evidence", "srd")}
                 | {"score-evidence": self.make("score")},
             ),
