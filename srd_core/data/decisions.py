@@ -116,6 +116,11 @@ def read_decisions(source: Path | BinaryIO) -> Iterator[Decision]:
         raise SourceError(f"{source} cannot be read as decisions: {error}"[:300], hint="Check the path; run `srd verify`") from error
 
 
+def sample_of(decision: Decision) -> tuple[str, str]:
+    """Shard and key: the rows of one sample follow each other."""
+    return decision.shard, decision.key
+
+
 def as_row(decision: Decision) -> dict[str, str | float | None]:
     """The decision as a plain mapping, for JSON and tables."""
     return asdict(decision)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from heapq import nsmallest
+from itertools import groupby
 
 import numpy as np
 
 from srd_core.data.codec import Codec
-from srd_core.data.decisions import Decision
+from srd_core.data.decisions import Decision, sample_of
 from srd_core.data.images import ImageError, shrunk, squash
 from srd_core.data.loading import read_samples
 from srd_core.data.manifest import StageManifest
@@ -24,21 +26,22 @@ _SHOWN = 256
 """Longest side of what is kept of an image, pixels: twice what the page shows."""
 
 
-def gallery(run: Run, source: StageManifest, rows: list[Decision], parts: list[StageManifest]) -> tuple[GalleryItem, ...]:
+def gallery(run: Run, source: StageManifest, rows: Iterable[Decision]) -> tuple[GalleryItem, ...]:
     """The decisions that changed something, most surprising first."""
-    changed = [row for row in rows if row.action in ("mask", "recaption", "quarantine")]
-    chosen = sorted(changed, key=lambda row: (-(row.score_nll_max or row.q_gain or 0.0), row.pair))[:_CARDS]
+    changed = (row for row in rows if row.action in ("mask", "recaption", "quarantine"))
+    chosen = nsmallest(_CARDS, changed, key=lambda row: (-(row.score_nll_max or row.q_gain or 0.0), row.pair))
     images = _images(run, source, chosen, lambda image: shrunk(image, _SHOWN))
     return tuple(_card(row, images[row.shard, row.key]) for row in chosen if (row.shard, row.key) in images)
 
 
-def q_maps(run: Run, source: StageManifest, rows: list[Decision], policy: LearnedPolicy) -> tuple[QMap, ...]:
+def q_maps(run: Run, source: StageManifest, rows: Iterable[Decision], policy: LearnedPolicy) -> tuple[QMap, ...]:
     """Action values on the images that the policy would gain most on."""
-    judged = [row for row in rows if row.q_gain is not None]
-    best: dict[tuple[str, str], Decision] = {}
-    for row in sorted(judged, key=lambda row: (-(row.q_gain or 0.0), row.pair)):
-        best.setdefault((row.shard, row.key), row)
-    chosen = list(best.values())[:_MAPS]
+
+    def least(row: Decision) -> tuple[float, str]:
+        return -(row.q_gain or 0.0), row.pair
+
+    judged = (row for row in rows if row.q_gain is not None)
+    chosen = nsmallest(_MAPS, (min(own, key=least) for _, own in groupby(judged, key=sample_of)), key=least)
     images = _images(run, source, chosen, lambda image: squash(image, run.config.canvas))
     space = policy.space
     maps = []

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,7 +25,7 @@ from srd_core.scoring.scores import Interval, ModelScores, Scores
 from srd_core.stages.attention import SHEET
 from srd_core.stages.calibrate import load_calibration
 from srd_core.stages.claim import WITHOUT_EFFECT
-from srd_core.stages.evidence_found import accounting, all_decisions, flagged, mask_counts, pictured, surplus, suspicious_words
+from srd_core.stages.evidence_found import DecisionRows, accounting, is_flagged, mask_counts, pictured, surplus, suspicious_words
 from srd_core.stages.exhibits import gallery, q_maps
 from srd_core.stages.files import local_file, local_folder
 from srd_core.stages.learned import curve_of, held_out_of
@@ -52,7 +54,8 @@ def _report(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome
         if name.startswith("cleansed-"):
             arms.setdefault(manifest.facts["arm"], []).append(manifest)  # type: ignore[arg-type]
     mode = run.config.cleanse.mode
-    rows = {arm: list(all_decisions(parts, folder / "decisions" / arm)) for arm, parts in arms.items()}
+    rows = {arm: DecisionRows(parts, folder / "decisions" / arm) for arm, parts in arms.items()}
+    weighed: Iterable[Decision] = rows.get("evidence", ())
     learned = inputs.get("policy")
     policy = LearnedPolicy.load(local_folder(learned, folder / "learned", "policy")) if learned else None
     thresholds = load_calibration(inputs, folder) if "calibration" in inputs else None
@@ -62,7 +65,7 @@ def _report(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome
         models=_models(inputs),
         detection=found,
         done=done(run, rows),
-        distance=_distance(rows.get("evidence", []), thresholds),
+        distance=_distance(weighed, thresholds),
         policy=_policy(run, inputs, rows),
         attention=looked,
     )
@@ -71,15 +74,15 @@ def _report(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome
     data = ReportData(
         title="SRD report",
         verdict=verdict,
-        accounting=accounting(arms[mode], rows[mode]),
+        accounting=accounting(rows[mode]),
         provenance=_provenance(run, inputs),
         scores=scores,
         curve=curve_of(learned) if learned else None,
         policy=PolicyFigures(*held_out_of(learned)) if learned else None,
         masks=mask_counts(rows["srd"], policy.space) if policy and "srd" in rows else None,
-        gallery=gallery(run, inputs["source"], shown, arms[mode]),
+        gallery=gallery(run, inputs["source"], shown),
         q_maps=q_maps(run, inputs["source"], shown, policy) if policy else (),
-        words=tuple(suspicious_words(rows.get("evidence", []))),
+        words=tuple(suspicious_words(weighed)),
         surplus=tuple(surplus(rows[mode], fluency_of(inputs, folder))),
         attention=_attention(inputs, folder),
         calibration=_calibration(run, thresholds) if thresholds else None,
@@ -92,9 +95,9 @@ def _report(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome
     return Outcome(paths, {"status": verdict.status})
 
 
-def _distance(rows: list[Decision], thresholds: Calibration | None) -> float | None:
+def _distance(rows: Iterable[Decision], thresholds: Calibration | None) -> float | None:
     """How unlike the trusted pairs those are that evidence has left alone; None where it has looked at none."""
-    seen = [row.score_nll_mean for row in rows if row.action == "keep" and row.score_nll_mean is not None]
+    seen = array("d", (row.score_nll_mean for row in rows if row.action == "keep" and row.score_nll_mean is not None))
     found = distance(seen, thresholds.clean.get("nll_mean", ()) if thresholds else ())
     return None if math.isnan(found) else round(found, 4)
 
@@ -114,7 +117,7 @@ def _suspicion(inputs: Inputs, folder: Path) -> dict[Arm, dict[str, float]]:
     return {cast(Arm, manifest.facts["arm"]): suspicion(manifest, folder / manifest.key[:16]) for manifest in screened}
 
 
-def _policy(run: Run, inputs: Inputs, rows: dict[Arm, list[Decision]]) -> dict[str, Any]:
+def _policy(run: Run, inputs: Inputs, rows: Mapping[Arm, Iterable[Decision]]) -> dict[str, Any]:
     """Held-out figures of learning, and what is known of the planted attack: on test images (probe) and in the data (truth).
 
     Random masks need no policy, and their coverage is the control: it is there without one too.
@@ -128,18 +131,18 @@ def _models(inputs: Inputs) -> tuple[ModelScores, ...]:
     return tuple(load_scores(manifest) for name, manifest in inputs.items() if name.startswith("score-"))
 
 
-def _verdict(run: Run, rows: list[Decision], weighed: list[Decision] | None, scores: Scores, thresholds: Calibration | None) -> Verdict:
+def _verdict(run: Run, rows: DecisionRows, weighed: DecisionRows | None, scores: Scores, thresholds: Calibration | None) -> Verdict:
     """What evidence says, whichever arm's data is handed back in `rows`; without it, that nothing was judged."""
-    judged = [row for row in weighed or [] if row.action != "reject"]
+    actions: Counter[str] = Counter(row.action for row in rows)
     return decide(
-        pairs=sum(row.action != "reject" for row in rows),
-        flagged=len(flagged(judged)),
+        pairs=actions.total() - actions["reject"],
+        flagged=sum(map(is_flagged, weighed or ())),
         budget=run.config.evidence.false_positives,
-        words=list(suspicious_words(judged)),
-        actions=Counter(row.action for row in rows),
+        words=list(suspicious_words(weighed or ())),
+        actions=actions,
         calibrated_on=thresholds.pairs if thresholds else None,
         second_look=sum(row.reason.startswith(SECOND_LOOK) for row in rows),
-        pictured=pictured(judged),
+        pictured=pictured(weighed or ()),
         backdoor=_effect(run, scores),
         weighed=weighed is not None,
     )

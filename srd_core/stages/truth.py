@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 
 from srd_core.config import Arm, Config
-from srd_core.data.decisions import ACTIONS, Decision
+from srd_core.data.decisions import ACTIONS, Decision, sample_of
 from srd_core.errors import SourceError
 from srd_core.policy.evaluation import COVERED
 from srd_core.scoring.coverage import covered_share, iou, mask_boxes, within
@@ -23,8 +26,11 @@ from srd_core.storage import open_storage
 
 _NAN = float("nan")
 
+Score = Callable[[Decision], float | None]
+"""What a decision is scored by; None where it has none."""
 
-def detection(run: Run, rows: dict[Arm, list[Decision]], suspicion: dict[Arm, dict[str, float]]) -> dict[str, DetectionScores]:
+
+def detection(run: Run, rows: Mapping[Arm, Iterable[Decision]], suspicion: dict[Arm, dict[str, float]]) -> dict[str, DetectionScores]:
     """How well each score separates, and what the arm's decisions were worth, by `ARM/SCORE` or, with one score a pair, by `ARM`.
 
     Of pairs; where samples have several, of images too, as `… by image`: an image is as suspicious as the worst of its pairs, poisoned if
@@ -33,23 +39,57 @@ def detection(run: Run, rows: dict[Arm, list[Decision]], suspicion: dict[Arm, di
     truth = poisoned_pairs(run.config)
     found: dict[str, DetectionScores] = {}
     for arm in (arm for arm in rows if arm == "evidence" or arm in suspicion) if truth is not None else ():
-        judged = [row for row in rows[arm] if row.action != "reject"]
-        if not judged:
-            continue
-        poisoned = [row.pair in (truth or {}) for row in judged]
-        touched = [row.action != "keep" for row in judged]
         own = suspicion.get(arm)
-        scores = {arm: np.asarray([own.get(row.pair, _NAN) for row in judged])} if own else _scores(arm, judged)
-        image_of = np.unique([f"{row.shard}/{row.key}" for row in judged], return_inverse=True)[1]
-        for name, values in scores.items():
-            if not np.isnan(values).any():
-                found[name] = detection_scores(values, poisoned, touched)
-                if image_of.max() + 1 < len(judged):
-                    found[f"{name} by image"] = detection_scores(*(_worst(column, image_of) for column in (values, poisoned, touched)))
+        read: dict[str, Score] = {arm: _known_by(own)} if own else {f"{arm}/{name}": get for name, get in _SCORES.items()}
+        judged = _Judged.of(rows[arm], read, truth or {})
+        for name, values in judged.scores.items():
+            if len(values) and not np.isnan(values).any():
+                found[name] = detection_scores(values, judged.poisoned, judged.touched)
+                if judged.image_of[-1] + 1 < len(values):
+                    by_image = (_worst(column, judged.image_of) for column in (values, judged.poisoned, judged.touched))
+                    found[f"{name} by image"] = detection_scores(*by_image)
     return found
 
 
-def done(run: Run, rows: dict[Arm, list[Decision]]) -> dict[str, dict[str, dict[str, int]]]:
+@dataclass(frozen=True)
+class _Judged:
+    """The N pairs of an arm that could be read, in columns (N,): scores by name (NaN where a pair has none), truth, decision, image."""
+
+    scores: dict[str, np.ndarray]
+    poisoned: np.ndarray
+    touched: np.ndarray
+    image_of: np.ndarray
+
+    @classmethod
+    def of(cls, rows: Iterable[Decision], read: Mapping[str, Score], truth: Collection[str]) -> _Judged:
+        scores = {name: array("d") for name in read}
+        poisoned, touched, image_of = array("b"), array("b"), array("q")
+        for image, (_, own) in enumerate(groupby((row for row in rows if row.action != "reject"), key=sample_of)):
+            for row in own:
+                for name, get in read.items():
+                    value = get(row)
+                    scores[name].append(_NAN if value is None else value)
+                poisoned.append(row.pair in truth)
+                touched.append(row.action != "keep")
+                image_of.append(image)
+        columns = {name: np.asarray(values) for name, values in scores.items()}
+        return cls(columns, np.asarray(poisoned, bool), np.asarray(touched, bool), np.asarray(image_of))
+
+
+def _known_by(suspicion: Mapping[str, float]) -> Score:
+    return lambda row: suspicion.get(row.pair)
+
+
+_SCORES: dict[str, Score] = {
+    "nll_mean": lambda row: row.score_nll_mean,
+    "nll_max": lambda row: row.score_nll_max,
+    "infidelity": lambda row: None if row.score_sfs is None else 1 - row.score_sfs,
+    "q_gain": lambda row: row.q_gain,
+}
+"""What the decisions hold of evidence."""
+
+
+def done(run: Run, rows: Mapping[Arm, Iterable[Decision]]) -> dict[str, dict[str, dict[str, int]]]:
     """What each arm did, to how many clean and to how many poisoned pairs; empty when no truth is known."""
     truth = poisoned_pairs(run.config)
     counts: dict[str, dict[str, dict[str, int]]] = {}
@@ -59,7 +99,7 @@ def done(run: Run, rows: dict[Arm, list[Decision]]) -> dict[str, dict[str, dict[
     return counts
 
 
-def coverage_by_masks(run: Run, rows: dict[Arm, list[Decision]]) -> dict[str, Any]:
+def coverage_by_masks(run: Run, rows: Mapping[Arm, Iterable[Decision]]) -> dict[str, Any]:
     """How far the masks of each arm that has some lie on the known triggers, by figure and arm; empty for triggers that fill the frame.
 
     `coverage_in_data`: share of the triggers of which at least `COVERED` is hidden; `hidden_in_data`: the mean part of a trigger that is;
@@ -108,20 +148,8 @@ def truth_digest(run: Run) -> dict[str, str]:
     return {"truth": open_storage(folder or ".").digest(name)} if uri else {}
 
 
-def _worst(values: Sequence[Any] | np.ndarray, image_of: np.ndarray) -> np.ndarray:
+def _worst(column: np.ndarray, image_of: np.ndarray) -> np.ndarray:
     """The largest value of each image's pairs."""
-    column = np.asarray(values)
-    largest = np.full(image_of.max() + 1, column.min(), column.dtype)
+    largest = np.full(image_of[-1] + 1, column.min(), column.dtype)
     np.maximum.at(largest, image_of, column)
     return largest
-
-
-def _scores(arm: Arm, rows: list[Decision]) -> dict[str, np.ndarray]:
-    """What the decisions hold of evidence."""
-    values = {
-        "nll_mean": np.asarray([_NAN if row.score_nll_mean is None else row.score_nll_mean for row in rows]),
-        "nll_max": np.asarray([_NAN if row.score_nll_max is None else row.score_nll_max for row in rows]),
-        "infidelity": np.asarray([_NAN if row.score_sfs is None else 1 - row.score_sfs for row in rows]),
-        "q_gain": np.asarray([_NAN if row.q_gain is None else row.q_gain for row in rows]),
-    }
-    return {f"{arm}/{name}": value for name, value in values.items()}

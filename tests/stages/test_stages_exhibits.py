@@ -21,7 +21,7 @@ def test_what_is_kept_of_an_image_is_small_and_its_mask_in_its_place(tmp_path: P
             writer.write(Sample("s", key, encode(np.full((600, 1200, 3), 90, np.uint8), "jpg"), "jpg", ("x",)))
     run = Run(str(tmp_path), "", "", Config())
     rows = [Decision("s", key, f"s/{key}#0", "mask", "as told", mask_x=0.5, mask_y=0.5, mask_size=0.5) for key in ("a", "b")]
-    first, second = exhibits.gallery(run, inventory.take(run, "source"), rows, [])
+    first, second = exhibits.gallery(run, inventory.take(run, "source"), rows)
     assert first.before.shape == second.before.shape == (128, 256, 3)
     assert first.after is not None
     red = np.argwhere((first.after == (255, 0, 0)).all(axis=2))

@@ -17,7 +17,7 @@ from srd_core.scenes.dataset import write_shards
 from srd_core.stages import inventory
 from srd_core.stages.cleanse import cleanse_stage
 from srd_core.stages.consensus import CONSENSUS
-from srd_core.stages.evidence_found import all_decisions, flagged, pictured
+from srd_core.stages.evidence_found import DecisionRows, is_flagged, pictured
 from srd_core.stages.files import shards_of
 from srd_core.stages.screen import SCREEN
 from srd_core.stages.stage import Outcome, Run, Stage
@@ -39,7 +39,7 @@ def unsuspicious(run: Run, source: StageManifest) -> StageManifest:
 
     def weigh(run: Run, inputs: object, details: object, folder: Path) -> Outcome:
         with WeighedWriter(folder / "all.parquet") as writer:
-            for row in all_decisions([everything], folder):
+            for row in DecisionRows([everything], folder):
                 kept = PairDecision("keep", "nothing speaks against it")
                 writer.write(WeighedPair(row.pair, row.caption_before, "a red circle", kept, None, None))
         return Outcome({"all.parquet": folder / "all.parquet"})
@@ -57,7 +57,7 @@ def decided(run: Run, folder: Path) -> list[Decision]:
         "pictures": SCREEN.execute(run, {"source": source, "trusted": inventory.take(run, "trusted")}, {"arm": "residual"}),
     }
     details = {"arm": "evidence", "shards": [shard.name for shard in shards_of(source)]}
-    return list(all_decisions([cleanse_stage(run, "evidence").execute(run, inputs, details)], folder))
+    return list(DecisionRows([cleanse_stage(run, "evidence").execute(run, inputs, details)], folder))
 
 
 def test_what_images_of_a_word_share_condemns_them(attacked: tuple[Run, set[str]], tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_what_images_of_a_word_share_condemns_them(attacked: tuple[Run, set[str]
     assert {(row.action, row.reason, row.caption_after) for row in touched.values()} == {
         ("recaption", f"{PICTURED}: banana", "a red circle")
     }
-    assert pictured(rows) == {"banana": len(poisoned)} and flagged(rows) == []
+    assert pictured(rows) == {"banana": len(poisoned)} and not any(map(is_flagged, rows))
 
 
 def test_it_can_be_left_out(attacked: tuple[Run, set[str]], tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from srd_core.attacks.poison import PoisonSummary
-from srd_core.data.decisions import Decision
+from srd_core.data.decisions import Decision, sample_of
 from srd_core.data.images import decode
 from srd_core.data.loading import read_samples, split_of
 from srd_core.data.manifest import FileRef, StageManifest
@@ -28,7 +28,7 @@ from srd_core.stages.calibrate import load_calibration
 from srd_core.stages.captioners import captioner
 from srd_core.stages.claim import claim
 from srd_core.stages.consensus import CONSENSUS
-from srd_core.stages.evidence_found import accounting, all_decisions, mask_counts
+from srd_core.stages.evidence_found import DecisionRows, accounting, mask_counts
 from srd_core.stages.files import local_folder, shards_of, trusted_pairs
 from srd_core.stages.learned import curve_of, held_out_of
 from srd_core.stages.score import load_scores
@@ -51,7 +51,7 @@ class Pipeline(Protocol):
 
 
 def decisions(pipeline: Pipeline, arm: str, folder: Path) -> list[Decision]:
-    return list(all_decisions([pipeline.make(f"cleansed-{arm}")], folder / arm))
+    return list(DecisionRows([pipeline.make(f"cleansed-{arm}")], folder / arm))
 
 
 def samples(manifest: StageManifest) -> list[Sample]:
@@ -121,7 +121,7 @@ def test_every_suspect_pair_is_decided_on_once(pipeline: Pipeline, tmp_path: Pat
     assert Counter(row.pair for row in rows) == Counter(suspect)
     allowed = {"none": {"keep"}, "random": {"mask"}, "srd": {"mask"}, "evidence": {"keep", "recaption", "quarantine"}}
     assert {row.action for row in rows} <= allowed[arm]
-    total = accounting([pipeline.make(f"cleansed-{arm}")], rows)
+    total = accounting(rows)
     assert total.pairs == len(rows) == pipeline.make(f"cleansed-{arm}").facts["pairs"]
 
 
@@ -169,6 +169,7 @@ def test_an_image_is_as_suspicious_as_its_worst_pair(pipeline: Pipeline, tmp_pat
     alone = detection(pipeline.run, {"abl": rows}, {"abl": {row.pair: 0.0 for row in rows}})
     assert list(alone) == ["abl"]  # one pair a sample
     joined = [_replace(row, key="a" if row.pair in poisoned else f"b{number // 3}") for number, row in enumerate(rows)]
+    joined.sort(key=sample_of)  # as shards are written
     scores = {row.pair: float(number) for number, row in enumerate(sorted(joined, key=lambda row: row.pair in poisoned))}
     found = detection(pipeline.run, {"abl": joined}, {"abl": scores})["abl by image"]
     shards = {row.shard for row in joined if row.pair in poisoned}

@@ -11,7 +11,7 @@ from srd_core.config import OracleConfig
 from srd_core.data.manifest import StageManifest
 from srd_core.stages.arms import SCREENS, TOLD
 from srd_core.stages.cleanse import cleanse_stage
-from srd_core.stages.evidence_found import all_decisions
+from srd_core.stages.evidence_found import DecisionRows
 from srd_core.stages.files import shards_of
 from srd_core.stages.screen import SCREEN, screen_stage, suspicion, verdicts
 from tests.stages.conftest import Pipeline
@@ -30,7 +30,7 @@ def test_what_is_condemned_is_withheld_and_nothing_else(pipeline: Pipeline, arm:
     cleansed = cleanse_stage(pipeline.run, arm).execute(  # type: ignore[arg-type]
         pipeline.run, {"source": pipeline.make("source"), "screen": made}, {"arm": arm, "shards": shards}
     )
-    rows = list(all_decisions([cleansed], tmp_path / "decisions"))
+    rows = list(DecisionRows([cleansed], tmp_path / "decisions"))
     condemned = verdicts({"screen": made}, tmp_path)
     assert {row.pair for row in rows if row.action == "quarantine"} == {pair for pair, out in condemned.items() if out}
     assert {row.pair for row in rows if row.action == "keep"} == {pair for pair, out in condemned.items() if not out}
