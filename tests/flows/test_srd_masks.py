@@ -24,6 +24,6 @@ def test_learned_masks_undo_a_small_patch_and_one_word(prefect_server: None, tmp
     scores = Scores.model_validate(json.loads((sink / "scores.json").read_text()))
     success = {model.arm: model.asr for model in scores.models if model.domain == "scenes"}
     assert success["none"] and success["srd"]
-    assert success["none"].low >= 0.85 and success["srd"].high <= 0.3
+    assert success["none"].low >= 0.7 and success["srd"].high <= 0.3
     assert scores.policy["coverage_in_data"]["srd"]["low"] >= 0.8
     assert verdict["figures"]["pairs"] == 3000 and check(str(sink)) == []
