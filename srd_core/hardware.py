@@ -56,10 +56,12 @@ def autocast(precision: Precision = "auto", on: torch.device | None = None) -> t
 
 @cache
 def has_bfloat16(kind: str = "cpu") -> bool:
-    """Whether devices of that kind multiply bfloat16 in hardware."""
+    """Whether devices of that kind multiply bfloat16 in hardware; no others do than processors and GPUs."""
     import torch
 
     if kind == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if kind != "cpu":
+        return False
     capabilities = torch.cpu.get_capabilities()
     return any(capabilities.get(name, False) for name in _NATIVE)

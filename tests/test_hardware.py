@@ -36,6 +36,11 @@ def test_a_processor_that_has_bfloat16_computes_in_it(instructions: str, process
     assert product("auto") is torch.bfloat16
 
 
+def test_what_a_processor_can_says_nothing_of_other_devices(processor: dict[str, object]) -> None:
+    processor["amx_bf16"] = True
+    assert (has_bfloat16("cpu"), has_bfloat16("meta")) == (True, False)
+
+
 def test_who_asks_for_a_format_gets_it(processor: dict[str, object]) -> None:
     assert (product("bfloat16"), product("float32")) == (torch.bfloat16, torch.float32)
     has_bfloat16.cache_clear()
