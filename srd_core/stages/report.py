@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,7 +19,7 @@ from srd_core.defences.weighed import SECOND_LOOK
 from srd_core.policy.learned import LearnedPolicy
 from srd_core.report.data import Attention, OperatingPoint, PolicyFigures, Provenance, ReportData
 from srd_core.report.html import render
-from srd_core.report.verdict import BackdoorEffect, Verdict, decide
+from srd_core.report.verdict import BackdoorEffect, Verdict, WordEvidence, decide
 from srd_core.scoring.distance import distance
 from srd_core.scoring.scores import Interval, ModelScores, Scores
 from srd_core.stages.attention import SHEET
@@ -69,7 +69,8 @@ def _report(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome
         policy=_policy(run, inputs, rows),
         attention=looked,
     )
-    verdict = _verdict(run, rows[mode], rows.get("evidence"), scores, thresholds)
+    words = tuple(suspicious_words(weighed))
+    verdict = _verdict(run, rows[mode], rows.get("evidence"), words, scores, thresholds)
     shown = rows[mode] if mode != "none" else rows.get("srd", rows[mode])
     data = ReportData(
         title="SRD report",
@@ -82,7 +83,7 @@ def _report(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome
         masks=mask_counts(rows["srd"], policy.space) if policy and "srd" in rows else None,
         gallery=gallery(run, inputs["source"], shown),
         q_maps=q_maps(run, inputs["source"], shown, policy) if policy else (),
-        words=tuple(suspicious_words(weighed)),
+        words=words,
         surplus=tuple(surplus(rows[mode], fluency_of(inputs, folder))),
         attention=_attention(inputs, folder),
         calibration=_calibration(run, thresholds) if thresholds else None,
@@ -131,14 +132,21 @@ def _models(inputs: Inputs) -> tuple[ModelScores, ...]:
     return tuple(load_scores(manifest) for name, manifest in inputs.items() if name.startswith("score-"))
 
 
-def _verdict(run: Run, rows: DecisionRows, weighed: DecisionRows | None, scores: Scores, thresholds: Calibration | None) -> Verdict:
+def _verdict(
+    run: Run,
+    rows: DecisionRows,
+    weighed: DecisionRows | None,
+    words: Sequence[WordEvidence],
+    scores: Scores,
+    thresholds: Calibration | None,
+) -> Verdict:
     """What evidence says, whichever arm's data is handed back in `rows`; without it, that nothing was judged."""
     actions: Counter[str] = Counter(row.action for row in rows)
     return decide(
         pairs=actions.total() - actions["reject"],
         flagged=sum(map(is_flagged, weighed or ())),
         budget=run.config.evidence.false_positives,
-        words=list(suspicious_words(weighed or ())),
+        words=words,
         actions=actions,
         calibrated_on=thresholds.pairs if thresholds else None,
         second_look=sum(row.reason.startswith(SECOND_LOOK) for row in rows),

@@ -163,11 +163,16 @@ def test_a_part_of_a_plan_adds_to_its_pages_and_takes_nothing_from_them(tmp_path
     assert written == [cell.name for cell in [*plan.cells(size, seeds=[0]), *part]]
 
 
-def test_pages_of_a_size_leave_out_what_cannot_run_there(tmp_path: Path) -> None:
+def test_pages_of_a_size_leave_out_what_cannot_run_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a surrogate, attacks that need one are no cells of the size, and no error of another attack's."""
-    _, size, cells = cells_of("table1", "photos", str(tmp_path), attacks=["badnet"])
-    names = {cell.experiment.attack for cell in load_plan("table1").unchecked(size)}
-    assert "shadowcast" in names and {cell.experiment.attack for cell in cells} == {"badnet"}
+    plan, size, part = cells_of("table1", "photos", str(tmp_path), seeds=[0], attacks=["badnet"])
+    assert "shadowcast" in {cell.experiment.attack for cell in plan.unchecked(size)}
+    for cell in part:
+        keep(cell, {**_summary(cell), "adopted": "x"}, tmp_path)
+    written: list[str] = []
+    monkeypatch.setattr("flows.bench.write", lambda plan, name, size, cells, folder: written.extend(made["cell"] for made in cells))
+    run_cells(plan, "table1", size, part, tmp_path, 2)
+    assert written == [cell.name for cell in part]
 
 
 def test_a_damaged_summary_is_made_again(tmp_path: Path) -> None:

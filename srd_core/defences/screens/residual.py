@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import median_filter
 
 from srd_core.data.canvas import CanvasSet
 from srd_core.defences.consensus import words_of
@@ -40,6 +40,7 @@ MOST = 10
 """Words that are condemned at most."""
 
 _LEAST_LIMIT = 1e-6
+"""Of trusted images without any trace, such as blank ones."""
 _AROUND = 5
 """Frequencies, a side of the square of neighbours."""
 _BATCH = 64
@@ -93,7 +94,7 @@ class Trace:
     worth: _Reals
     excess: float = 0.0
 
-    @property
+    @cached_property
     def products(self) -> _Reals:
         """(S, S, 3), what both halves show of each frequency."""
         return np.asarray(np.real(self.pictures[0] * np.conj(self.pictures[1])), np.float32)
@@ -123,7 +124,7 @@ class Scan:
     Args:
         pairs: the set.
         seed: halves it.
-        trusted: likewise of the trusted pairs, which say how strong frequencies are beside their neighbours.
+        trusted: the scan of the trusted pairs, which say how strong frequencies are beside their neighbours; None for that one itself.
     """
 
     _noise: _Reals
@@ -214,6 +215,8 @@ class Scan:
         The noise is the standard deviation, but where one frequency is stronger beside its neighbours than it is in the trusted images it
         is taken for no stronger than they make it: a wave that many images have would hide behind itself.
         """
+        from scipy.ndimage import median_filter
+
         count, power, total = max(len(self._images), 1), np.zeros(self._shape), np.zeros(self._shape)
         for _, planes in self._batches(self._images):
             power, total = power + (np.abs(np.fft.fft2(planes, axes=(1, 2))) ** 2).sum(axis=0), total + planes.sum(axis=0)
