@@ -72,7 +72,10 @@ def suspicious_words(rows: Iterable[Decision]) -> Iterator[WordEvidence]:
 
 
 def surplus(rows: Iterable[Decision], fluency: NgramFluency) -> list[FrequentWord]:
-    """The words that the captions of these pairs hold far more often than those on which `fluency` was fitted, the trusted ones."""
+    """The words that the captions of these pairs hold far more often than those on which `fluency` was fitted, the trusted ones.
+
+    Of these it knows how often a word was said, so that one said twice in a caption counts twice.
+    """
     held: Counter[str] = Counter()
     captions = 0
     for row in rows:
