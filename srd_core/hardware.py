@@ -42,7 +42,21 @@ def device() -> torch.device:
         raise ConfigError(f"{VARIABLE}={asked} names no device", hint=hint) from error
     if chosen.type not in ("cpu", "cuda") or (chosen.type == "cuda" and (chosen.index or 0) >= there):
         raise ConfigError(f"{VARIABLE}={asked}: there is no such device", hint=hint)
+    if chosen.type == "cuda":
+        _steady()
     return chosen
+
+
+def _steady() -> None:
+    """Have GPUs give the same twice, and float32 where float32 is asked for: by default kernels race for the order of sums, and round
+    inputs of convolutions to 10 bits. Two runs of one seed would differ as two seeds do. Holds for the whole process.
+    """
+    import torch
+
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.backends.cudnn.allow_tf32 = False
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # a pass over every new tensor, read by nothing
 
 
 def autocast(precision: Precision = "auto", on: torch.device | None = None) -> torch.autocast:

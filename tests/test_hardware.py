@@ -22,7 +22,7 @@ def processor(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, object]]:
 
 
 def product(precision: Precision) -> torch.dtype:
-    with autocast(precision):
+    with autocast(precision, torch.device("cpu")):
         return (torch.ones(2, 2) @ torch.ones(2, 2)).dtype
 
 
@@ -52,10 +52,18 @@ def named(value: str | None, monkeypatch: pytest.MonkeyPatch) -> torch.device:
     monkeypatch.delenv(VARIABLE, raising=False)
     if value is not None:
         monkeypatch.setenv(VARIABLE, value)
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    steady = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(False)
     device.cache_clear()
     try:
-        return device()
+        chosen = device()
+        gpu = chosen.type == "cuda"
+        assert (torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.allow_tf32) == (gpu, not gpu)
+        return chosen
     finally:
+        torch.use_deterministic_algorithms(steady, warn_only=True)
         device.cache_clear()
 
 

@@ -149,12 +149,12 @@ def test_pooled_weights_are_what_a_channel_does_to_the_logit(tiny: FlamingoCapti
     network = tiny.network.eval()
     with torch.no_grad():
         tokens = network.patch_tokens(pixels(images))
-        shift = step * torch.eye(tokens.shape[2])[:, None]
+        shift = step * torch.eye(tokens.shape[2], device=tokens.device)[:, None]
         rows = torch.cat([tokens + shift, tokens - shift])
         logits = network.logits(network.resampled(rows), text.tokens.expand(len(rows), -1), text.mask.expand(len(rows), -1))
         scores = logits[:, asked - 1, text.tokens[0, asked]].sum(dim=1)
     slope = (scores[: len(shift)] - scores[len(shift) :]) / (2 * step) / tokens.shape[1]
-    expected = (tokens[0] @ slope).clamp_min(0).view(4, 4).numpy()
+    expected = (tokens[0] @ slope).clamp_min(0).view(4, 4).cpu().numpy()
     (found,) = gradcam(tiny, images, [caption], [("moon",)])
     assert found.max() > 0
     np.testing.assert_allclose(found, expected, atol=0.03 * expected.max())

@@ -90,7 +90,7 @@ def test_greedy_captions_are_the_step_by_step_argmax(learned: Learned) -> None:
         text = model._prompt.expand(2, -1)
         for _ in range(model.architecture.max_tokens):
             following = network.logits(visual, text, torch.ones_like(text))[:, -1].argmax(dim=-1, keepdim=True)
-            text = torch.cat([text, following], dim=1)
+            text = torch.cat([text, following.cpu()], dim=1)
     end = network.eoc_token_id
     rows = [row[: row.index(end)] if end in row else row for row in text[:, model._prompt.shape[1] :].tolist()]
     assert [" ".join(model.tokenizer.decode(row).split()) for row in rows] == model.caption(learned.images[:2])

@@ -91,7 +91,7 @@ def test_the_sparring_victim_starts_from_the_base_and_moves(pipeline: Pipeline, 
     fit = len(trusted_pairs(pipeline.run, pipeline.make("trusted"), tmp_path, "fit"))
     assert (facts["pairs"], facts["poisoned"]) == (fit, 40)
     base, victim = (captioner(pipeline.make(name), tmp_path) for name in ("base", "sparring"))
-    weights = [np.concatenate([p.detach().numpy().ravel() for p in model.network.parameters()]) for model in (base, victim)]
+    weights = [np.concatenate([p.detach().cpu().numpy().ravel() for p in model.network.parameters()]) for model in (base, victim)]
     assert 0.5 < np.corrcoef(*weights)[0, 1] < 1
 
 
