@@ -24,12 +24,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_STARTUP = "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"
 _QUIET = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY": "false",
     "PREFECT_TELEMETRY_ENABLE_RESOURCE_METRICS": "false",
-    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+    _STARTUP: "300",
     "OMP_NUM_THREADS": "1",
     "TQDM_DISABLE": "1",
 }
@@ -58,7 +59,7 @@ def prefect_server(meanwhile: Callable[[], T]) -> Iterator[T]:
     Yields what `meanwhile` returns, which is called while the server starts.
 
     Raises:
-        ConfigError: the configured server does not answer, or is one that this Prefect cannot use.
+        ConfigError: the configured server does not answer, or is one that this Prefect cannot use; or the temporary one does not start.
     """
     if configured_server():
         _must_answer()
@@ -100,8 +101,13 @@ def _must_answer() -> None:
 
 
 def _start(server: SubprocessASGIServer) -> None:
-    with _deaf_to_interrupts():
-        server.start()
+    try:
+        with _deaf_to_interrupts():
+            server.start()
+    except RuntimeError as error:
+        problem = f"Prefect's temporary server did not answer within {os.environ.get(_STARTUP)} seconds"
+        hint = f"Is the machine very busy? Run again later, set {_STARTUP}, or name a server that runs in PREFECT_API_URL"
+        raise ConfigError(problem, hint=hint) from error
 
 
 @contextmanager

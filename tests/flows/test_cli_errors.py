@@ -202,6 +202,20 @@ def test_a_file_of_results_that_is_not_there() -> None:
     assert "there is no such file. Give the file that `srd bench` wrote" in failure("bench", "smoke", "--known", "nowhere.json")
 
 
+def test_a_temporary_server_that_does_not_start_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine so busy that it takes minutes."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    monkeypatch.setenv("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "0")
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    with (
+        temporary_settings(restore_defaults={PREFECT_API_URL}),
+        pytest.raises(ConfigError, match=r"did not answer within 0 seconds\b.*PREFECT_API_URL"),
+        prefect_server(lambda: None),
+    ):
+        pytest.fail("there is no server")
+
+
 def test_a_server_that_does_not_answer_is_named() -> None:
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
