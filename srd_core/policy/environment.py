@@ -39,7 +39,7 @@ class RewardSource(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Transition:
     """What a batch of actions led to: N rewards, N next states, and for each whether its episode is over."""
 
     rewards: Rewards
@@ -47,7 +47,7 @@ class Outcome:
     done: npt.NDArray[np.bool_]
 
 
-def refilled(outcome: Outcome, fresh: Iterator[State]) -> list[State]:
+def refilled(outcome: Transition, fresh: Iterator[State]) -> list[State]:
     """The next states, and a fresh one wherever an episode has ended."""
     return [next(fresh) if end else state for state, end in zip(outcome.states, outcome.done, strict=True)]
 
@@ -92,7 +92,7 @@ class MaskingEnvironment:
         """What the player sees, (N, S, S, 4)."""
         return render(self.images[[state.image for state in states]], [state.masks for state in states], self.space)
 
-    def step(self, states: Sequence[State], actions: Actions) -> Outcome:
+    def step(self, states: Sequence[State], actions: Actions) -> Transition:
         """Put one mask on each state. "No mask" gives reward 0 and ends the episode; so does the last mask allowed."""
         after = [
             state if action == self.space.no_mask else State(state.image, (*state.masks, int(action)))
@@ -105,7 +105,7 @@ class MaskingEnvironment:
         done = np.asarray([len(state.masks) >= self.max_masks for state in after], np.bool_) | (actions == self.space.no_mask)
         self.steps += len(after)
         self.asked += len(drawn)
-        return Outcome(rewards, after, done)
+        return Transition(rewards, after, done)
 
 
 def render(images: Images, masks: Sequence[Sequence[int]], space: ActionSpace) -> Planes:

@@ -33,7 +33,7 @@ class Played:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class AgainstControl:
     """Mean reward of a policy and of a control on the same images; difference with its 95 % interval (paired bootstrap)."""
 
     images: int
@@ -74,12 +74,12 @@ def play(policy: Policy, env: MaskingEnvironment) -> Played:
     return Played(total, states)
 
 
-def compare(policy: Policy, control: Policy, env: MaskingEnvironment, *, seed: int) -> Comparison:
+def compare(policy: Policy, control: Policy, env: MaskingEnvironment, *, seed: int) -> AgainstControl:
     """Play both on every image of `env`, which should be held out from training."""
     played, other = play(policy, env), play(control, env)
     gains = played.rewards.astype(np.float64) - other.rewards
     low, high = paired_interval(gains, seed=seed)
-    return Comparison(
+    return AgainstControl(
         len(env), float(played.rewards.mean()), float(other.rewards.mean()), float(gains.mean()), low, high,
         float((played.rewards > 0).mean()), played.masked,
     )  # fmt: skip

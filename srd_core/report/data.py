@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from srd_core.data.samples import Image
 from srd_core.policy.curve import LearningCurve
-from srd_core.policy.evaluation import Comparison
+from srd_core.policy.evaluation import AgainstControl
 from srd_core.policy.masks import Mask
 from srd_core.report.verdict import Verdict, WordEvidence
 from srd_core.scoring.frequency import FrequentWord
@@ -64,7 +64,7 @@ class Accounting:
 class PolicyFigures:
     """The learned policy against a control on held-out synthetic images; `coverage` is the share of their triggers that it hides."""
 
-    comparison: Comparison
+    comparison: AgainstControl
     control: str = "random"
     coverage: Interval | None = None
 

@@ -15,7 +15,7 @@ PERCENT = "\N{NO-BREAK SPACE}%"
 
 
 @dataclass(frozen=True)
-class Cell:
+class TableCell:
     """One figure of a table: the value, its interval in words, a bar. `measured` is False for "not measured"."""
 
     value: str
@@ -45,12 +45,12 @@ def span(item: Interval, *, percent: bool = False) -> str:
     return f"{rate(item.low).removesuffix(PERCENT)} – {rate(item.high)}" if percent else f"{item.low:.2f} – {item.high:.2f}"
 
 
-def cell(item: Interval | float | None, *, percent: bool = False, limit: float = 1.0, colour: str | None = None) -> Cell:
+def cell(item: Interval | float | None, *, percent: bool = False, limit: float = 1.0, colour: str | None = None) -> TableCell:
     """An interval, a bare number (no interval known), or None, ready to be shown. Bars run from 0 to `limit`."""
     if item is None or (isinstance(item, float) and math.isnan(item)):
-        return Cell(NOT_MEASURED, measured=False)
+        return TableCell(NOT_MEASURED, measured=False)
     known = item if isinstance(item, Interval) else Interval(value=item, low=math.nan, high=math.nan, n=0)
     write = rate if percent else score
     between = span(known, percent=percent)
     bar = interval_bar(known, limit, colour) if colour else interval_bar(known, limit)
-    return Cell(write(known.value), between, Markup(bar))
+    return TableCell(write(known.value), between, Markup(bar))

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from srd_core.analysis.figures import share_bar
 from srd_core.analysis.svg import ORANGE
 from srd_core.report.data import Accounting, ReportData
-from srd_core.report.numbers import NOT_MEASURED, Cell, cell, rate
+from srd_core.report.numbers import NOT_MEASURED, TableCell, cell, rate
 from srd_core.report.text import CAPTION, NAME, visible
 from srd_core.scoring.scores import ModelScores
 
@@ -33,7 +33,7 @@ _FIGURES = {
 _RATES = ("asr", "asr_raw", "false_trigger")
 
 
-Row = Sequence[Cell | str]
+Row = Sequence[TableCell | str]
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def reason(data: ReportData, name: str) -> str:
 def shards(accounting: Accounting) -> Table:
     """One row a shard: pairs by action."""
     rows: list[Row] = [
-        [visible(shard.name, NAME), *_counts(shard.actions), Cell(f"{shard.pairs:,}", bar=shares(shard.actions))]
+        [visible(shard.name, NAME), *_counts(shard.actions), TableCell(f"{shard.pairs:,}", bar=shares(shard.actions))]
         for shard in accounting.shards[:ROWS]
     ]
     columns = ["Shard", *map(str.capitalize, ACTIONS.values()), "All"]
@@ -88,7 +88,7 @@ def shares(actions: Mapping[str, int]) -> Markup:
 def rejections(accounting: Accounting) -> Table | None:
     """Pairs by the reason for which they could not be read; None when all could."""
     ranked = sorted(accounting.rejected.items(), key=lambda item: (-item[1], item[0]))
-    rows: list[Row] = [[visible(name, NAME), Cell(f"{count:,}")] for name, count in ranked[:ROWS]]
+    rows: list[Row] = [[visible(name, NAME), TableCell(f"{count:,}")] for name, count in ranked[:ROWS]]
     return Table("Rejected pairs by reason", ["Reason", "Pairs"], rows, (), max(len(ranked) - ROWS, 0)) if rows else None
 
 
@@ -99,9 +99,9 @@ def words(data: ReportData) -> Table | None:
     rows: list[Row] = [
         [
             visible(item.word, NAME),
-            Cell(f"{item.flagged:,}"),
+            TableCell(f"{item.flagged:,}"),
             cell(min(item.flagged / flagged, 1.0), percent=True, colour=ORANGE),
-            Cell(f"{item.pairs:,}"),
+            TableCell(f"{item.pairs:,}"),
             cell(min(item.flagged / item.pairs, 1.0), percent=True, colour=ORANGE),
         ]
         for item in ranked[:20]
@@ -115,9 +115,9 @@ def surplus(data: ReportData) -> Table | None:
     rows: list[Row] = [
         [
             visible(item.word, NAME),
-            Cell(f"{item.held:,}"),
+            TableCell(f"{item.held:,}"),
             cell(item.share, percent=True, colour=ORANGE),
-            Cell(f"{item.trusted:,}"),
+            TableCell(f"{item.trusted:,}"),
             cell(item.usual, percent=True),
         ]
         for item in data.surplus
@@ -147,7 +147,7 @@ def detection(data: ReportData) -> Table | None:
 def thresholds(data: ReportData) -> Table | None:
     """Threshold of each channel."""
     known = sorted(data.calibration.thresholds.items()) if data.calibration else []
-    rows: list[Row] = [[visible(name, NAME), Cell(f"{value:.4g}")] for name, value in known[:ROWS]]
+    rows: list[Row] = [[visible(name, NAME), TableCell(f"{value:.4g}")] for name, value in known[:ROWS]]
     return Table("Thresholds", ["Channel", "Flag above"], rows) if rows else None
 
 
@@ -167,21 +167,21 @@ def provenance(data: ReportData) -> Table:
     return Table("What this run depended on", ["What", "Digest or version"], rows, (), max(len(listed) - ROWS, 0))
 
 
-def _names(model: ModelScores, seeds: bool) -> list[Cell | str]:
-    shown: list[Cell | str] = [visible(model.arm, NAME), visible(model.protocol, NAME).upper(), visible(model.domain, NAME)]
+def _names(model: ModelScores, seeds: bool) -> list[TableCell | str]:
+    shown: list[TableCell | str] = [visible(model.arm, NAME), visible(model.protocol, NAME).upper(), visible(model.domain, NAME)]
     return [*shown, str(model.seed)] if seeds else shown
 
 
-def _figure(model: ModelScores, name: str, limit: float) -> Cell:
+def _figure(model: ModelScores, name: str, limit: float) -> TableCell:
     return cell(getattr(model, name), percent=name in _RATES, limit=limit, colour=ORANGE if name in _RATES else None)
 
 
-def _is_measured(item: Cell | str) -> bool:
+def _is_measured(item: TableCell | str) -> bool:
     return isinstance(item, str) or item.measured
 
 
-def _counts(actions: Mapping[str, int]) -> list[Cell]:
-    return [Cell(f"{actions.get(name, 0):,}") for name in ACTIONS]
+def _counts(actions: Mapping[str, int]) -> list[TableCell]:
+    return [TableCell(f"{actions.get(name, 0):,}") for name in ACTIONS]
 
 
 def legend(actions: Mapping[str, int]) -> list[tuple[str, str, str, str]]:

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from srd_core.data.manifest import StageManifest
 from srd_core.policy.curve import CurvePoint, LearningCurve
-from srd_core.policy.evaluation import Comparison
+from srd_core.policy.evaluation import AgainstControl
 from srd_core.scoring.intervals import Interval
 
 
@@ -18,7 +18,7 @@ def curve_of(policy: StageManifest) -> LearningCurve:
     return LearningCurve(points, **facts)
 
 
-def held_out_of(policy: StageManifest) -> tuple[Comparison, str, Interval]:
+def held_out_of(policy: StageManifest) -> tuple[AgainstControl, str, Interval]:
     """The policy against random on held-out synthetic images, the control's name, and coverage of their triggers."""
     facts = cast(dict[str, Any], policy.facts["held_out"])
-    return Comparison(**facts["against_random"]), "random", Interval.model_validate(facts["coverage"])
+    return AgainstControl(**facts["against_random"]), "random", Interval.model_validate(facts["coverage"])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from srd_core.policy.curve import CurvePoint, LearningCurve
-from srd_core.policy.evaluation import Comparison
+from srd_core.policy.evaluation import AgainstControl
 from srd_core.policy.masks import PAPER_SIZES, Mask, draw
 from srd_core.report.data import (
     Accounting,
@@ -125,7 +125,7 @@ def full() -> ReportData:
         provenance=Provenance({"source": "ab" * 32, "trusted": "cd" * 32}, "ef" * 32, {"srd": "0.1.0", "torch": "2.13.0"}),
         scores=Scores(models=tuple(model(*row) for row in rows), detection={"evidence/pair": found}),
         curve=curve(),
-        policy=PolicyFigures(Comparison(300, 0.72, -0.31, 1.03, 0.88, 1.19, 0.31, 0.64), coverage=wilson(144, 300)),
+        policy=PolicyFigures(AgainstControl(300, 0.72, -0.31, 1.03, 0.88, 1.19, 0.31, 0.64), coverage=wilson(144, 300)),
         masks=MaskCounts(PAPER_SIZES, counts, 210),
         gallery=cards(24),
         q_maps=tuple(QMap(f"train-00000/00000{i}#0", photo(i), PAPER_SIZES, q_values(i), Mask(0.05, 0.05, 40 / 224)) for i in range(3)),
