@@ -11,11 +11,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
-from prefect.futures import as_completed
+from prefect.futures import PrefectFuture, as_completed
 
 from flows.cells import Made, claimed, finished, identity, keep, known, place_of
 from flows.plan import Cell, Plan
@@ -75,17 +77,23 @@ def run_cells(plan: Plan, name: str, size: Size, cells: Sequence[Cell], folder: 
 
 
 def _ended(left: Sequence[Cell], folder: Path, at_once: int) -> Iterator[Cell]:
-    """Every cell, when it is finished or was found to be another process's. The first that fails ends them all."""
-    if min(at_once, len(left)) < 2:
+    """Every cell, when it is finished or was found to be another process's; begun in order. The first that fails ends them all."""
+    width = min(at_once, len(left))
+    if width < 2:
         for cell in left:
             _run_if_free(cell, folder)
             yield cell
         return
-    with workers(min(at_once, len(left))) as runner:
-        running = {runner.submit(_cell_task, {"cell": cell, "folder": folder}): cell for cell in left}
-        for future in as_completed(list(running)):
+    waiting, running = iter(left), dict[PrefectFuture[Any], Cell]()
+    with workers(width) as runner:
+        while True:
+            for cell in islice(waiting, width - len(running)):  # all at once, they would be begun in any order
+                running[runner.submit(_cell_task, {"cell": cell, "folder": folder})] = cell
+            if not running:
+                return
+            future = next(as_completed(list(running)))
             future.result()
-            yield running[future]
+            yield running.pop(future)
 
 
 def _run_if_free(cell: Cell, folder: Path) -> None:

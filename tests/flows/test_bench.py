@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import multiprocessing
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from flows.bench import bench, run_cells
+from flows.bench import _ended, bench, run_cells
 from flows.cells import adopt, claimed, finished, identity, keep, offered, place_of
 from flows.cli.bench import command
 from flows.cost import costs
@@ -252,6 +253,16 @@ def test_a_grid_runs_and_keeps_what_is_finished(prefect_server: None, tmp_path: 
     (place_of(plan.cells(size)[0], tmp_path) / "cell.json").unlink()
     assert [cell["verdict"] for cell in bench("smoke", str(tmp_path))] == [cell["verdict"] for cell in first]
     assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("stages/**/*.json")} == before
+
+
+def test_cells_are_begun_in_their_order(prefect_server: None, tmp_path: Path) -> None:
+    """So that one seed is finished before the next; here every cell is another process's, so that its turn is all that it takes."""
+    cells = Plan.model_validate({"attacks": ["badnet", "sig", "blended"], "seeds": range(5)}).cells(SCENES)
+    with ExitStack() as others:
+        assert all(others.enter_context(claimed(place_of(cell, tmp_path))) for cell in cells)
+        ended = list(_ended(cells, tmp_path, 2))
+    assert sorted(map(identity, ended)) == sorted(map(identity, cells))
+    assert all(cells.index(cell) <= turn + 1 for turn, cell in enumerate(ended))
 
 
 @pytest.mark.slow
