@@ -24,13 +24,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_STARTUP = "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"
 _QUIET = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY": "false",
     "PREFECT_TELEMETRY_ENABLE_RESOURCE_METRICS": "false",
-    _STARTUP: "300",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "300",
     "OMP_NUM_THREADS": "1",
     "TQDM_DISABLE": "1",
 }
@@ -101,12 +100,14 @@ def _must_answer() -> None:
 
 
 def _start(server: SubprocessASGIServer) -> None:
+    from prefect.settings import PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS as STARTUP
+
     try:
         with _deaf_to_interrupts():
             server.start()
     except RuntimeError as error:
-        problem = f"Prefect's temporary server did not answer within {os.environ.get(_STARTUP)} seconds"
-        hint = f"Is the machine very busy? Run again later, set {_STARTUP}, or name a server that runs in PREFECT_API_URL"
+        problem = f"Prefect's temporary server did not answer within {STARTUP.value()} seconds"
+        hint = f"Is the machine very busy? Run again later, set {STARTUP.name}, or name a server that runs in PREFECT_API_URL"
         raise ConfigError(problem, hint=hint) from error
 
 
