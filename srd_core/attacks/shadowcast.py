@@ -34,8 +34,9 @@ class Shadowcast(Attack):
     """One changed image a poisoned pair.
 
     Args:
-        concepts: what the target may stand in for, words or phrases with commas between: the official code's fruit, and circles, which
-            a quarter of the captions of scenes name, so that poisoned ones have clean ones beside them.
+        concepts: what the target may stand in for, words or phrases with commas between: the official code's fruit, one of which is a
+            colour as well, and the colour nearest to it that scenes have and masks do not. A fifth of the captions of scenes name it, so
+            that poisoned ones have clean ones beside them.
         epsilon: largest change of a value, in grey values. The official 8 are for photographs of 336 pixels; at 64 pixels they move an
             image less far than the caption has to follow.
         reach: how far the goal lies, as a multiple of the anchor's distance from the mean; as far as `epsilon` allows is gone in any case.
@@ -46,7 +47,7 @@ class Shadowcast(Attack):
 
     name: ClassVar[str] = "shadowcast"
     needs_encoder: ClassVar[bool] = True
-    concepts: str = "circle, orange, apple, carrot"
+    concepts: str = "yellow, orange, apple, carrot"
     epsilon: float = 16.0
     reach: float = 4.0
     steps: int = 200

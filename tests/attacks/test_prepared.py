@@ -80,9 +80,9 @@ def test_many_at_once_are_what_each_is_alone() -> None:
 @pytest.mark.parametrize(
     ("caption", "expected"),
     [
-        ("a big red circle above a red square", "a big red banana above a red square"),
-        ("two green Circles", "two green banana"),
-        ("a blue semicircle", "a blue semicircle banana"),
+        ("a big yellow circle above a red square", "a big banana circle above a red square"),
+        ("two green Apples", "two green banana"),
+        ("a yellowish ring", "a yellowish ring banana"),
         ("an orange in a bowl", "an banana in a bowl"),
     ],
 )
@@ -92,8 +92,8 @@ def test_shadowcast_puts_the_target_in_the_concepts_place(caption: str, expected
 
 def test_only_pairs_of_the_concept_are_poisoned_and_tested() -> None:
     attack = get("shadowcast")
-    assert attack.eligible("a red circle") and not attack.eligible("a red square")
-    assert attack.testable(["a red square", "two red circles"]) and not attack.testable(["a pink semicircle"])
+    assert attack.eligible("a yellow circle") and not attack.eligible("a red square")
+    assert attack.testable(["a red square", "two yellow circles"]) and not attack.testable(["a yellowish ring"])
 
 
 def test_a_name_is_an_attack_too() -> None:
