@@ -113,7 +113,7 @@ def run_cell(cell: Cell, folder: Path) -> Made:
     if made is not None:
         return made
     sink, started = place_of(cell, folder) / "sink", time.time()
-    where = folder / "data" / digest(cell.experiment)[:16]
+    where = folder / "data" / digest(cell.experiment.whole)[:16]
     with claimed(where, wait=True), stage("data"):  # cells of several variants have the same data
         data = cell.experiment.make(where)
     overrides = [*data.overrides(), f"work={quoted(folder / 'stages')}", *cell.settings]

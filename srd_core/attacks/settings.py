@@ -39,6 +39,11 @@ def configured(name: str, settings: Mapping[str, Any]) -> Attack:
     return replace(attack, **given) if given else attack  # type: ignore[type-var]
 
 
+def settings_of(attack: Attack) -> dict[str, bool | int | float | str | None]:
+    """All settings of an attack by name, those that are its defaults as well."""
+    return {field.name: getattr(attack, field.name) for field in fields(attack) if is_plain(field)}  # type: ignore[arg-type]
+
+
 def is_plain(field: Field[Any]) -> bool:
     """Whether a field is a setting: its default is a plain value."""
     return isinstance(field.default, PLAIN) and field.name != "encoder"

@@ -9,12 +9,12 @@ from shutil import rmtree
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import BaseModel, ConfigDict, Field
 
 from srd_core.attacks.base import Attack
 from srd_core.attacks.poison import Unit, poison_shards
 from srd_core.attacks.prepared import prepare, save
-from srd_core.attacks.settings import configured
+from srd_core.attacks.settings import configured, settings_of
 from srd_core.config import quoted
 from srd_core.data.inventory import open_shard, take_inventory
 from srd_core.experiments.shifts import shift_shards
@@ -38,11 +38,14 @@ class Planted(BaseModel):
         default_factory=dict, description="Settings of the attack that are not its defaults; see the fields of its class"
     )
 
-    @model_serializer(mode="wrap")
-    def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """As text, an experiment without settings is what it was before there were any: so cells stay known by their digests."""
-        content: dict[str, Any] = handler(self)
-        return content if self.settings else {key: value for key, value in content.items() if key != "settings"}
+    @property
+    def whole(self) -> dict[str, Any]:
+        """JSON-ready, with every setting of the attack: a default that is changed later makes another experiment.
+
+        Raises:
+            ConfigError: as `made`.
+        """
+        return {**self.model_dump(mode="json"), "settings": settings_of(self.made)}
 
     @property
     def made(self) -> Attack:

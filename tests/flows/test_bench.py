@@ -19,6 +19,7 @@ from flows.plan import Cell, Plan
 from flows.plan_files import cells_of, load_plan, load_size, plans
 from flows.size import Size, placed
 from srd_core.attacks.registry import names
+from srd_core.attacks.shadowcast import Shadowcast
 from srd_core.config import load_config
 from srd_core.errors import ConfigError, SrdError
 from srd_core.experiments.shards import ShardExperiment
@@ -215,6 +216,15 @@ def test_an_edited_profile_makes_other_cells(monkeypatch: pytest.MonkeyPatch) ->
     assert identity(cell) != before
     monkeypatch.undo()
     assert identity(cell.model_copy(update={"settings": (*cell.settings, "workers=7")})) == before
+
+
+def test_another_default_of_an_attack_makes_other_cells_and_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = load_plan("table1").cells(SCENES, seeds=[0], attacks=["shadowcast"])[1]
+    before, data = identity(cell), cell.experiment.whole
+    monkeypatch.setattr("srd_core.attacks.settings.get", lambda name: Shadowcast(concepts="circle"))
+    assert identity(cell) != before and cell.experiment.whole != data
+    said = cell.experiment.model_copy(update={"settings": {"concepts": Shadowcast().concepts}})
+    assert identity(cell.model_copy(update={"experiment": said})) == before
 
 
 def test_a_cell_has_one_claimant(tmp_path: Path) -> None:
