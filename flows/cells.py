@@ -27,7 +27,8 @@ def identity(cell: Cell) -> str:
     """Hex digest of all that a cell is: its name, its data, and the whole configuration that its profile and settings come to.
 
     Plans share a cell where all of that is the same, and only there, since a sink belongs to one run. An edited profile makes other
-    cells, and so does an attack whose defaults are others; a new setting of the configuration, left at its default, does not. Which code made a cell is in its `origin`, and pages tell where that differs.
+    cells, and so does another default of the attack; a new setting of the configuration, left at its default, does not. Which code made
+    a cell is in its `origin`, and pages tell where that differs.
     """
     config = load_config(cell.profile, None, cell.settings).model_dump(mode="json", exclude=WITHOUT_EFFECT, exclude_defaults=True)
     return digest({"name": cell.name, "experiment": cell.experiment.whole, "configuration": config})
