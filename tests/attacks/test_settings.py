@@ -11,7 +11,7 @@ import pytest
 from srd_core.attacks.blended import Blended
 from srd_core.attacks.prepared import find, save
 from srd_core.attacks.registry import get, names
-from srd_core.attacks.settings import configured
+from srd_core.attacks.settings import configured, settings_of
 from srd_core.attacks.trojvlm import TrojVLM
 from srd_core.attacks.vlood import VLOOD
 from srd_core.data.manifest import digest
@@ -68,9 +68,10 @@ def test_an_experiment_plants_and_tests_what_it_says(tmp_path: Path) -> None:
     assert plain.attack == "vlood" and data.attacker == str(tmp_path / "clean")
 
 
-def test_settings_tell_experiments_apart_and_none_changes_nothing() -> None:
-    assert "settings" not in SceneExperiment().model_dump() and '"settings"' not in SceneExperiment().model_dump_json()
+def test_settings_tell_experiments_apart_and_a_default_that_is_given_does_not() -> None:
+    given = SceneExperiment(settings=settings_of(get("badnet")))
+    assert given != SceneExperiment() and given.whole == SceneExperiment().whole
     told = SceneExperiment(attack="blended", settings={"alpha": 0.2})
     assert SceneExperiment.model_validate(told.model_dump(mode="json")) == told
     other = told.model_copy(update={"settings": {"alpha": 0.3}})
-    assert len({digest(item) for item in (told, other, SceneExperiment(attack="blended"))}) == 3
+    assert len({digest(item.whole) for item in (told, other, SceneExperiment(attack="blended"))}) == 3
