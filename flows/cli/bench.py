@@ -63,7 +63,7 @@ def command(
     from srd_core.hardware import has_bfloat16
 
     chosen = _numbers(seeds), tuple(dict.fromkeys(name.strip() for name in attacks.split(","))) if attacks else ()
-    _, at, cells = cells_of(plan, size, data, *chosen)
+    wanted, at, cells = cells_of(plan, size, data, *chosen)
     elsewhere = offered(known)
     if isinstance(at.data, ShardExperiment):
         reachable(at.data.trusted, at.data.suspect, *at.data.tests.values())
@@ -73,6 +73,7 @@ def command(
         _tell(costs(cells, at, [cell.name for cell in cells if identity(cell) in there], slower=slower), slower, as_json=as_json)
         return
     if known:
+        adopt(elsewhere, wanted.unchecked(at), out)  # pages show the plan's other cells too
         say(f"{adopt(elsewhere, cells, out)} of {len(cells)} cells are known from elsewhere, of {len(elsewhere)} that were offered")
     out.mkdir(parents=True, exist_ok=True)
     made = run_flow("bench", plan, str(out), size, data, *chosen, at_once)

@@ -309,6 +309,16 @@ def test_the_command_takes_over_what_it_is_given(tmp_path: Path, monkeypatch: py
     assert told.exit_code == 0 and f"{cells[2].name}: clean" in told.output
 
 
+def test_a_part_of_a_plan_keeps_all_that_is_known_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `--attacks`, cells of other attacks were dropped from pages that `--known` had them for."""
+    cells, file, out = load_plan("table1").cells(SCENES, seeds=[0]), tmp_path / "table1.json", tmp_path / "out"
+    file.write_text(json.dumps([_summary(cell) for cell in cells]))
+    monkeypatch.setattr("flows.cli.bench.run_flow", lambda *asked: [])
+    told = CliRunner().invoke(command, ["table1", "--attacks", "badnet", "--seeds", "0", "--known", str(file), "--out", str(out)])
+    assert told.exit_code == 0 and "2 of 2 cells are known" in told.output
+    assert [made["cell"] for made in finished(cells, out)] == [cell.name for cell in cells]
+
+
 def test_only_the_very_same_settings_are_taken_over(tmp_path: Path) -> None:
     cell = load_plan("table1").cells(SCENES, seeds=[0])[2]
     other = cell.model_copy(update={"settings": (*cell.settings, "retrain.schedule.epochs=1")})
