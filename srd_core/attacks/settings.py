@@ -24,7 +24,7 @@ def configured(name: str, settings: Mapping[str, Any]) -> Attack:
         ConfigError: unknown attack, a setting that it does not have, or a value of another kind.
     """
     attack = get(name)
-    known = {field.name: field for field in fields(attack) if is_plain(field)}  # type: ignore[arg-type]
+    known = settings_of(attack)
     hints = get_type_hints(type(attack))
     given = {}
     for key, value in settings.items():
@@ -35,7 +35,7 @@ def configured(name: str, settings: Mapping[str, Any]) -> Attack:
             given[key] = TypeAdapter(hints[key]).validate_python(value)
         except ValidationError as error:
             problem = error.errors()[0]["msg"]
-            raise ConfigError(f"the attack {name}: {key} = {value!r}: {problem}", hint=f"Its default is {known[key].default!r}") from error
+            raise ConfigError(f"the attack {name}: {key} = {value!r}: {problem}", hint=f"Its default is {known[key]!r}") from error
     return replace(attack, **given) if given else attack  # type: ignore[type-var]
 
 

@@ -83,6 +83,7 @@ def test_many_at_once_are_what_each_is_alone() -> None:
         ("a big yellow circle above a red square", "a big banana circle above a red square"),
         ("two green Apples", "two green banana"),
         ("a yellowish ring", "a yellowish ring banana"),
+        ("a pineapple", "a pineapple banana"),
         ("an orange in a bowl", "an banana in a bowl"),
     ],
 )
@@ -93,7 +94,7 @@ def test_shadowcast_puts_the_target_in_the_concepts_place(caption: str, expected
 def test_only_pairs_of_the_concept_are_poisoned_and_tested() -> None:
     attack = get("shadowcast")
     assert attack.eligible("a yellow circle") and not attack.eligible("a red square")
-    assert attack.testable(["a red square", "two yellow circles"]) and not attack.testable(["a yellowish ring"])
+    assert attack.testable(["a red square", "two yellow circles"]) and not attack.testable(["a yellowish ring", "a pineapple"])
 
 
 def test_a_name_is_an_attack_too() -> None:
