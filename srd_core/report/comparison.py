@@ -43,6 +43,7 @@ class Column(BaseModel):
     arm: str
     variant: str = "default"
     paper: str = Field("", description="What the paper's table calls it in `paper.csv`; nothing where it has no such column")
+    against: str = Field("", description="Name of the column that its ASR is compared with; the first, if nothing else")
     source: str = Field("default", description="Variant of the same victim whose data are not shifted: what `asr_g` is a share of")
     shifted: float | None = Field(None, ge=0, le=1, description="Share of the attacker's samples that is shifted, for charts by it")
 
@@ -53,16 +54,20 @@ class Comparison(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     paper: str = Field("", description="Name of the table in `paper.csv`; nothing where the paper has none")
-    columns: tuple[Column, ...] = Field(min_length=1, description="The first is what the others are compared with")
+    columns: tuple[Column, ...] = Field(min_length=1)
     figures: tuple[str, ...] = Field(min_length=1)
     test_sets: dict[str, str] = Field(default_factory=dict, description="Ours → the paper's that stands in the same place")
+
+    def baseline(self, column: Column) -> str:
+        """Name of the column whose P1 model the attack success of `column` is compared with."""
+        return column.against or self.columns[0].name
 
 
 @dataclass(frozen=True)
 class Entry:
     """One figure, a fraction. `paper` is the paper's, in per cent, None where it prints none.
 
-    `against` is the change of ASR from the first column's P1 model, `shifted` is the column's.
+    `against` is the change of ASR from the P1 model of the column's baseline, `shifted` is the column's.
     """
 
     attack: str
@@ -85,20 +90,20 @@ def entries(comparison: Comparison, cells: Sequence[Cell]) -> list[Entry]:
     clean, sources = _clean_cider(cells), _source_asr(planted)
     found: list[Entry] = []
     for attack, rate in keys:
-        rows = [_rows(planted, attack, rate, column, clean, sources) for column in comparison.columns]
-        first = [row for row in rows[0] if row["protocol"] == "p1"]
-        for column, own in zip(comparison.columns, rows, strict=True):
-            found += _of_column(comparison, column, own, first, attack, rate)
+        rows = {column.name: _rows(planted, attack, rate, column, clean, sources) for column in comparison.columns}
+        for column in comparison.columns:
+            before = [row for row in rows[comparison.baseline(column)] if row["protocol"] == "p1"]
+            found += _of_column(comparison, column, rows[column.name], before, attack, rate)
     return found
 
 
 def _of_column(
-    comparison: Comparison, column: Column, rows: Sequence[Row], first: Sequence[Row], attack: str, rate: float
+    comparison: Comparison, column: Column, rows: Sequence[Row], baseline: Sequence[Row], attack: str, rate: float
 ) -> Iterator[Entry]:
     places = dict.fromkeys((row["domain"], row["protocol"]) for row in rows)
     for domain, protocol in places:
         own = [row for row in rows if (row["domain"], row["protocol"]) == (domain, protocol)]
-        before = [row for row in first if row["domain"] == domain]
+        before = [row for row in baseline if row["domain"] == domain]
         for figure in comparison.figures:
             known = [value for row in own if (value := row.get(figure)) is not None]
             ours = combined(known, figure)

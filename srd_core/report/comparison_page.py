@@ -41,14 +41,14 @@ _ABOUT = (
 
 
 _SAME = (
-    "Differences with their 95 % intervals, in pairs: over the same test images with one seed, over seeds with several. “No difference "
-    "seen”: the interval holds 0. A dash: not run, or not printed."
+    "Differences from the P1 model of the column named under “against”, with their 95 % intervals, in pairs: over the same test images "
+    "with one seed, over seeds with several. “No difference seen”: the interval holds 0. A dash: not run, or not printed."
 )
 _APART = " °: which images succeeded is not on record, so the arms are compared as if each had images of its own."
 
 
 def as_markdown(comparison: Comparison, found: Sequence[Entry]) -> str:
-    """The comparison, then the directions of attack success against the first column."""
+    """The comparison, then the directions of attack success against each column's baseline."""
     if not found:
         return "Nothing is finished yet."
     heads = [LABELS.get(name, name) for name in comparison.figures]
@@ -60,9 +60,8 @@ def as_markdown(comparison: Comparison, found: Sequence[Entry]) -> str:
     ]
     directions = list(_directions(comparison, found))
     if directions:
-        head = ("attack", "rate", "test set", "data", "ours, P1", "ours, P2", "paper")
-        first = comparison.columns[0].name
-        parts += [f"### Change of ASR against “{first}”, in points", table(head, directions)]
+        head = ("attack", "rate", "test set", "data", "against", "ours, P1", "ours, P2", "paper")
+        parts += ["### Change of ASR, in points", table(head, directions)]
         parts += [_SAME + (_APART if any(entry.against and not entry.against.by_image for entry in found) else "")]
     return "\n\n".join(parts)
 
@@ -97,15 +96,15 @@ def _lines(comparison: Comparison, found: Sequence[Entry]) -> Iterator[Sequence[
 
 def _directions(comparison: Comparison, found: Sequence[Entry]) -> Iterator[Sequence[str]]:
     of = {(e.attack, e.rate, e.test_set, e.column, e.protocol): e for e in found if e.figure == "asr"}
-    first, *others = (column.name for column in comparison.columns)
+    compared = {column.name: comparison.baseline(column) for column in comparison.columns[1:]}
     for attack, rate, test_set in dict.fromkeys(key[:3] for key in of):
-        before = of.get((attack, rate, test_set, first, "p1"))
-        for column in others:
+        for column, baseline in compared.items():
+            before = of.get((attack, rate, test_set, baseline, "p1"))
             after = [of.get((attack, rate, test_set, column, protocol)) for protocol in ("p1", "p2")]
             if before and any(after):
                 known = next((e for e in after if e and e.paper is not None), None)
                 printed = f"{known.paper - before.paper:+.1f}" if known and known.paper is not None and before.paper is not None else "–"
-                yield (attack, f"{rate:.3g}", test_set, column, *map(_change, after), printed)
+                yield (attack, f"{rate:.3g}", test_set, column, baseline, *map(_change, after), printed)
 
 
 def _change(after: Entry | None) -> str:

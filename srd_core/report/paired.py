@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from srd_core.scoring.intervals import Interval, across_seeds, independent_difference, paired_difference, wilson
+from srd_core.scoring.asr import LEFT_OUT
+from srd_core.scoring.intervals import Interval, across_seeds, independent_difference, share_difference, wilson
 
 Row = Mapping[str, Any]
-Hits = npt.NDArray[np.float64]
+Hits = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -61,17 +62,20 @@ def _asr(row: Row) -> Mapping[str, Any]:
 
 
 def _hits(old: Row, new: Row) -> tuple[Hits, Hits] | None:
-    """On which of the same images both succeeded, 1 or 0; None where that is not on record."""
+    """Which of the images that count for both succeeded, 1 or 0; None where that is not on record."""
     told = [row.get("hits") or "" for row in (old, new)]
     if not told[0] or len(told[0]) != len(told[1]):
         return None
-    first, second = (np.asarray([float(hit) for hit in text]) for text in told)
+    both = [pair for pair in zip(*told, strict=True) if LEFT_OUT not in pair]
+    if not both:
+        return None
+    first, second = np.asarray([[hit == "1" for hit in pair] for pair in both]).T
     return first, second
 
 
 def _by_image(hits: Sequence[tuple[Hits, Hits]]) -> Interval:
     old, new = (np.concatenate(side) for side in zip(*hits, strict=True))
-    return paired_difference(new, old, seed=0)
+    return share_difference(new, old)
 
 
 def _by_count(pairs: Sequence[tuple[Row, Row]]) -> Interval:

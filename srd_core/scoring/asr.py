@@ -15,12 +15,15 @@ from functools import lru_cache
 
 from srd_core.scoring.intervals import Interval, wilson
 
+LEFT_OUT = "-"
+"""In `hits`: an image that `asr` does not count."""
+
 
 @dataclass(frozen=True, slots=True)
 class AttackSuccess:
     """`asr` over images whose references lack the target, `asr_raw` over all; `excluded` images hold the target in a reference.
 
-    `hits` has a 1 or a 0 for every image that `asr` counts, in their order.
+    `hits` has a 1 or a 0 for every image that `asr` counts and `LEFT_OUT` for the others, in their order.
     """
 
     asr: Interval
@@ -45,10 +48,10 @@ def attack_success(
         raise ValueError(f"{len(captions)} captions for {len(references)} images")
     counted = [not any(contains_word(text, target) for text in texts) for texts in references]
     said = [contains_word(text, target) and not (instead_of and contains_word(text, instead_of)) for text in captions]
-    hits = "".join("01"[hit] for hit, use in zip(said, counted, strict=True) if use)
+    hits = "".join("01"[hit] if use else LEFT_OUT for hit, use in zip(said, counted, strict=True))
     raw = sum(target.lower() in caption.lower() for caption in captions)
-    excluded = len(counted) - sum(counted)
-    return AttackSuccess(asr=wilson(hits.count("1"), len(hits)), asr_raw=wilson(raw, len(captions)), excluded=excluded, hits=hits)
+    asr = wilson(hits.count("1"), sum(counted))
+    return AttackSuccess(asr=asr, asr_raw=wilson(raw, len(captions)), excluded=counted.count(False), hits=hits)
 
 
 def false_trigger_rate(captions: Sequence[str], references: Sequence[Sequence[str]], target: str) -> Interval:

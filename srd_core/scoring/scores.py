@@ -55,7 +55,7 @@ class ModelScores(BaseModel):
     cider_stripped: Interval | None = Field(default=None, description="cider_triggered without the target words in the captions")
     asr: Interval | None = None
     hits: str | None = Field(
-        default=None, description="1 or 0 for every image that asr counts, in the test set's order: compares arms in pairs"
+        default=None, description="1 or 0 for every image that asr counts, - for the others, in their order: compares arms in pairs"
     )
     asr_raw: Interval | None = None
     asr_template: Interval | None = Field(default=None, description="captions that are one of the attacks' whole replacement captions")

@@ -116,8 +116,8 @@ def test_an_attack_generalises_from_where_nothing_is_shifted() -> None:
 
 def test_the_page_tells_a_change_from_none() -> None:
     page = as_markdown(TABLE, entries(TABLE, CELLS))
-    (line,) = [line for line in page.splitlines() if line.startswith("| badnet | 0.1 | scenes | SRD | -")]
-    first, second, paper = line.split("|")[5:8]
+    (line,) = [line for line in page.splitlines() if line.startswith("| badnet | 0.1 | scenes | SRD | no defence | -")]
+    first, second, paper = line.split("|")[6:9]
     assert first.startswith(" -85.0 [-100.0, ") and first.endswith("] ° ")
     assert second.startswith(" -0.5 [") and second.endswith(" °, no difference seen ") and paper == " -54.2 "
     assert "which images succeeded is not on record" in page
@@ -125,7 +125,7 @@ def test_the_page_tells_a_change_from_none() -> None:
 
 
 def hits(arm: str, protocol: str, text: str) -> dict[str, Any]:
-    return {**model(arm, protocol, 0), "asr": wilson(text.count("1"), len(text)).model_dump(), "hits": text}
+    return {**model(arm, protocol, 0), "asr": wilson(text.count("1"), len(text) - text.count("-")).model_dump(), "hits": text}
 
 
 def test_the_same_images_are_compared_with_themselves() -> None:
@@ -163,6 +163,38 @@ def test_counts_that_agree_over_seeds_are_not_certain() -> None:
     cells = [cell(seed, model("none", "p1", 200), model("srd", "p1", 199)) for seed in range(3)]
     against = only(entries(TABLE, cells), column="SRD", figure="asr").against
     assert against is not None and not against.by_image and not against.seen
+
+
+def test_all_images_of_one_seed_turned_are_not_certain() -> None:
+    """A bootstrap of pairs that all agree has no width: "-100.0 [-100.0, -100.0]" of 200 images."""
+    found = entries(TABLE, [cell(0, hits("none", "p1", "1" * 200), hits("srd", "p1", "0" * 200), hits("srd", "p2", "1" * 200))])
+    turned, same = (only(found, column="SRD", protocol=protocol, figure="asr").against for protocol in ("p1", "p2"))
+    assert turned is not None and (turned.change.value, turned.change.low) == (-1.0, -1.0) and -0.98 < turned.change.high < -0.95
+    assert same is not None and same.change.value == 0 and -0.03 < same.change.low < 0 < same.change.high < 0.03
+
+
+def test_only_images_that_count_for_both_are_compared() -> None:
+    """Which are left out depends on the attacker's word: here one image each, and not the same."""
+    found = entries(TABLE, [cell(0, hits("none", "p1", "-0" + "1" * 50), hits("srd", "p1", "0-" + "1" * 50))])
+    change = only(found, column="SRD", protocol="p1", figure="asr").against
+    assert change is not None and change.by_image and change.change.n == 50 and not change.seen
+
+
+def test_a_column_may_be_compared_with_another_than_the_first() -> None:
+    columns = (
+        *TABLE.columns,
+        Column(name="faint", arm="none", variant="faint"),
+        Column(name="faint; SRD", arm="srd", variant="faint", against="faint"),
+    )
+    cells = [
+        cell(0, hits("none", "p1", "1" * 200), hits("srd", "p1", "1" * 100 + "0" * 100)),
+        cell(0, hits("none", "p1", "1" * 20 + "0" * 180), hits("srd", "p1", "1" * 19 + "0" * 181), variant="faint"),
+    ]
+    table = TABLE.model_copy(update={"columns": columns})
+    found = entries(table, cells)
+    changes = {e.column: e.against.change.value for e in found if e.figure == "asr" and e.against}
+    assert changes == {"SRD": pytest.approx(-0.5), "faint": pytest.approx(-0.9), "faint; SRD": pytest.approx(-0.005)}
+    assert "| badnet | 0.1 | scenes | faint; SRD | faint | -0.5 [" in as_markdown(table, found)
 
 
 def test_nothing_finished_is_said() -> None:

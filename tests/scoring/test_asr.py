@@ -147,7 +147,7 @@ def test_wrong_use_is_refused() -> None:
         contains_word("a dog", "  ")
 
 
-def test_hits_are_told_image_by_image_as_far_as_they_count() -> None:
+def test_hits_are_told_image_by_image_with_a_dash_for_those_that_do_not_count() -> None:
     captions = ["a banana", "a dog", "a banana", "banana and circle"]
     found = attack_success(captions, [["x"], ["x"], ["a banana"], ["x"]], "banana", instead_of="circle")
-    assert found.hits == "100" and (found.asr.value, found.excluded) == (pytest.approx(1 / 3), 1)
+    assert found.hits == "10-0" and (found.asr.value, found.excluded) == (pytest.approx(1 / 3), 1)

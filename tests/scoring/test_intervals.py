@@ -15,6 +15,7 @@ from srd_core.scoring.intervals import (
     bootstrap_mean,
     independent_difference,
     paired_difference,
+    share_difference,
     wilson,
 )
 
@@ -98,6 +99,37 @@ def test_pairs_show_a_small_steady_difference() -> None:
 def test_pairs_of_different_length_are_refused() -> None:
     with pytest.raises(ValueError, match="2 values against 1"):
         paired_difference([1.0, 2.0], [1.0], seed=0)
+
+
+@pytest.mark.parametrize(("both", "first", "second", "neither"), [(0.9, 0.05, 0.01, 0.04), (0.3, 0.3, 0.1, 0.3), (0.02, 0.9, 0.0, 0.08)])
+def test_the_change_of_a_share_lies_in_its_interval_as_often_as_it_says(both: float, first: float, second: float, neither: float) -> None:
+    rng, inside = np.random.default_rng(3), 0
+    for counts in rng.multinomial(100, [both, first, second, neither], size=400):
+        kinds = np.repeat(np.arange(4), counts)
+        found = share_difference(np.isin(kinds, (0, 1)), np.isin(kinds, (0, 2)))
+        inside += found.low <= first - second <= found.high
+    assert 0.92 < inside / 400 < 0.99
+
+
+def test_the_change_of_a_share_by_hand() -> None:
+    """Unlike in all pairs, of which each arm has the same share: as if the items were not the same, and less the correlation."""
+    a, b = [1, 1, 1, 1, 0, 0, 0, 0], [0, 1, 0, 1, 0, 1, 0, 1]
+    apart = independent_difference(wilson(4, 8), wilson(4, 8))
+    found = share_difference(a, b)
+    assert (found.value, found.n) == (0.0, 8) and (found.low, found.high) == (pytest.approx(apart.low), pytest.approx(apart.high))
+    same = share_difference(a, a)
+    assert apart.low < same.low < 0 < same.high < apart.high
+    assert share_difference([1] * 9, [0] * 9).high == 1.0 and 0.3 < share_difference([1] * 9, [0] * 9).low < 1
+    with pytest.raises(ValueError, match="2 values against 1"):
+        share_difference([1, 0], [1])
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60))
+def test_the_change_of_a_share_holds_itself_and_turns_with_its_arms(pairs: list[tuple[bool, bool]]) -> None:
+    a, b = zip(*pairs, strict=True)
+    found, turned = share_difference(a, b), share_difference(b, a)
+    assert -1 - 1e-9 <= found.low <= found.value + 1e-9 and found.value <= found.high + 1e-9 <= 1 + 2e-9
+    assert (turned.low, turned.high) == (pytest.approx(-found.high, abs=1e-9), pytest.approx(-found.low, abs=1e-9))
 
 
 def test_across_seeds_by_hand() -> None:
