@@ -6,14 +6,16 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 from srd_core.analysis.figures import ticks
-from srd_core.analysis.svg import FAINT, INK, drawing, element, path, text
+from srd_core.analysis.svg import FAINT, INK, Attribute, drawing, element, path, text
 from srd_core.scoring.intervals import Interval
 
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#5a6876", "#882255")
 """Okabe and Ito's and a wine red, told apart by people with any kind of colour vision."""
+_OPACITIES = (1.0, 0.15, 0.55)
+"""Of the first eight bars, the next and those after; all are outlined in their colour."""
 
-_LEFT, _RIGHT, _TOP, _BOTTOM, _PLOT = 46.0, 12.0, 40.0, 26.0, 170.0
-_BAR, _GAP = 15.0, 20.0
+_LEFT, _RIGHT, _HEAD, _BOTTOM, _PLOT = 46.0, 12.0, 22.0, 26.0, 170.0
+_BAR, _GAP, _LINE, _LETTER = 15.0, 20.0, 18.0, 6.2
 
 
 def bar_chart(title: str, groups: Sequence[str], series: Mapping[str, Sequence[Interval | None]], *, percent: bool = True) -> str:
@@ -23,29 +25,36 @@ def bar_chart(title: str, groups: Sequence[str], series: Mapping[str, Sequence[I
     marks = ticks(0.0, max([*highs, 1e-9]))
     wide = _BAR * len(series) + _GAP
     width = max(_LEFT + _RIGHT + wide * len(groups), 300.0)
+    legend, top = _legend(list(series), width)
 
     def height(value: float) -> float:
-        return _TOP + _PLOT * (1 - min(max(value, 0.0), marks[-1]) / marks[-1])
+        return top + _PLOT * (1 - min(max(value, 0.0), marks[-1]) / marks[-1])
 
-    parts = [element("rect", x=0, y=0, width=width, height=_TOP + _PLOT + _BOTTOM, fill="#ffffff")]
+    parts = [element("rect", x=0, y=0, width=width, height=top + _PLOT + _BOTTOM, fill="#ffffff")]
     for mark in marks:
         parts.append(element("line", x1=_LEFT, y1=height(mark), x2=width - _RIGHT, y2=height(mark), stroke=FAINT, stroke_width=0.7))
         parts.append(text(f"{100 * mark:g} %" if percent else f"{mark:g}", _LEFT - 6, height(mark) + 4, anchor="end"))
     for place, group in enumerate(groups):
         start = _LEFT + wide * place + _GAP / 2
         for number, figures in enumerate(series.values()):
-            parts += _bar(figures[place], start + _BAR * number, height, _COLOURS[number % len(_COLOURS)])
-        parts.append(text(group, start + _BAR * len(series) / 2, _TOP + _PLOT + 17, anchor="middle"))
-    parts += [text(title, _LEFT, 14, fill=INK, size=12), *_legend(list(series))]
-    return drawing(width, _TOP + _PLOT + _BOTTOM, _described(title, groups, series, percent), *parts)
+            parts += _bar(figures[place], start + _BAR * number, height, _paint(number))
+        parts.append(text(group, start + _BAR * len(series) / 2, top + _PLOT + 17, anchor="middle"))
+    parts += [text(title, _LEFT, 14, fill=INK, size=12), *legend]
+    return drawing(width, top + _PLOT + _BOTTOM, _described(title, groups, series, percent), *parts)
 
 
-def _bar(figure: Interval | None, x: float, height: Callable[[float], float], colour: str) -> list[str]:
+def _paint(number: int) -> dict[str, Attribute]:
+    """How the bars of a series look."""
+    colour, opacity = _COLOURS[number % len(_COLOURS)], _OPACITIES[number // len(_COLOURS) % len(_OPACITIES)]
+    return {"fill": colour, "fill_opacity": opacity, "stroke": colour, "stroke_width": 1}
+
+
+def _bar(figure: Interval | None, x: float, height: Callable[[float], float], paint: Mapping[str, Attribute]) -> list[str]:
     """The bar and its whisker; a line on the floor for zero, so that it does not look unknown."""
     if figure is None or not math.isfinite(figure.value):
         return []
     top, floor = height(figure.value), height(0.0)
-    parts = [element("rect", x=x + 1, y=min(top, floor - 1), width=_BAR - 2, height=max(floor - top, 1.0), fill=colour)]
+    parts = [element("rect", x=x + 1.5, y=min(top, floor - 1), width=_BAR - 3, height=max(floor - top, 1.0), **paint)]
     if math.isfinite(figure.low) and math.isfinite(figure.high):
         middle, low, high = x + _BAR / 2, height(figure.low), height(figure.high)
         ends = [((middle, low), (middle, high)), *(((middle - 3, y), (middle + 3, y)) for y in (low, high))]
@@ -53,13 +62,17 @@ def _bar(figure: Interval | None, x: float, height: Callable[[float], float], co
     return parts
 
 
-def _legend(names: Sequence[str]) -> list[str]:
-    parts, x = [], _LEFT
+def _legend(names: Sequence[str], width: float) -> tuple[list[str], float]:
+    """As many lines as it takes, and where they end."""
+    parts, x, y = list[str](), _LEFT, _HEAD
     for number, name in enumerate(names):
-        parts.append(element("rect", x=x, y=22, width=9, height=9, fill=_COLOURS[number % len(_COLOURS)]))
-        parts.append(text(name, x + 13, 30))
-        x += 26 + 6.2 * len(name)
-    return parts
+        wide = 26 + _LETTER * len(name)
+        if x > _LEFT and x + wide - 13 > width:
+            x, y = _LEFT, y + _LINE
+        parts.append(element("rect", x=x, y=y, width=9, height=9, **_paint(number)))
+        parts.append(text(name, x + 13, y + 8))
+        x += wide
+    return parts, y + _LINE
 
 
 def _described(title: str, groups: Sequence[str], series: Mapping[str, Sequence[Interval | None]], percent: bool) -> str:

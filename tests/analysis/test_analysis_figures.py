@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from srd_core.analysis.bars import bar_chart
 from srd_core.analysis.figures import Line, improved_chart, interval_bar, line_chart, reward_chart, share_bar, ticks
 from srd_core.analysis.grids import count_map, value_map
 from srd_core.analysis.svg import drawing, element, number, text
@@ -112,3 +113,17 @@ def test_a_grid_must_have_two_dimensions() -> None:
 def test_equal_values_give_equal_bytes() -> None:
     grid = np.linspace(-1, 1, 100).reshape(10, 10)
     assert value_map(grid, 1.0, "t") == value_map(grid.tolist(), 1.0, "t")
+
+
+def test_many_bars_are_told_apart_and_their_names_stay_in_the_drawing() -> None:
+    names = [f"defence number {number}" for number in range(18)]
+    figure = Interval(value=0.5, low=0.4, high=0.6, n=100)
+    picture = bar_chart("ASR", ["badnet"], {name: [figure] for name in names})
+    root = ET.fromstring(picture)
+    keys = [rect for rect in rects(picture) if rect["width"] == "9"]
+    assert len({(key["fill"], key["fill-opacity"]) for key in keys}) == len(names)
+    width = float(root.attrib["viewBox"].split()[2])
+    shown = {node.text: float(node.attrib["x"]) + 6.2 * len(node.text or "") for node in root.iter(f"{SVG}text")}
+    assert set(names) <= shown.keys() and all(shown[name] <= width for name in names)
+    floor = max(float(rect["y"]) + float(rect["height"]) for rect in rects(picture) if "stroke" in rect)
+    assert floor < float(root.attrib["viewBox"].split()[3])
