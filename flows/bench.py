@@ -11,8 +11,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 from prefect import flow, task
@@ -20,13 +22,14 @@ from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture, as_completed
 
 from flows.cells import Made, claimed, finished, identity, keep, known, place_of
-from flows.plan import Cell, Plan
+from flows.plan import Cell
 from flows.plan_files import cells_of
-from flows.size import Size
 from flows.srd import srd
-from flows.summary import write
+from flows.summary import Pages
 from srd_core.config import quoted
 from srd_core.data.manifest import digest
+from srd_core.errors import ConflictError
+from srd_core.experiments.planted import ExperimentData
 from srd_core.progress import everything_about, stage, track
 from srd_core.stages.origin import origin
 from tasks.workers import workers
@@ -59,20 +62,22 @@ def bench(
         ConfigError: as `cells_of`.
     """
     wanted, at, cells = cells_of(plan, size, data, seeds, attacks)
-    return run_cells(wanted, Path(plan).stem, at, cells, Path(out), at_once)
+    options = f"{f' --size {Path(size).name}' if size else ''}{' --data FOLDER' if data else ''}"
+    return run_cells(Pages(wanted, Path(plan).stem, at, f"srd bench {Path(plan).name}{options}", Path(out)), cells, at_once)
 
 
-def run_cells(plan: Plan, name: str, size: Size, cells: Sequence[Cell], folder: Path, at_once: int) -> list[Made]:
+def run_cells(pages: Pages, cells: Sequence[Cell], at_once: int) -> list[Made]:
     """The summaries of all cells that are finished in the end, which are all unless other processes are at some.
 
     Pages are about the plan's other cells too, as far as they are finished: whoever runs a part of a plan adds to its pages.
     """
+    folder = pages.folder
     left = [cell for cell in cells if known(cell, folder) is None]
-    shown = list({identity(cell): cell for cell in [*plan.unchecked(size), *cells]}.values())
+    shown = list({identity(cell): cell for cell in [*pages.plan.unchecked(pages.size), *cells]}.values())
     if len(left) < len(cells):
-        write(plan, name, size, finished(shown, folder), folder)
-    for _ in track(_ended(left, folder, at_once), f"cells of {name}", total=len(left)):
-        write(plan, name, size, finished(shown, folder), folder)
+        pages.write(finished(shown, folder))
+    for _ in track(_ended(left, folder, at_once), f"cells of {pages.name}", total=len(left)):
+        pages.write(finished(shown, folder))
     return finished(cells, folder)
 
 
@@ -116,10 +121,20 @@ def run_cell(cell: Cell, folder: Path) -> Made:
     where = folder / "data" / digest(cell.experiment.whole)[:16]
     with claimed(where, wait=True), stage("data"):  # cells of several variants have the same data
         data = cell.experiment.make(where)
-    overrides = [*data.overrides(), f"work={quoted(folder / 'stages')}", *cell.settings]
-    verdict = srd(data.source, str(sink), data.trusted, profile=cell.profile, overrides=overrides)
+    verdict = _verdict(cell, data, sink, folder / "stages")
     scores = json.loads((sink / "scores.json").read_text())
     about = {"cell": cell.name, "digest": identity(cell), "settings": cell.model_dump(mode="json"), "seconds": round(time.time() - started)}
     made = {**about, "origin": origin(), "verdict": verdict, "scores": scores}
     keep(cell, made, folder)
     return made
+
+
+def _verdict(cell: Cell, data: ExperimentData, sink: Path, stages: Path) -> dict[str, Any]:
+    """The run itself. A sink that another version left, or this one under another name of the folder, is begun again."""
+    overrides = [*data.overrides(), f"work={quoted(stages)}", *cell.settings]
+    run = partial(srd, data.source, str(sink), data.trusted, profile=cell.profile, overrides=overrides)
+    try:
+        return run()
+    except ConflictError:
+        rmtree(sink)
+        return run()

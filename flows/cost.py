@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from flows.models import learns_policy, models_of
@@ -38,8 +38,18 @@ class Cost:
     """On two cores, as far as the size says; 0 when finished."""
 
 
-def costs(cells: Sequence[Cell], size: Size, finished: Sequence[str], *, slower: float = 1.0) -> list[Cost]:
-    """One a cell, in their order; `finished` are names of cells. `slower` than the processor that the size's figures are of."""
+def costs(
+    cells: Sequence[Cell], size: Size, finished: Container[str], *, elsewhere: Container[str] = (), slower: float = 1.0
+) -> list[Cost]:
+    """One a cell, in their order.
+
+    Args:
+        cells: all that are wanted.
+        size: says how long things take.
+        finished: names of cells.
+        elsewhere: names of those of them that another machine finished: what they learned and trained is not here.
+        slower: than the processor that the size's figures are of.
+    """
     known: set[str] = set()
     trained: dict[str, Arm] = {}
     found = []
@@ -48,8 +58,9 @@ def costs(cells: Sequence[Cell], size: Size, finished: Sequence[str], *, slower:
         learned, models = digest([config.slice(_LEARNED), cell.experiment.trusted]), _models(cell, config)
         done, fresh = cell.name in finished, {model: arm for model, arm in models.items() if model not in trained}
         learns = learns_policy(config) and learned not in known
-        known |= {learned} if learns else set()
-        trained |= models
+        if cell.name not in elsewhere:
+            known |= {learned} if learns else set()
+            trained |= models
         units = len(fresh) + sum(_SCREENING.get(arm, 0.0) for arm in set(fresh.values()))
         seconds = slower * (units * size.seconds.get("model", 0.0) + learns * size.seconds.get("seed", 0.0))
         found.append(Cost(cell.name, len(fresh), learns, done, 0.0 if done else seconds))

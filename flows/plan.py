@@ -17,7 +17,7 @@ from srd_core.errors import ConfigError
 from srd_core.experiments.planted import Planted
 from srd_core.experiments.shards import ShardExperiment
 from srd_core.report.charts import Chart
-from srd_core.report.comparison import Comparison
+from srd_core.report.comparison import OF_SOURCE, Comparison
 from srd_core.report.comparison_page import LABELS
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
@@ -63,14 +63,28 @@ class Plan(BaseModel):
     charts: tuple[Chart, ...] = ()
 
     @model_validator(mode="after")
+    def _names_are_their_own(self) -> Self:
+        columns = [column.name for column in self.comparison.columns] if self.comparison else []
+        sides = {"attacks": self.attacks, "rates": self.rates, "seeds": self.seeds, "columns": columns}
+        for kind, names in (sides | {"variants": [variant.name for variant in self.variants]}).items():
+            twice = [name for place, name in enumerate(names) if name in names[:place]]
+            if twice:
+                raise ValueError(f"{kind}: {twice[0]} is there twice")
+        return self
+
+    @model_validator(mode="after")
     def _names_are_known(self) -> Self:
         variants, arms = [variant.name for variant in self.variants], get_args(Arm)
         figures = [name for chart in self.charts for name in chart.figures]
         if self.comparison is not None:
+            figures += self.comparison.figures
+            columns = [column.name for column in self.comparison.columns]
             for column in self.comparison.columns:
                 _known("variant", column.variant, variants)
                 _known("arm", column.arm, arms)
-            figures += self.comparison.figures
+                _known("column", self.comparison.baseline(column), columns)
+                if OF_SOURCE in figures:
+                    _known("variant", column.source, variants)
         for figure in figures:
             _known("figure", figure, list(LABELS))
         return self
@@ -79,10 +93,13 @@ class Plan(BaseModel):
         """The runs, those of a seed before those of the next; of these `seeds` and `attacks`, or of the plan's own.
 
         Raises:
-            ConfigError: there is no such attack, it has no such settings, or it needs an encoder and the size names none; a variant has a
-                bad key or value; or the comparison has a column that no cell makes.
+            ConfigError: there is no such attack, it has no such settings, or it needs an encoder and the size names none; no variant is of
+                these attacks, or one has a bad key or value; or the comparison has a column that no cell makes.
         """
         made = self.unchecked(size, seeds, attacks)
+        if not made:
+            own = ", ".join(dict.fromkeys(attack for variant in self.variants for attack in variant.attacks))
+            raise ConfigError("no variant is run with any of these attacks", hint=f"Its variants are of {own}")
         _check_encoder(made)
         self._check_columns(made)
         return made
@@ -94,8 +111,9 @@ class Plan(BaseModel):
             if self.clean:
                 alone = Variant(name="clean", settings=("retrain.arms=[none]", "retrain.protocols=[p1]", "cleanse.mode=none"))
                 made.append(self._cell(size, seed, 0.0, alone, "badnet"))
-            chosen = product(self.rates, self.variants, attacks or self.attacks)
-            made += [self._cell(size, seed, *rest) for rest in chosen if rest[2] in (rest[1].attacks or rest)]
+            for rate, variant, attack in product(self.rates, self.variants, attacks or self.attacks):
+                if not variant.attacks or attack in variant.attacks:
+                    made.append(self._cell(size, seed, rate, variant, attack))
         return made
 
     def _cell(self, size: Size, seed: int, rate: float, variant: Variant, attack: str) -> Cell:

@@ -48,15 +48,13 @@ def load_size(size: str | Size, data: str | None = None) -> Size:
     Raises:
         ConfigError: no such size, a bad key or value, it needs `data`, or it takes none.
     """
-    if isinstance(size, Size):
-        return size
-    text = _content("size", size)
+    name, text = ("of the plan", size.model_dump(mode="json")) if isinstance(size, Size) else (size, _content("size", size))
     if data is not None and "{data}" not in str(text):
-        raise ConfigError(f"size {size} takes no --data: its paths do not begin with {{data}}", hint="Leave --data out, or choose --size")
+        raise ConfigError(f"size {name} takes no --data: its paths do not begin with {{data}}", hint="Leave --data out, or choose --size")
     content = placed(text, data)
     if "{data}" in str(content):
-        raise ConfigError(f"size {size} is run on shards that do not come with SRD", hint="Name their folder: --data FOLDER")
-    return _parsed(Size, "size", size, content)
+        raise ConfigError(f"size {name} is run on shards that do not come with SRD", hint="Name their folder: --data FOLDER")
+    return _parsed(Size, "size", name, content)
 
 
 def plans() -> list[str]:
@@ -67,6 +65,8 @@ def plans() -> list[str]:
 def _content(kind: str, name: str) -> Any:
     try:
         return yaml.safe_load(_text(kind, name))
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{kind} {name} is not a text in UTF-8", hint="Start from one that comes with SRD") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{kind} {name} is not YAML: {str(error).splitlines()[0]}", hint="Start from one that comes with SRD") from error
 

@@ -68,9 +68,10 @@ def command(
     if isinstance(at.data, ShardExperiment):
         reachable(at.data.trusted, at.data.suspect, *at.data.tests.values())
     if dry_run:
-        there = {made["digest"] for made in finished(cells, out)} | elsewhere.keys()
+        here = {made["cell"] for made in finished(cells, out) if "adopted" not in made}
+        known_of = {made["cell"] for made in finished(cells, out)} | {cell.name for cell in cells if identity(cell) in elsewhere}
         slower = 1.0 if has_bfloat16() else WITHOUT_BFLOAT16
-        _tell(costs(cells, at, [cell.name for cell in cells if identity(cell) in there], slower=slower), slower, as_json=as_json)
+        _tell(costs(cells, at, known_of, elsewhere=known_of - here, slower=slower), slower, as_json=as_json)
         return
     if known:
         adopt(elsewhere, wanted.unchecked(at), out)  # pages show the plan's other cells too
@@ -82,6 +83,8 @@ def command(
         return
     for cell in made:
         click.echo(f"{cell['cell']}: {cell['verdict']['status']}")
+    if len(made) < len(cells):
+        say(f"{len(cells) - len(made)} of {len(cells)} cells are another process's still: the tables lack them until it has finished")
     click.echo(f"Tables: {out / Path(plan).stem}.md")
 
 
@@ -98,7 +101,7 @@ def _tell(found: Sequence[Cost], slower: float, *, as_json: bool) -> None:
         return
     wide = max(len(cost.cell) for cost in found)
     for cost in found:
-        what = f"{cost.models} model{'s' if cost.models > 1 else ''}{', a policy' if cost.learns else ''}"
+        what = f"{cost.models} model{'' if cost.models == 1 else 's'}{', a policy' if cost.learns else ''}"
         click.echo(f"{cost.cell:<{wide}}  {'finished' if cost.finished else _minutes(cost.seconds):>9}  {what}")
     left = [cost for cost in found if not cost.finished]
     if not left:
@@ -111,4 +114,4 @@ def _tell(found: Sequence[Cost], slower: float, *, as_json: bool) -> None:
 
 
 def _minutes(seconds: float) -> str:
-    return f"{seconds / 60:.0f} min" if seconds else ""
+    return f"{max(seconds / 60, 1):.0f} min" if seconds else ""

@@ -134,10 +134,6 @@ class FlamingoNetwork(Flamingo):  # type: ignore[misc]
         for layer in self.lang_encoder._get_decoder_layers():
             layer.condition_vis_x(visual)
 
-    def vision_layers(self) -> nn.Module:
-        """The vision encoder, for Grad-CAM and size counts."""
-        return cast(nn.Module, self.vision_encoder)
-
 
 def _widths(groups: Sequence[Tensor], lengths: Tensor) -> Iterator[tuple[Tensor, int]]:
     """Each group of rows with the length of its longest."""

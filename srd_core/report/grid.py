@@ -29,7 +29,7 @@ def markdown(title: str, command: str, cells: Sequence[Cell], first: str = "") -
     parts = [
         f"# {title}",
         *([first] if first else []),
-        f"Made by `{command}` in {_time(cells)}. Seeds: {', '.join(map(str, seeds))}. {_origins(cells)}{_HOW}",
+        f"Made by `{command}`; the cells took {_time(cells)}, added up. Seeds: {', '.join(map(str, seeds))}. {_origins(cells)}{_HOW}",
         "## Retrained models",
         table(("attack", "rate", "variant", "arm", "protocol", "test set", "n", *_FIGURES), _model_rows(cells)),
         *detection_tables(cells),

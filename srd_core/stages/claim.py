@@ -24,6 +24,7 @@ WITHOUT_EFFECT = {"work", "workers"}
 
 _SHOWN = 60
 """Characters of a value in a message."""
+_NOTHING = object()
 
 
 def claim(run: Run, inputs: Mapping[str, StageManifest]) -> None:
@@ -80,15 +81,13 @@ def _difference(theirs: bytes, mine: Mapping[str, Any]) -> str:
         old, new = _flat(json.loads(theirs)), _flat(mine)
     except ValueError:
         return f"that its {NAME} cannot be read"
-    keys = [key for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)]
-    named = ", ".join(
-        f"{key.removeprefix('configuration.')} ({_short(old.get(key))} there, {_short(new.get(key))} here)" for key in keys[:3]
-    )
+    keys = [key for key in sorted(old.keys() | new.keys()) if old.get(key, _NOTHING) != new.get(key, _NOTHING)]
+    named = ", ".join(f"{key.removeprefix('configuration.')} ({_short(old, key)} there, {_short(new, key)} here)" for key in keys[:3])
     return named + (f" and {len(keys) - 3} more" if len(keys) > 3 else "")
 
 
-def _short(value: Any) -> str:
-    text = repr(value)
+def _short(flat: Mapping[str, Any], key: str) -> str:
+    text = repr(flat[key]) if key in flat else "nothing"
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 

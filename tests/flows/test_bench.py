@@ -18,6 +18,7 @@ from flows.cost import costs
 from flows.plan import Cell, Plan
 from flows.plan_files import cells_of, load_plan, load_size, plans
 from flows.size import Size, placed
+from flows.summary import Pages
 from srd_core.attacks.registry import names
 from srd_core.attacks.shadowcast import Shadowcast
 from srd_core.config import load_config
@@ -150,8 +151,8 @@ def test_of_a_finished_grid_nothing_is_to_run_and_its_pages_are_written_once(tmp
     said = CliRunner().invoke(command, ["table1", "--dry-run", "--seeds", "0", "--out", str(tmp_path)])
     assert said.output.splitlines()[-1] == "nothing to run: all 7 cells are finished"
     written: list[int] = []
-    monkeypatch.setattr("flows.bench.write", lambda plan, name, size, cells, folder: written.append(len(cells)))
-    assert len(run_cells(plan, "table1", size, cells, tmp_path, 2)) == 7
+    monkeypatch.setattr(Pages, "write", lambda self, cells: written.append(len(cells)))
+    assert len(run_cells(Pages(plan, "table1", size, "srd bench table1", tmp_path), cells, 2)) == 7
     assert written == [7]
 
 
@@ -160,8 +161,10 @@ def test_a_part_of_a_plan_adds_to_its_pages_and_takes_nothing_from_them(tmp_path
     for cell in [*plan.cells(size, seeds=[0]), *part]:
         keep(cell, {**_summary(cell), "adopted": "x"}, tmp_path)
     written: list[str] = []
-    monkeypatch.setattr("flows.bench.write", lambda plan, name, size, cells, folder: written.extend(made["cell"] for made in cells))
-    assert [made["cell"] for made in run_cells(plan, "table1", size, part, tmp_path, 2)] == [cell.name for cell in part]
+    monkeypatch.setattr(Pages, "write", lambda self, cells: written.extend(made["cell"] for made in cells))
+    assert [made["cell"] for made in run_cells(Pages(plan, "table1", size, "srd bench table1", tmp_path), part, 2)] == [
+        cell.name for cell in part
+    ]
     assert written == [cell.name for cell in [*plan.cells(size, seeds=[0]), *part]]
 
 
@@ -172,8 +175,8 @@ def test_pages_of_a_size_leave_out_what_cannot_run_there(tmp_path: Path, monkeyp
     for cell in part:
         keep(cell, {**_summary(cell), "adopted": "x"}, tmp_path)
     written: list[str] = []
-    monkeypatch.setattr("flows.bench.write", lambda plan, name, size, cells, folder: written.extend(made["cell"] for made in cells))
-    run_cells(plan, "table1", size, part, tmp_path, 2)
+    monkeypatch.setattr(Pages, "write", lambda self, cells: written.extend(made["cell"] for made in cells))
+    run_cells(Pages(plan, "table1", size, "srd bench table1", tmp_path), part, 2)
     assert written == [cell.name for cell in part]
 
 
@@ -260,9 +263,13 @@ def test_a_grid_runs_and_keeps_what_is_finished(prefect_server: None, tmp_path: 
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("stages/**/*.json")}
     plan = load_plan("smoke")
     size = load_size(plan.size)
-    (place_of(plan.cells(size)[0], tmp_path) / "cell.json").unlink()
+    place = place_of(plan.cells(size)[0], tmp_path)
+    (place / "cell.json").unlink()
     assert [cell["verdict"] for cell in bench("smoke", str(tmp_path))] == [cell["verdict"] for cell in first]
     assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("stages/**/*.json")} == before
+    (place / "cell.json").unlink()
+    (place / "sink" / "RUN.json").write_text('{"srd": "of an older version that was cut off"}')
+    assert [cell["verdict"] for cell in bench("smoke", str(tmp_path))] == [cell["verdict"] for cell in first]
 
 
 def test_cells_are_begun_in_their_order(prefect_server: None, tmp_path: Path) -> None:

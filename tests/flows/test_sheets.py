@@ -11,7 +11,7 @@ from flows.cells import kept_at
 from flows.plan import Plan
 from flows.plan_files import load_size
 from flows.sheets import attention_sheets
-from flows.summary import write
+from flows.summary import Pages
 from srd_core.config import load_config
 from srd_core.data.inventory import Inventory
 from srd_core.data.manifest import StageManifest
@@ -61,8 +61,9 @@ def test_a_picture_an_attack_and_variant_and_the_same_one_once(drawn: Any, tmp_p
 
 
 def test_the_page_shows_them(drawn: Any, tmp_path: Path) -> None:
-    size = load_size("scenes")
-    write(Plan(), "grid", size, [drawn(made("badnet-0"), "a")], tmp_path)
+    pages = Pages(Plan(), "grid", load_size("scenes"), "srd bench grid.yaml", tmp_path)
+    pages.write([drawn(made("badnet-0"), "a")])
+    assert "Made by `srd bench grid.yaml`; " in (tmp_path / "grid.md").read_text()
     assert (tmp_path / "grid.md").read_text().endswith("![grid attention badnet 0](grid-attention-badnet-0.png)\n")
-    write(Plan(), "grid", size, [made("other")], tmp_path)
+    pages.write([made("other")])
     assert "Figure 2" not in (tmp_path / "grid.md").read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,17 @@ def test_another_source_is_told_too(source: Path, tmp_path: Path) -> None:
     with pytest.raises(ConflictError, match=r"inputs\.source.*Choose another sink"):
         sanitize(Run(str(other), sink, "", Config()))
     assert check(sink) == []
+
+
+def test_a_key_that_an_older_version_did_not_have_is_named(source: Path, tmp_path: Path) -> None:
+    """Where its default is null, the message was "different in ."."""
+    sink = tmp_path / "sink"
+    sanitize(Run(str(source), str(sink), "", Config()))
+    kept = json.loads((sink / "RUN.json").read_text())
+    assert kept["configuration"]["evaluation"].pop("attacker") is None
+    (sink / "RUN.json").write_text(json.dumps(kept))
+    with pytest.raises(ConflictError, match=r"different in evaluation\.attacker \(nothing there, None here\)"):
+        sanitize(Run(str(source), str(sink), "", Config()))
 
 
 @pytest.mark.parametrize("place", ["shards", "", "in/the/sink", "link"])

@@ -1,0 +1,91 @@
+"""Plans in files: what is refused before hours have gone by, and what a part of one costs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from flows.cells import finished, identity, keep
+from flows.cli.bench import command
+from flows.cost import costs
+from flows.plan_files import cells_of, load_plan
+from flows.size import Size
+from srd_core.errors import ConfigError
+
+SHARDS = {"kind": "shards", "trusted": "{data}/a-*.tar", "suspect": "{data}/b-*.tar", "tests": {"x": "{data}/c-*.tar"}}
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"attacks": ["badnet", "badnet"]}, "attacks: badnet is there twice"),
+        ({"seeds": [0, 1, 0]}, "seeds: 0 is there twice"),
+        ({"rates": [0.1, 0.10]}, "rates: 0.1 is there twice"),
+        ({"variants": [{"name": "x"}, {"name": "x", "settings": ["workers=1"]}]}, "variants: x is there twice"),
+        ({"comparison": {"columns": [{"name": "a", "arm": "none"}] * 2, "figures": ["asr"]}}, "columns: a is there twice"),
+        ({"comparison": {"columns": [{"name": "a", "arm": "none", "against": "b"}], "figures": ["asr"]}}, "there is no column 'b'"),
+        ({"comparison": {"columns": [{"name": "a", "arm": "none", "source": "b"}], "figures": ["asr_g"]}}, "there is no variant 'b'"),
+    ],
+)
+def test_names_that_would_mix_figures_are_refused(keys: dict[str, object], said: str, tmp_path: Path) -> None:
+    """Two cells of one name counted as two seeds."""
+    plan = tmp_path / "plan.json"
+    plan.write_text(json.dumps(keys))
+    with pytest.raises(ConfigError, match=said):
+        load_plan(str(plan))
+
+
+def test_a_plan_that_is_not_text_is_refused(tmp_path: Path) -> None:
+    plan = tmp_path / "plan.yaml"
+    plan.write_bytes(b"title: \xff\xfe")
+    with pytest.raises(ConfigError, match="not a text in UTF-8"):
+        load_plan(str(plan))
+
+
+def test_a_plan_none_of_whose_variants_is_of_the_attacks_is_refused(tmp_path: Path) -> None:
+    plan = tmp_path / "plan.json"
+    plan.write_text(json.dumps({"variants": [{"name": "x", "attacks": ["badnet"]}]}))
+    with pytest.raises(ConfigError, match="no variant is run with any of these attacks") as refused:
+        cells_of(str(plan), attacks=["blended"])
+    assert refused.value.hint == "Its variants are of badnet"
+
+
+def test_the_folder_of_the_data_is_for_sizes_in_a_plan_too(tmp_path: Path) -> None:
+    plan = tmp_path / "plan.json"
+    plan.write_text(json.dumps({"size": {"data": SHARDS}}))
+    _, size, _ = cells_of(str(plan), data="/shards")
+    assert size.model_dump()["data"]["tests"] == {"x": "/shards/c-*.tar"}
+    with pytest.raises(ConfigError, match="do not come with SRD"):
+        cells_of(str(plan))
+    with pytest.raises(ConfigError, match="size of the plan takes no --data"):
+        cells_of("low-rates", data="/shards")
+
+
+def test_what_another_machine_learned_is_not_here() -> None:
+    cells = load_plan("table1").cells(Size(seconds={"seed": 60, "model": 1}), seeds=[0])
+    srd = next(cell for cell in cells if cell.experiment.rate)
+    here, elsewhere = (costs(cells, Size(seconds={"seed": 60, "model": 1}), {srd.name}, elsewhere=there) for there in ((), {srd.name}))
+    assert sum(cost.seconds for cost in elsewhere) == pytest.approx(sum(cost.seconds for cost in here) + 60)
+
+
+def test_cells_that_another_process_is_at_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, *_ = load_plan("table1").cells(Size(), seeds=[0])
+    made = {"cell": first.name, "digest": identity(first), "settings": {}, "seconds": 1, "verdict": {"status": "clean"}, "scores": {}}
+    keep(first, {**made, "adopted": "x"}, tmp_path)
+    monkeypatch.setattr("flows.cli.bench.run_flow", lambda *asked: finished([first], tmp_path))
+    told = CliRunner().invoke(command, ["table1", "--seeds", "0", "--out", str(tmp_path)])
+    assert told.exit_code == 0 and "6 of 7 cells are another process's still" in told.stderr
+
+
+def test_every_plan_that_comes_with_it_compares_columns_of_the_same_attack() -> None:
+    """A defended column of a variant with its own data is compared with the undefended one of those data."""
+    for name in ("attacks", "generalisation"):
+        table = load_plan(name).comparison
+        assert table is not None
+        by_name = {column.name: column for column in table.columns}
+        for column in table.columns:
+            if column.arm != "none":
+                assert by_name[table.baseline(column)].variant == column.variant
