@@ -160,3 +160,16 @@ def test_injected_poisons_are_of_three_kinds(image_of: ImageOf) -> None:
     for image, caption in zip(swapped.images, swapped.flat, strict=True):
         (source,) = np.flatnonzero((image == images).all(axis=(1, 2, 3)))
         assert caption in clean.captions and caption != clean.captions[source]
+
+
+def test_another_images_caption_is_never_one_of_the_image_itself(image_of: ImageOf) -> None:
+    """With several captions an image, the pair before was often of the same one: half of these poisons were true captions."""
+    images = np.stack([image_of("red star", number) for number in range(6)])
+    owners = np.repeat(np.arange(6), 5)
+    clean = CanvasSet(images, owners, [f"picture {i} of a star" for i in owners], [f"s/{i}#{n % 5}" for n, i in enumerate(owners)])
+    swapped = injections(clean, SynthesisConfig(), seed=1, pairs=15)["other image's caption"]
+    for image, caption in zip(swapped.images, swapped.flat, strict=True):
+        (source,) = np.flatnonzero((image == images).all(axis=(1, 2, 3)))
+        assert caption != f"picture {source} of a star"
+    alone = CanvasSet(images[:1], owners[:5], clean.captions[:5], clean.ids[:5])
+    assert set(injections(alone, SynthesisConfig(), seed=1, pairs=2)) == {"inserted word", "replaced caption"}
