@@ -53,7 +53,7 @@ _PLACES = 3
 class Synthetic:
     """N poisoned pairs: `images` (N, S, S, 3), their captions, patch boxes and inserted words.
 
-    `sources` (N,) int64 are the indices of the pairs in the clean set that they were made from.
+    `sources` (N,) int64 are the indices of the pairs in the clean set that they were made from, `photographs` (N,) of their images.
     """
 
     images: Images
@@ -61,6 +61,7 @@ class Synthetic:
     boxes: Sequence[Box]
     words: Sequence[str]
     sources: np.ndarray
+    photographs: np.ndarray
     ids: Sequence[str]
 
     def __len__(self) -> int:
@@ -87,7 +88,8 @@ def synthesize(clean: CanvasSet, config: SynthesisConfig, *, seed: int) -> Synth
         captions.append(insertion(clean.captions[source], word, rng, behind=behind))
         boxes.append(box)
         words.append(word)
-    return Synthetic(images, captions, boxes, words, sources, [f"synthetic/{clean.ids[i]}" for i in sources.tolist()])
+    ids = [f"synthetic/{clean.ids[i]}" for i in sources.tolist()]
+    return Synthetic(images, captions, boxes, words, sources, clean.image_of[sources], ids)
 
 
 def mixture(clean: CanvasSet, synthetic: Synthetic, folder: Path, seed: int) -> CanvasSet:

@@ -26,7 +26,7 @@ def _bounds(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome
     triggers = trigger_bounds(rewards, game.boxes(rows), env.space, env.images.shape[1], seed=seed)
     facts = {
         "images": len(env),
-        "reward_calls": env.steps,
+        "reward_calls": env.asked,
         "attainable": TypeAdapter(Attainable).dump_python(attainable(rewards, seed=seed), mode="json"),
         "triggers": TypeAdapter(TriggerBounds).dump_python(triggers, mode="json"),
     }

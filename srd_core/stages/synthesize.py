@@ -32,6 +32,7 @@ def _synthesize(run: Run, inputs: Inputs, details: Details, folder: Path) -> Out
         "boxes": [[box.x0, box.y0, box.x1, box.y1] for box in made.boxes],
         "words": list(made.words),
         "sources": made.sources.tolist(),
+        "photographs": made.photographs.tolist(),
         "ids": list(made.ids),
     }
     (folder / _NOTES).write_text(json.dumps(notes))
@@ -43,6 +44,7 @@ class _Notes:
     boxes: list[list[int]]
     words: list[str]
     sources: list[int]
+    photographs: list[int]
     ids: list[str]
 
 
@@ -51,7 +53,8 @@ def load_synthetic(run: Run, manifest: StageManifest, folder: Path) -> Synthetic
     pairs, _ = load_canvas(shards_of(manifest), run.config.canvas, folder, limits=run.config.limits)
     notes = _Notes(**json.loads(local_file(manifest.outputs[_NOTES], folder / "notes").read_text()))
     images = np.asarray(pairs.images)[pairs.image_of]
-    return Synthetic(images, pairs.captions, [Box(*box) for box in notes.boxes], notes.words, np.asarray(notes.sources), notes.ids)
+    boxes, numbers = [Box(*box) for box in notes.boxes], (np.asarray(notes.sources), np.asarray(notes.photographs))
+    return Synthetic(images, pairs.captions, boxes, notes.words, *numbers, notes.ids)
 
 
 SYNTHESIZE = Stage("synthesize", _synthesize, ("canvas", "holdout", "limits", "synthesis", "seed"))
