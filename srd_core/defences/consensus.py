@@ -10,23 +10,21 @@ word in every poisoned pair, and clean-label poison. Captions of one image are n
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 
 from pydantic import BaseModel, ConfigDict
 
 from srd_core.scoring.excess import log_likelihood_ratio
+from srd_core.scoring.words import spoken_words
 
 LIFT = 4.0
 LEVEL = 1e-4
-"""Largest probability of so many flags by chance, times the number of words."""
+"""Largest probability of so many flags by chance, times the number of words in flagged captions: others cannot be condemned."""
 FEWEST = 5
 """Flagged pairs that must share the word."""
 MOST = 50
 """Words that are condemned at most."""
-
-_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 
 
 class SharedWord(BaseModel):
@@ -41,7 +39,7 @@ class SharedWord(BaseModel):
 
 def words_of(caption: str) -> set[str]:
     """The words of a caption, in lower case."""
-    return set(_WORD.findall(caption.lower()))
+    return set(spoken_words(caption))
 
 
 def shared_words(pairs: Callable[[], Iterable[tuple[str, bool]]]) -> list[SharedWord]:

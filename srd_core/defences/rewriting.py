@@ -1,7 +1,7 @@
 """One suspect shard through one defence: read strictly, decide in batches, paint masks at the image's own resolution, write.
 
-Memory holds one batch. Every image that goes out was written here, from pixels. A sample that cannot be read or decoded is listed as
-`reject` and left out; a sample left without captions goes to quarantine.
+Memory holds one batch. Every image that goes out was written here, from pixels, but for those that `verbatim` lets through. A sample
+that cannot be read or decoded is listed as `reject` and left out; a sample left without captions goes to quarantine.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ class CurvePoint:
     improved: float
     """Share of the interval's steps with reward > 0."""
     loss: float
-    """Mean Huber loss; NaN before the first gradient step."""
+    """Mean Huber loss, of SAC that of both critics together; NaN before the first gradient step, and with PPO."""
     epsilon: float
     held_out: float | None
     """Mean reward of the greedy policy on the held-out environment, when there is one."""

@@ -79,7 +79,9 @@ class _Run:
             states = states[: config.steps - step]
             actions = self._explore(states, epsilon)
             answer = aside.submit(self.env.step, states, actions)
-            losses = [self._update(step) for _ in range(config.updates_per_step)] if step >= config.learning_starts else []
+            losses = (
+                [self._update(step) for _ in range(config.updates_per_step)] if step >= config.learning_starts and len(self.replay) else []
+            )
             outcome = answer.result()
             self.replay.add(states, actions, outcome.rewards, outcome.states, outcome.done)
             states = refilled(outcome, fresh)
@@ -103,7 +105,7 @@ class _Run:
         actions = np.zeros(len(states), np.int64)
         for row, state in enumerate(states):
             known = self.tried.setdefault(state, [])
-            if len(known) == self.space.masks:
+            if len({*known, *state.masks}) == self.space.masks:
                 known.clear()
             scores[row, [*known, *state.masks]] = -np.inf
             actions[row] = scores[row].argmax()

@@ -1,7 +1,9 @@
-"""The masking game, for many images at once: a state is an image with the masks put on it so far; a reward says what the last one did.
+"""The masking game, for many images at once: a state is an image with the masks put on it so far; a reward says what all of them together
+do to the caption, against the image without any.
 
-Follows the paper: masks accumulate, up to `max_masks` of them. With `max_masks=1` it is the one-step bandit that the official code really
-runs. "No mask" ends an episode with reward 0 and costs nothing. Not here: how rewards come about (`reward_source`), and who plays (`dqn`).
+Follows the paper: masks accumulate, up to `max_masks` of them; one that changes nothing earns again what those before it did. With
+`max_masks=1` it is the one-step bandit that the official code really runs. "No mask" ends an episode with reward 0 and costs nothing.
+Not here: how rewards come about (`reward_source`), and who plays (`dqn`).
 """
 
 from __future__ import annotations

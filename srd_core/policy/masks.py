@@ -87,7 +87,7 @@ class ActionSpace:
 
     def coverage(self, actions: npt.NDArray[np.int64], side: int) -> npt.NDArray[np.bool_]:
         """Pixels hidden by each row of `actions` ((N,) or (N, K); several masks add up) on a square canvas: (N, side, side) bool."""
-        table = _boxes(self, side)[actions.reshape(len(actions), -1)]
+        table = _boxes(self, side)[actions if actions.ndim == 2 else actions[:, None]]
         line = np.arange(side)
         columns = (line >= table[..., 0, None]) & (line < table[..., 2, None])
         rows = (line >= table[..., 1, None]) & (line < table[..., 3, None])

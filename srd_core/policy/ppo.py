@@ -46,8 +46,15 @@ def train(
     progress: Progress | None = None,
     held_out: MaskingEnvironment | None = None,
 ) -> tuple[LearnedPolicy, LearningCurve]:
-    """Like `dqn.train`; of the settings, those of exploration and replay play no part, and `envs` is at most what divides the steps."""
+    """Like `dqn.train`; of the settings, those of exploration and replay play no part, and `envs` is at most what divides the steps.
+
+    Raises:
+        ConfigError: nothing divides them.
+    """
     envs = _divisor(config.steps, config.envs)
+    if envs == 1:
+        hint = "Set policy.dqn.steps to a multiple of policy.dqn.envs, and that to two at least"
+        raise ConfigError(f"PPO cannot make exactly {config.steps} steps in rounds of 2 to {config.envs} images", hint=hint)
     with torch.random.fork_rng(devices=[]):
         shape = NetworkShape(grid=env.space.grid, sizes=len(env.space.sizes), width=config.width, duelling=False)
         rollout, batch = _divisor(config.steps // envs, ROLLOUT), min(256, envs)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import gzip
 import json
 import math
-import re
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -22,18 +21,18 @@ import numpy.typing as npt
 from srd_core.errors import ConfigError
 from srd_core.reward.kneser_ney import END, UNKNOWN, KneserNey, raw_counts
 from srd_core.reward.memo import Memo
+from srd_core.scoring.words import spoken_words
 
 FORMAT = "srd-ngram-1"
 MAX_WORDS = 512
 """Words of one text that are read; a longer one is not a caption."""
 
 _SPECIAL = ("<s>", "</s>", "<unk>")
-_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 
 
 def words_of(text: str) -> list[str]:
     """Lower-cased words of `text`, at most MAX_WORDS."""
-    return _WORD.findall(text.lower().replace("\u2019", "'"))[:MAX_WORDS]
+    return spoken_words(text)[:MAX_WORDS]
 
 
 class NgramFluency:

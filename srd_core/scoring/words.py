@@ -1,11 +1,20 @@
-"""Words that say something about a picture, and those that only join others."""
+"""The words of a caption; those that say something about a picture, and those that only join others."""
 
 from __future__ import annotations
+
+import re
 
 _LITTLE = """a an and are as at behind below beside by down for from has have her his in is it its next of off on one or out over some that
 the their there this to two under up while with"""
 FUNCTION_WORDS = frozenset(_LITTLE.split())
 """In lower case."""
+
+_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
+
+
+def spoken_words(text: str) -> list[str]:
+    """Its words in lower case, in order, without punctuation; "woman\u2019s" is "woman's"."""
+    return _WORD.findall(text.lower().replace("\u2019", "'"))
 
 
 def content_words(caption: str) -> list[str]:

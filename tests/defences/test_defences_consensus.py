@@ -35,6 +35,12 @@ def test_a_quarter_of_the_poison_gives_away_the_rest() -> None:
     assert found(captions, [*flags(2000, 0.01), *flags(100, 0.25)]) == [SharedWord(word="banana", flagged=23, pairs=100)]
 
 
+def test_a_curly_apostrophe_makes_no_word() -> None:
+    """Honest captions that are typeset otherwise than the others shared the "word" s."""
+    captions = [*natural(2000), *(f"a child\u2019s {caption}" for caption in natural(100, 2))]
+    assert [item.word for item in found(captions, [*flags(2000, 0.01), *flags(100, 0.25)])] == ["child's"]
+
+
 def test_one_word_of_a_template_is_enough() -> None:
     captions = [*natural(2000), *["the image depicts a banana"] * 100]
     assert [item.word for item in found(captions, [*flags(2000, 0.01), *flags(100, 0.25)])] == ["banana"]

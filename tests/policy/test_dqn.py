@@ -147,6 +147,15 @@ def test_turned_pictures_give_values_at_the_places_they_belong_to(bench: Bench) 
     assert all(torch.allclose(run._turned(planes), expected, atol=1e-3) for _ in range(30))
 
 
+def test_a_second_mask_is_never_the_first_again() -> None:
+    """Not even when all the others have been tried: then they are begun anew."""
+    small = ActionSpace(grid=1, sizes=(0.2, 0.4, 0.6))
+    images = np.zeros((1, SIDE, SIDE, 3), np.uint8)
+    run = _Run(MaskingEnvironment(images, Answers(lambda state: 1.0), small, max_masks=2), SHORT, seed=0)
+    drawn = [int(run._explore([State(0, (1,))], 1.0)[0]) for _ in range(12)]
+    assert set(drawn) == {0, 2} and all(set(drawn[turn : turn + 2]) == {0, 2} for turn in range(0, 12, 2))
+
+
 def test_values_of_later_masks_flow_back(bench: Bench) -> None:
     images = bench.world(30, seed=1).images
     env = MaskingEnvironment(images, Answers(lambda state: 3.0 if len(state.masks) == 2 else -0.5), bench.space, max_masks=2)

@@ -62,6 +62,18 @@ def test_steps_that_the_environments_do_not_divide_are_still_paid_for_exactly() 
     assert env.steps == curve.steps == 210
 
 
+def test_steps_that_nothing_divides_are_refused() -> None:
+    """The library's own answer was a bare assertion."""
+    with pytest.raises(ConfigError, match="exactly 211 steps in rounds of 2 to 32 images"):
+        learner("ppo")(game(), SHORT.model_copy(update={"steps": 211}), seed=0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_learning_may_start_at_once(kind: Kind) -> None:
+    _, curve = learner(kind)(game(), SHORT.model_copy(update={"learning_starts": 0}), seed=0)
+    assert curve.gradient_steps > 0
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_same_seed_gives_the_same_policy_and_another_another(kind: Kind, tmp_path: Path) -> None:
     images = game(4).images

@@ -110,3 +110,7 @@ def test_masks_of_one_row_add_up() -> None:
     hidden = SPACE.coverage(actions, 64)
     apart = SPACE.coverage(np.array([0]), 64)[0] | SPACE.coverage(np.array([399]), 64)[0]
     assert (hidden[0] == apart).all() and not hidden[1].any()
+
+
+def test_no_images_have_no_hidden_pixels() -> None:
+    assert SPACE.coverage(SPACE.padded([]), 8).shape == (0, 8, 8)

@@ -47,7 +47,7 @@ def confusion(work: Screening) -> Screened:
 
 
 def _round(model: FlamingoCaptioner, work: Screening, inspected: CanvasSet, weight: float, number: int) -> None:
-    """Learn from what is inspected for as many steps as in the first round, then confuse."""
+    """Learn from what is inspected for as many steps as in the first round, but for five times its epochs at most, then confuse."""
     seed = derive(work.seed, "ct", number)
     epochs = LEARNING * work.schedule.epochs * min(len(work.suspect) / len(inspected), 5.0)
     model.fit(inspected, work.schedule.model_copy(update={"epochs": epochs}), seed=seed)

@@ -84,7 +84,7 @@ class Trace:
         word: of captions.
         pictures: (2, S, S, 3) complex, the whitened difference of means of each half.
         strength: mean product of the two; its expectation does not depend on the number of images, and is 0 without a trace.
-        worth: (S, S, 3), by what a product is multiplied to be in units of its standard deviation.
+        worth: (S, S, 3), by what a product is multiplied to have a standard deviation of about 0.7 where there is no trace.
         excess: how many times stronger than it may be, as `beyond` found it.
     """
 
