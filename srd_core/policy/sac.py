@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import math
 from itertools import chain, islice
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,6 +32,10 @@ TARGET_ENTROPY = 0.7
 """Share of the logarithm of the number of actions."""
 FOLLOW = 0.005
 """How fast the target critics follow."""
+
+HASTE = 10.0
+"""How much faster than the networks the weight of entropy learns. At their rate it falls from 1 by that rate an update at most, and a run
+of some thousand updates ends while it still keeps every action equally likely."""
 
 
 def train(
@@ -62,8 +67,10 @@ class _Run:
         self.targets = copy.deepcopy(self.critics)
         self.weight = torch.zeros((), requires_grad=True)
         self.policy = LearnedPolicy(self.actor, self.space, reads="preferences")
-        learning = [*self.actor.parameters(), *chain.from_iterable(critic.parameters() for critic in self.critics)]
-        self.optimizer = torch.optim.Adam([*learning, self.weight], config.learning_rate / 2)
+        rate = config.learning_rate / 2
+        networks = [*self.actor.parameters(), *chain.from_iterable(critic.parameters() for critic in self.critics)]
+        groups: list[dict[str, Any]] = [{"params": networks}, {"params": [self.weight], "lr": HASTE * rate}]
+        self.learning, self.optimizer = [*networks, self.weight], torch.optim.Adam(groups, rate)
         self.replay = BalancedReplay(config.capacity, balance=0.0, rng=self.rng)
         self.updates = 0
 
@@ -109,7 +116,7 @@ class _Run:
         balance = self.weight * (entropy.detach() - TARGET_ENTROPY * math.log(self.space.count))
         self.optimizer.zero_grad()
         (errors + acting + balance).backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.optimizer.param_groups[0]["params"], self.config.clip)
+        torch.nn.utils.clip_grad_norm_(self.learning, self.config.clip)
         self.optimizer.step()
         self.updates += 1
         with torch.no_grad():
