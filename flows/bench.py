@@ -28,7 +28,7 @@ from flows.srd import srd
 from flows.summary import Pages
 from srd_core.config import quoted
 from srd_core.data.manifest import digest
-from srd_core.errors import ConflictError
+from srd_core.errors import ClaimedError
 from srd_core.experiments.planted import ExperimentData
 from srd_core.progress import everything_about, stage, track
 from srd_core.stages.origin import origin
@@ -135,6 +135,6 @@ def _verdict(cell: Cell, data: ExperimentData, sink: Path, stages: Path) -> dict
     run = partial(srd, data.source, str(sink), data.trusted, profile=cell.profile, overrides=overrides)
     try:
         return run()
-    except ConflictError:
+    except ClaimedError:
         rmtree(sink)
         return run()

@@ -51,6 +51,10 @@ class ConflictError(StorageError):
     """An object that must be written once exists already with another digest, or changed between listing and reading."""
 
 
+class ClaimedError(ConflictError):
+    """A sink belongs to another run."""
+
+
 class DecoderError(SrdError):
     """Images cannot be decoded on this machine: the process that does it cannot be started, or does not live."""
 

@@ -68,10 +68,10 @@ def command(
     if isinstance(at.data, ShardExperiment):
         reachable(at.data.trusted, at.data.suspect, *at.data.tests.values())
     if dry_run:
-        here = {made["cell"] for made in finished(cells, out) if "adopted" not in made}
-        known_of = {made["cell"] for made in finished(cells, out)} | {cell.name for cell in cells if identity(cell) in elsewhere}
+        here = {made["cell"]: "adopted" not in made for made in finished(cells, out)}
+        done = here.keys() | {cell.name for cell in cells if identity(cell) in elsewhere}
         slower = 1.0 if has_bfloat16() else WITHOUT_BFLOAT16
-        _tell(costs(cells, at, known_of, elsewhere=known_of - here, slower=slower), slower, as_json=as_json)
+        _tell(costs(cells, at, done, elsewhere={name for name in done if not here.get(name)}, slower=slower), slower, as_json=as_json)
         return
     if known:
         adopt(elsewhere, wanted.unchecked(at), out)  # pages show the plan's other cells too

@@ -34,8 +34,8 @@ FOLLOW = 0.005
 """How fast the target critics follow."""
 
 HASTE = 10.0
-"""How much faster than the networks the weight of entropy learns. At their rate it falls from 1 by that rate an update at most, and a run
-of some thousand updates ends while it still keeps every action equally likely."""
+"""How much faster than the networks the weight of entropy learns. At their rate its logarithm falls by that rate an update at most: in the
+2,500 updates of profile `scenes` from 1 to no less than 0.08."""
 
 
 def train(

@@ -13,7 +13,7 @@ from typing import Any
 
 from srd_core import __version__
 from srd_core.data.manifest import StageManifest, canonical_json
-from srd_core.errors import ConfigError, ConflictError
+from srd_core.errors import ClaimedError, ConfigError, ConflictError
 from srd_core.stages.files import shards_of
 from srd_core.stages.stage import Run
 from srd_core.storage import is_remote
@@ -36,7 +36,7 @@ def claim(run: Run, inputs: Mapping[str, StageManifest]) -> None:
 
     Raises:
         ConfigError: an input lies in it.
-        ConflictError: it is another run's; says in what they differ.
+        ClaimedError: it is another run's; says in what they differ.
     """
     sink = run.sink_storage
     for role, manifest in inputs.items():
@@ -51,9 +51,8 @@ def claim(run: Run, inputs: Mapping[str, StageManifest]) -> None:
         sink.put_bytes(NAME, canonical_json(mine))
     except ConflictError as error:
         hint = f"Choose another sink; with `--set work={run.work_storage.uri}` it uses what has been computed here"
-        raise ConflictError(
-            f"{sink.uri} belongs to a run that is different in {_difference(sink.read_bytes(NAME), mine)}", hint=hint
-        ) from error
+        different = _difference(sink.read_bytes(NAME), mine)
+        raise ClaimedError(f"{sink.uri} belongs to a run that is different in {different}", hint=hint) from error
 
 
 def claimed(run: Run, inputs: Mapping[str, StageManifest]) -> bytes:

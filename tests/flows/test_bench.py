@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from flows.bench import _ended, bench, run_cells
+from flows.bench import _ended, _verdict, bench, run_cells
 from flows.cells import adopt, claimed, finished, identity, keep, offered, place_of
 from flows.cli.bench import command
 from flows.cost import costs
@@ -22,7 +22,8 @@ from flows.summary import Pages
 from srd_core.attacks.registry import names
 from srd_core.attacks.shadowcast import Shadowcast
 from srd_core.config import load_config
-from srd_core.errors import ConfigError, SrdError
+from srd_core.errors import ClaimedError, ConfigError, ConflictError, SrdError
+from srd_core.experiments.planted import ExperimentData
 from srd_core.experiments.shards import ShardExperiment
 from srd_core.report.comparison_page import LABELS
 
@@ -280,6 +281,26 @@ def test_cells_are_begun_in_their_order(prefect_server: None, tmp_path: Path) ->
         ended = list(_ended(cells, tmp_path, 2))
     assert sorted(map(identity, ended)) == sorted(map(identity, cells))
     assert all(cells.index(cell) <= turn + 1 for turn, cell in enumerate(ended))
+
+
+def test_only_another_runs_sink_is_begun_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not that of a run whose source changed while it was read: what it has made stays."""
+    (cell, *_), sink = load_plan("table1").cells(SCENES, seeds=[0]), tmp_path / "sink"
+    data = ExperimentData("source", "trusted", {}, tmp_path / "truth", "badnet", "banana")
+    raised: list[Exception] = [ConflictError("it has changed since it was listed", hint="")]
+
+    def run(*_: object, **__: object) -> dict[str, str]:
+        if raised:
+            raise raised.pop()
+        return {"status": "clean"}
+
+    monkeypatch.setattr("flows.bench.srd", run)
+    sink.mkdir()
+    with pytest.raises(ConflictError, match="has changed"):
+        _verdict(cell, data, sink, tmp_path)
+    assert sink.exists()
+    raised.append(ClaimedError("it belongs to a run that is different", hint=""))
+    assert _verdict(cell, data, sink, tmp_path) == {"status": "clean"} and not sink.exists()
 
 
 @pytest.mark.slow
