@@ -79,9 +79,8 @@ class _Run:
             states = states[: config.steps - step]
             actions = self._explore(states, epsilon)
             answer = aside.submit(self.env.step, states, actions)
-            losses = (
-                [self._update(step) for _ in range(config.updates_per_step)] if step >= config.learning_starts and len(self.replay) else []
-            )
+            learns = step >= config.learning_starts and len(self.replay) > 0
+            losses = [self._update(step) for _ in range(config.updates_per_step if learns else 0)]
             outcome = answer.result()
             self.replay.add(states, actions, outcome.rewards, outcome.states, outcome.done)
             states = refilled(outcome, fresh)
