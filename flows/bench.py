@@ -23,7 +23,7 @@ from prefect.futures import PrefectFuture, as_completed
 
 from flows.cells import Made, claimed, finished, identity, keep, known, place_of
 from flows.plan import Cell
-from flows.plan_files import cells_of
+from flows.plan_files import cells_of, pages_name
 from flows.srd import srd
 from flows.summary import Pages
 from srd_core.config import quoted
@@ -47,7 +47,8 @@ def bench(
 ) -> list[Made]:
     """Run every cell of `plan` below the folder `out`; return one summary a cell.
 
-    After each cell, what is known so far is written as `out/PLAN.json`, `.md`, `.csv` and charts.
+    After each cell, what is known so far is written as `out/PLAN.json`, `.md`, `.csv` and charts; at another
+    size than the plan's own as `out/PLAN-SIZE.json` and so on.
 
     Args:
         plan: name or file.
@@ -63,7 +64,8 @@ def bench(
     """
     wanted, at, cells = cells_of(plan, size, data, seeds, attacks)
     options = f"{f' --size {Path(size).name}' if size else ''}{' --data FOLDER' if data else ''}"
-    return run_cells(Pages(wanted, Path(plan).stem, at, f"srd bench {Path(plan).name}{options}", Path(out)), cells, at_once)
+    pages = Pages(wanted, pages_name(plan, wanted, size), at, f"srd bench {Path(plan).name}{options}", Path(out))
+    return run_cells(pages, cells, at_once)
 
 
 def run_cells(pages: Pages, cells: Sequence[Cell], at_once: int) -> list[Made]:

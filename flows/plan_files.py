@@ -33,6 +33,12 @@ def cells_of(
         raise ConfigError(f"plan {plan}: {error.message}", hint=error.hint) from error
 
 
+def pages_name(plan: str, wanted: Plan, size: str | None = None) -> str:
+    """What names of the pages begin with, such as `table1`; with the size's name where it is not the plan's own: `table1-photos`."""
+    own = size is None or size == wanted.size
+    return Path(plan).stem if own else f"{Path(plan).stem}-{Path(str(size)).stem}"
+
+
 def load_plan(name: str) -> Plan:
     """The plan in a YAML file, or one that comes with SRD by its name.
 

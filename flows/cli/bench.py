@@ -58,7 +58,7 @@ def command(
     """
     from flows.cells import adopt, finished, identity, offered
     from flows.cost import WITHOUT_BFLOAT16, costs
-    from flows.plan_files import cells_of
+    from flows.plan_files import cells_of, pages_name
     from srd_core.experiments.shards import ShardExperiment
     from srd_core.hardware import has_bfloat16
 
@@ -85,7 +85,7 @@ def command(
         click.echo(f"{cell['cell']}: {cell['verdict']['status']}")
     if len(made) < len(cells):
         say(f"{len(cells) - len(made)} of {len(cells)} cells are another process's still: the tables lack them until it has finished")
-    click.echo(f"Tables: {out / Path(plan).stem}.md")
+    click.echo(f"Tables: {out / pages_name(plan, wanted, size)}.md")
 
 
 def _numbers(seeds: str | None) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ from flows.cells import adopt, claimed, finished, identity, keep, offered, place
 from flows.cli.bench import command
 from flows.cost import costs
 from flows.plan import Cell, Plan
-from flows.plan_files import cells_of, load_plan, load_size, plans
+from flows.plan_files import cells_of, load_plan, load_size, pages_name, plans
 from flows.size import Size, placed
 from flows.summary import Pages
 from srd_core.attacks.registry import names
@@ -179,6 +179,14 @@ def test_pages_of_a_size_leave_out_what_cannot_run_there(tmp_path: Path, monkeyp
     monkeypatch.setattr(Pages, "write", lambda self, cells: written.extend(made["cell"] for made in cells))
     run_cells(Pages(plan, "table1", size, "srd bench table1", tmp_path), part, 2)
     assert written == [cell.name for cell in part]
+
+
+def test_pages_of_two_sizes_of_a_plan_do_not_overwrite_each_other() -> None:
+    plan = load_plan("table1")
+    assert pages_name("table1", plan) == pages_name("table1", plan, "scenes") == "table1"
+    assert pages_name("mine/table1.yaml", plan, "photos") == "table1-photos"
+    assert pages_name("table1", plan, "mine/small.yaml") == "table1-small"
+    assert pages_name("own", Plan(size=SCENES), "scenes") == "own-scenes"
 
 
 def test_a_damaged_summary_is_made_again(tmp_path: Path) -> None:
