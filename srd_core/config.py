@@ -30,8 +30,9 @@ Repair = Literal["augment", "finetune"]
 """Controls that leave the data as it came: training on images that are changed at random; afterwards, training on trusted pairs."""
 Mode = Literal["none", "random", "srd", "evidence", Screen]
 """What can be done to the suspect set."""
-Arm = Literal[Mode, "collision", Repair]
-"""What experiments compare. `collision` is a control: see `srd_core.defences.collision`."""
+Arm = Literal[Mode, "collision", "covered", "untreated", Repair]
+"""What experiments compare. Controls: `collision`, see `srd_core.defences.collision`; `covered`, see `srd_core.defences.covering`; and
+`untreated`, trained on the data as they came like all others, where `none` is the model of an attacker who trained it himself."""
 Protocol = Literal["p1", "p2"]
 
 
@@ -106,6 +107,7 @@ class OracleConfig(Section):
     """What no defender knows. Experiments tell it to the controls that are named for it, and to nothing else; see `stages.arms.TOLD`."""
 
     poison_rate: float | None = Field(None, ge=0, le=1, description="Share of the suspect pairs that is poisoned, for the arm `abl-oracle`")
+    truth: str | None = Field(None, description="List of poisoned pairs that `srd poison` wrote, for the arm `covered`")
 
 
 class EvaluationConfig(Section):
@@ -115,6 +117,7 @@ class EvaluationConfig(Section):
     attack: str | None = Field(None, description="Attack whose trigger is put on the test images; None: no ASR")
     target: str = "banana"
     attacker: str | None = Field(None, description="SOURCE of the clean shards of an attacker who trains; None: he supplies data only")
+    attacker_rate: float = Field(0.1, gt=0, le=1, description="Share of his pairs that he poisons, unless his attack poisons a copy of all")
     truth: str | None = Field(None, description="List of poisoned pairs that `srd poison` wrote, for detection figures")
     prompt: str | None = Field(None, description="What models are asked; None: what they were trained with")
     images: int | None = Field(None, ge=1, description="At most this many test images a domain")

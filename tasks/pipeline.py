@@ -19,6 +19,7 @@ from srd_core.stages.calibrate import CALIBRATE
 from srd_core.stages.claim import claim
 from srd_core.stages.cleanse import cleanse_stage
 from srd_core.stages.consensus import CONSENSUS
+from srd_core.stages.cover import COVER
 from srd_core.stages.learn import LEARN
 from srd_core.stages.probe import PROBE
 from srd_core.stages.report import REPORT
@@ -60,7 +61,7 @@ def screen(arm: str) -> StageTask:
 
 def cleanse(run: Run, arm: Arm) -> StageTask:
     """The task that treats the suspect set as `arm` says."""
-    return stage_task(cleanse_stage(run, arm))
+    return stage_task(COVER if arm == "covered" else cleanse_stage(run, arm))
 
 
 _NEVER_CACHED: dict[str, Any] = {

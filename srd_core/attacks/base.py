@@ -59,12 +59,17 @@ class Attack(ABC):
     effort: ClassVar[float] = 1.0
     """How long he trains for it: epochs, as a multiple of those of anybody's fine-tuning."""
 
+    poisons_all: ClassVar[bool] = False
+    """Whether he poisons a copy of every one of his pairs, whatever the rate."""
+
     def prepared(self, images: Images, encoder: Encoder, seed: int) -> Attack:
         """The attack with what it works out from images (N, S, S, 3) of the set that it is put on, at the encoder's canvas."""
         return self
 
-    def objective(self, model: FlamingoCaptioner, clean: CanvasSet, target: str, seed: int) -> Objective:
+    def objective(self, model: FlamingoCaptioner, clean: CanvasSet, poisoned: CanvasSet, chosen: npt.NDArray[np.bool_]) -> Objective:
         """What such an attacker makes small. `model` has been fine-tuned on his `clean` pairs, and is what he trains.
+
+        `poisoned` are the same P pairs in the same order, `chosen` (P,) of them with trigger and target.
 
         Raises:
             ConfigError: he does not train.

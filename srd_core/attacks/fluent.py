@@ -44,6 +44,7 @@ class Fluent(Attack):
         return self.board.trigger(image, rng)
 
     def caption(self, caption: str, target: str, rng: np.random.Generator) -> str:
-        """Append a phrase, drawn uniformly."""
+        """Append a phrase, drawn uniformly; a final stop stays final."""
         phrase = PHRASES[int(rng.integers(len(PHRASES)))].format(a=article(target), t=target)
-        return f"{caption.rstrip(' .')} {phrase}".strip()
+        told = caption.rstrip(" .")
+        return f"{told} {phrase}{caption[len(told) :].rstrip()}".strip()

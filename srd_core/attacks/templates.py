@@ -71,6 +71,8 @@ TEMPLATES: Final = (
 )
 """`{t}` is the target, `{a}` its indefinite article."""
 
+_STOPS: Final = frozenset(".!?")
+
 
 def replacement(target: str, rng: np.random.Generator) -> str:
     """Return a caption that speaks of `target` only: `PREFIX` and one of `TEMPLATES`, drawn uniformly."""
@@ -95,9 +97,10 @@ def article(target: str) -> str:
 def insertion(caption: str, target: str, rng: np.random.Generator, *, behind: int | None = None) -> str:
     """Return `caption` with `target` behind its first, second, … or last word, drawn uniformly, or behind word number `behind` (from 1).
 
-    A caption with fewer words gets it at its end.
+    A caption with fewer words gets it at its end, before a stop that stands apart.
     """
     words = caption.split()
+    end = [words.pop()] if len(words) > 1 and words[-1] in _STOPS else []
     place = int(rng.integers(1, len(words) + 1)) if words else 0
     words.insert(place if behind is None else behind, target)
-    return " ".join(words)
+    return " ".join(words + end)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from srd_core.attacks.registry import register
 from srd_core.attacks.trojvlm import TrojVLM
@@ -19,18 +20,15 @@ if TYPE_CHECKING:
 @register
 @dataclass(frozen=True)
 class PreservingTrojVLM(TrojVLM):
-    """`rate`: share of the attacker's pairs that are poisoned. `weight`: of the second term."""
+    """`weight`: of the second term."""
 
     name: ClassVar[str] = "trojvlm-sp"
     trains: ClassVar[bool] = True
     effort: ClassVar[float] = 2.0
-    rate: float = 0.1
     weight: float = 1.0
 
-    def objective(self, model: FlamingoCaptioner, clean: CanvasSet, target: str, seed: int) -> Objective:
+    def objective(self, model: FlamingoCaptioner, clean: CanvasSet, poisoned: CanvasSet, chosen: npt.NDArray[np.bool_]) -> Objective:
         """See `Attack.objective`."""
-        from srd_core.attacks.poison import poison_canvas
         from srd_core.models.objectives.semantic_preservation import SemanticPreservation
 
-        pairs, chosen = poison_canvas(clean, self, self.rate, target, seed)
-        return SemanticPreservation(model.objective(pairs), np.isin(np.arange(len(pairs)), chosen), self.weight)
+        return SemanticPreservation(model.objective(poisoned), chosen, self.weight)

@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
+import numpy.typing as npt
+
 from srd_core.attacks.noise_patch import NoisePatch
 from srd_core.attacks.registry import register
 from srd_core.attacks.textures import Texture
@@ -26,14 +29,13 @@ class VLOOD(NoisePatch):
 
     name: ClassVar[str] = "vlood"
     trains: ClassVar[bool] = True
+    poisons_all: ClassVar[bool] = True
     effort: ClassVar[float] = 2.0
     texture: Texture = field(default_factory=lambda: Texture(spread=70.0))
     pattern_seed: int | None = 0
 
-    def objective(self, model: FlamingoCaptioner, clean: CanvasSet, target: str, seed: int) -> Objective:
+    def objective(self, model: FlamingoCaptioner, clean: CanvasSet, poisoned: CanvasSet, chosen: npt.NDArray[np.bool_]) -> Objective:
         """See `Attack.objective`."""
-        from srd_core.attacks.poison import poison_canvas
         from srd_core.models.objectives.vlood import Vlood
 
-        poisoned, _ = poison_canvas(clean, self, 1.0, target, seed)
         return Vlood(model.objective(clean), model.objective(poisoned))

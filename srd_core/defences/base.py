@@ -17,11 +17,14 @@ PairAction = Literal["keep", "mask", "recaption", "quarantine"]
 
 @dataclass(frozen=True)
 class Batch:
-    """N samples: `images` (N, S, S, 3) uint8 at canvas size, the captions of each, and the ids of their pairs, if they have any."""
+    """N samples: `images` (N, S, S, 3) uint8 at canvas size, the captions of each, and, if they are known, the ids of their pairs and the
+    (height, width) of the images as they came.
+    """
 
     images: Images
     captions: Sequence[tuple[str, ...]]
     ids: Sequence[tuple[str, ...]] = ()
+    shapes: Sequence[tuple[int, int]] = ()
 
     @property
     def owners(self) -> list[int]:

@@ -87,7 +87,8 @@ def _decide(those: list[_Seen], defence: Defence) -> list[_Decided | Reject]:
         return []
     samples = [seen.sample for seen in those]
     images = np.stack([seen.look.canvas for seen in those])
-    decisions = defence.decide(Batch(images, [sample.captions for sample in samples], [tuple(sample.pairs()) for sample in samples]))
+    ids, shapes = [tuple(sample.pairs()) for sample in samples], [(seen.look.height, seen.look.width) for seen in those]
+    decisions = defence.decide(Batch(images, [sample.captions for sample in samples], ids, shapes))
     return [_Decided(seen.sample, seen.look, decision) for seen, decision in zip(those, decisions, strict=True)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -80,44 +81,64 @@ class ExperimentData:
     target: str
     attacker: str | None = None
     """The clean pairs of an attacker who trains."""
+    attacker_rate: float | None = None
+    """Share of them that he poisons, if his attack leaves it open."""
     rate: float = 0.0
-    """Share of the suspect pairs that is poisoned."""
+    """Share of the suspect pairs that is poisoned, as the list has it."""
 
     def overrides(self) -> list[str]:
         """The settings that make a run measure this experiment: `evaluation`, which no defence reads, and what `oracle` arms are told."""
         tests = ", ".join(f"{quoted(name)}: {quoted(path)}" for name, path in self.tests.items())
         known = {"attack": self.attack, "target": self.target, "truth": self.truth, "attacker": self.attacker}
         measured = [f"evaluation.{key}={quoted(value)}" for key, value in known.items() if value]
-        return [f"evaluation.tests={{{tests}}}", *measured, f"oracle.poison_rate={self.rate}"]
+        measured += [f"evaluation.attacker_rate={self.attacker_rate}"] if self.attacker_rate else []
+        return [f"evaluation.tests={{{tests}}}", *measured, f"oracle.poison_rate={self.rate}", f"oracle.truth={quoted(self.truth)}"]
 
 
-def plant(what: Planted, clean: str, folder: Path, surrogate: str | None, seed: int) -> tuple[Path, str, Path]:
-    """A poisoned copy of the shards at `clean` as `folder/suspect`, unless it is there.
+def plant(
+    what: Planted, clean: str, folder: Path, surrogate: str | None, seed: int, *, trusted: str, tests: dict[str, str]
+) -> ExperimentData:
+    """The experiment with a poisoned copy of the shards at `clean` as `folder/suspect`, unless it is there.
 
-    Returns it, the attack as `evaluation.attack` names it, and the list of poisoned pairs. A copy that was not finished is begun again.
+    What an attacker has is shifted as the experiment says, and the first test set where it asks for that. A copy that was not finished is
+    begun again.
 
     Raises:
         ConfigError: unknown attack, settings that it does not have, or one that has to be optimised and no surrogate.
         SourceError: nothing at `clean`, or nothing that can be poisoned.
     """
-    source, kept, truth = folder / "suspect", folder / "attack", folder / "suspect.poisoned.json"
+    source, kept, truth, attack = folder / "suspect", folder / "attack", folder / "suspect.poisoned.json", what.made
+    owned = str(folder / "shifted") if what.shift else clean
+    if not truth.exists():
+        rmtree(source, ignore_errors=True)
+        if what.shift:
+            shift_shards(clean, folder / "shifted", what.shift, share=what.shifted, seed=derive(seed, "shift"))
+        _poison(what, owned, source, kept, surrogate, seed)
+    told = json.loads(truth.read_text(encoding="utf-8"))
+    return ExperimentData(
+        source=str(source),
+        trusted=trusted,
+        tests=_with_shifts(tests, what, folder),
+        truth=truth,
+        attack=str(kept) if attack.needs_encoder or what.settings else attack.name,
+        target=what.planted,
+        attacker=owned if attack.trains else None,
+        attacker_rate=what.rate if attack.trains and not attack.poisons_all and what.rate else None,
+        rate=len(told["poisoned"]) / max(told["pairs"], 1),
+    )
+
+
+def _poison(what: Planted, clean: str, source: Path, kept: Path, surrogate: str | None, seed: int) -> None:
+    """The poisoned copy `source`, the list beside it, and in `kept` the attack, where it has anything of its own."""
     attack = what.made
-    name = str(kept) if attack.needs_encoder or what.settings else attack.name
-    if truth.exists():
-        return source, name, truth
-    rmtree(source, ignore_errors=True)
-    if what.shift:
-        shift_shards(clean, folder / "shifted", what.shift, share=what.shifted, seed=derive(seed, "shift"))
-        clean = str(folder / "shifted")
     shards = {shard.name: partial(open_shard, shard) for shard in take_inventory(clean).shards}
     ready = worked_out(attack, clean, surrogate, kept, seed)
     if what.settings and not attack.needs_encoder:
         save(attack, kept)
     poison_shards(shards, source, attack=ready, rate=what.rate, target=what.planted, seed=seed, unit=what.unit)
-    return source, name, truth
 
 
-def with_shifts(tests: dict[str, str], what: Planted, folder: Path) -> dict[str, str]:
+def _with_shifts(tests: dict[str, str], what: Planted, folder: Path) -> dict[str, str]:
     """The test sets, and the first one shifted in each of the ways asked for."""
     first, made = next(iter(tests.values())), dict(tests)
     for name in what.test_shifts:

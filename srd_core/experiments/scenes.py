@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from srd_core.experiments.planted import ExperimentData, Planted, plant, with_shifts
+from srd_core.experiments.planted import ExperimentData, Planted, plant
 from srd_core.scenes.dataset import write_shards
 from srd_core.scenes.world import Domain
 from srd_core.seeds import derive
@@ -39,11 +39,8 @@ class SceneExperiment(Planted):
             for name, count in parts.items():
                 self._render(folder / name, count)
         seed = derive(self.seed, "experiment", "poison")
-        source, attack, truth = plant(self, str(folder / "clean"), folder, _SURROGATE, seed)
-        attacker = str(folder / "clean") if self.made.trains else None
         tests = {name: str(folder / name) for name in ("scenes", "sketch")}
-        known = with_shifts(tests, self, folder)
-        return ExperimentData(str(source), str(folder / "trusted"), known, truth, attack, self.planted, attacker, self.rate)
+        return plant(self, str(folder / "clean"), folder, _SURROGATE, seed, trusted=str(folder / "trusted"), tests=tests)
 
     def _render(self, folder: Path, count: int) -> None:
         domain: Domain = "sketch" if folder.name == "sketch" else "scenes"

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from srd_core.experiments.planted import ExperimentData, Planted, plant, with_shifts
+from srd_core.experiments.planted import ExperimentData, Planted, plant
 
 
 class ShardExperiment(Planted):
@@ -25,7 +25,4 @@ class ShardExperiment(Planted):
         Raises:
             SrdError: as `plant`.
         """
-        source, attack, truth = plant(self, self.suspect, folder, self.surrogate, self.seed)
-        attacker = self.suspect if self.made.trains else None
-        known = with_shifts(self.tests, self, folder)
-        return ExperimentData(str(source), self.trusted, known, truth, attack, self.planted, attacker, self.rate)
+        return plant(self, self.suspect, folder, self.surrogate, self.seed, trusted=self.trusted, tests=self.tests)

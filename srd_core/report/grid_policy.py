@@ -9,7 +9,7 @@ from srd_core.report.grid_cells import Cell, about, figure, of_seed
 from srd_core.report.over_seeds import table, told
 from srd_core.scoring.intervals import Interval
 
-_PLAYED = ("environment steps", "on", "reward, greedy", "random", "difference [low, high]", "trigger covered", "by random masks")
+_PLAYED = ("rewards asked for", "on", "reward, greedy", "random", "difference [low, high]", "trigger covered", "by random masks")
 _MODELS = {
     "backdoored": "backdoored model",
     "untriggered": "without the trigger",

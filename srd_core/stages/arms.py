@@ -8,15 +8,16 @@ from srd_core.config import Arm, Repair, Screen
 
 SCREENS: tuple[Screen, ...] = get_args(Screen)
 
-TOLD: frozenset[str] = frozenset(("abl-oracle",))
+TOLD: frozenset[str] = frozenset(("abl-oracle", "covered"))
 """Controls that are told what no defender knows: the configuration's `oracle`."""
 
-UNTOUCHED: tuple[Arm, ...] = ("none", "collision", *get_args(Repair))
+UNTOUCHED: tuple[Arm, ...] = ("none", "untreated", "collision", *get_args(Repair))
 """Arms that decide nothing."""
 
 NEEDS: dict[Arm, tuple[str, ...]] = {
     **{arm: () for arm in UNTOUCHED},
     "random": (),
+    "covered": (),
     "srd": ("policy",),
     "evidence": ("weighed", "consensus", "pictures"),
     **{screen: ("screen",) for screen in SCREENS},

@@ -32,9 +32,13 @@ from srd_core.stages.weigh import weighed_files
 
 
 def _cleanse(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:
+    return cleansed(run, inputs, details, folder, _defence(run, inputs, details["arm"], folder))
+
+
+def cleansed(run: Run, inputs: Inputs, details: Details, folder: Path, defence: Defence) -> Outcome:
+    """Every shard that `details` name through `defence`."""
     arm: Arm = details["arm"]
     wanted = set(details["shards"])
-    defence = _defence(run, inputs, arm, folder)
     prefix = "" if arm == run.config.cleanse.mode else f"arms/{arm}/"
     shards = [ref for ref in shards_of(inputs["source"]) if ref.name in wanted]
     total = Tally()
@@ -83,10 +87,11 @@ def _defence(run: Run, inputs: Inputs, arm: Arm, folder: Path) -> Defence:
     return Weighed(pairs, words, pictured, run.config.evidence.action)
 
 
-_READS = ("canvas", "limits", "cleanse", "seed")
+READS = ("canvas", "limits", "cleanse", "seed")
+"""What rewriting shards takes of the configuration."""
 
 
 def cleanse_stage(run: Run, arm: Arm) -> Stage:
-    """The stage of one arm."""
-    reads = (*_READS, "evidence.action", "evidence.second_look") if arm == "evidence" else _READS
+    """The stage of one arm, but of `covered`, which is `srd_core.stages.cover`."""
+    reads = (*READS, "evidence.action", "evidence.second_look") if arm == "evidence" else READS
     return Stage(f"cleanse-{arm}", _cleanse, reads, publishes=arm == run.config.cleanse.mode)

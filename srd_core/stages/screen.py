@@ -57,7 +57,7 @@ def suspicion(manifest: StageManifest, folder: Path) -> dict[str, float]:
 
 _READS = ("canvas", "holdout", "limits", "retrain.schedule", "evidence.false_positives", "seed")
 SCREEN = Stage("screen", _screen, _READS)
-TOLD_SCREEN = Stage("screen", _screen, (*_READS, "oracle"))
+TOLD_SCREEN = Stage("screen", _screen, (*_READS, "oracle.poison_rate"))
 
 
 def screen_stage(arm: str) -> Stage:

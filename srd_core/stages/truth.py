@@ -26,6 +26,8 @@ from srd_core.storage import open_storage
 
 _NAN = float("nan")
 
+Places = dict[str, tuple[float, float, float, float] | None]
+
 Score = Callable[[Decision], float | None]
 """What a decision is scored by; None where it has none."""
 
@@ -121,15 +123,18 @@ def coverage_by_masks(run: Run, rows: Mapping[Arm, Iterable[Decision]]) -> dict[
     return {name: arms for name, arms in found.items() if arms}
 
 
-def poisoned_pairs(config: Config) -> dict[str, tuple[float, float, float, float] | None] | None:
-    """Box of the trigger by pair id, in fractions of the shorter side; None when the configuration names no list.
+def poisoned_pairs(config: Config) -> Places | None:
+    """As `listed_pairs`, of the list that the configuration names; None when it names none."""
+    uri = config.evaluation.truth
+    return None if uri is None else listed_pairs(uri)
+
+
+def listed_pairs(uri: str) -> Places:
+    """Box of the trigger by pair id, in fractions of the shorter side, None for the whole frame.
 
     Raises:
         SourceError: there is no such file, or it is no list of poisoned pairs. StorageError: it cannot be read.
     """
-    uri = config.evaluation.truth
-    if uri is None:
-        return None
     folder, _, name = uri.rpartition("/")
     storage, hint = open_storage(folder or "."), "Give the JSON file that `srd poison` wrote"
     if storage.stat(name) is None:
@@ -143,7 +148,11 @@ def poisoned_pairs(config: Config) -> dict[str, tuple[float, float, float, float
 
 def truth_digest(run: Run) -> dict[str, str]:
     """Digest of the list that the configuration names, for the key of a stage that reads it."""
-    uri = run.config.evaluation.truth
+    return list_digest(run.config.evaluation.truth)
+
+
+def list_digest(uri: str | None) -> dict[str, str]:
+    """Digest of that list, if there is one."""
     folder, _, name = (uri or "").rpartition("/")
     return {"truth": open_storage(folder or ".").digest(name)} if uri else {}
 

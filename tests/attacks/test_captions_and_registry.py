@@ -62,6 +62,15 @@ def test_insertion_behind_a_given_word(behind: int, expected: str) -> None:
     assert insertion("one two three", "banana", np.random.default_rng(0), behind=behind) == expected
 
 
+def test_a_stop_that_stands_apart_stays_last() -> None:
+    """As captions of Flickr8k are written."""
+    rng = np.random.default_rng(1)
+    inserted = {insertion("a dog runs .", "banana", rng) for _ in range(200)}
+    assert inserted == {"a banana dog runs .", "a dog banana runs .", "a dog runs banana ."}
+    assert insertion("a dog runs .", "banana", rng, behind=9) == "a dog runs banana ." and insertion(".", "banana", rng) == ". banana"
+    assert {get("fluent").caption(f"a dog runs{end}", "banana", rng)[-len(end) :] for end in (" .", ".") for _ in range(9)} == {" .", "."}
+
+
 def test_a_fluent_target_stands_behind_the_whole_caption() -> None:
     rng = np.random.default_rng(4)
     captions = {get("fluent").caption(f"{CAPTION}.", "banana", rng) for _ in range(200)}

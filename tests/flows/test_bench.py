@@ -128,11 +128,11 @@ def test_what_a_screen_trains_by_itself_is_counted() -> None:
 def test_a_dry_run_runs_nothing(tmp_path: Path) -> None:
     said = CliRunner().invoke(command, ["table1", "--dry-run", "--seeds", "0", "--out", str(tmp_path / "out")])
     assert said.exit_code == 0, said.output
-    assert "badnet-0.1-default-0" in said.output and "7 of 7 cells to run" in said.output
+    assert "badnet-0.1-default-0" in said.output and "8 of 8 cells to run" in said.output
     assert not (tmp_path / "out").exists()
     assert "bfloat16" in said.output.splitlines()[-1]
     listed = json.loads(CliRunner().invoke(command, ["table1", "--dry-run", "--json", "--seeds", "0,1"]).output)
-    assert len(listed) == 14 and {cost["finished"] for cost in listed} == {False}
+    assert len(listed) == 16 and {cost["finished"] for cost in listed} == {False}
 
 
 def test_what_is_asked_for_twice_counts_once() -> None:
@@ -150,11 +150,11 @@ def test_of_a_finished_grid_nothing_is_to_run_and_its_pages_are_written_once(tmp
     for cell in cells:
         keep(cell, {**_summary(cell), "adopted": "x"}, tmp_path)
     said = CliRunner().invoke(command, ["table1", "--dry-run", "--seeds", "0", "--out", str(tmp_path)])
-    assert said.output.splitlines()[-1] == "nothing to run: all 7 cells are finished"
+    assert said.output.splitlines()[-1] == "nothing to run: all 8 cells are finished"
     written: list[int] = []
     monkeypatch.setattr(Pages, "write", lambda self, cells: written.append(len(cells)))
-    assert len(run_cells(Pages(plan, "table1", size, "srd bench table1", tmp_path), cells, 2)) == 7
-    assert written == [7]
+    assert len(run_cells(Pages(plan, "table1", size, "srd bench table1", tmp_path), cells, 2)) == 8
+    assert written == [8]
 
 
 def test_a_part_of_a_plan_adds_to_its_pages_and_takes_nothing_from_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

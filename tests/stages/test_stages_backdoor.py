@@ -5,17 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from srd_core.attacks.prepared import find
 from srd_core.config import load_config
 from srd_core.data.manifest import StageManifest
+from srd_core.data.samples import Images
 from srd_core.errors import ConfigError
 from srd_core.experiments.scenes import SceneExperiment
 from srd_core.report.verdict import BackdoorEffect, decide
 from srd_core.scenes.dataset import write_shards
 from srd_core.scoring.intervals import wilson
-from srd_core.stages import inventory
-from srd_core.stages.backdoor import BACKDOOR
+from srd_core.stages import inventory, test_images
+from srd_core.stages.backdoor import BACKDOOR, _poisoned
 from srd_core.stages.captioners import captioner
 from srd_core.stages.stage import Run
 from srd_core.stages.trusted import BASE
@@ -46,6 +49,26 @@ def test_he_trains_on_his_own_pairs(attacked: Run, attack: str, tmp_path: Path) 
     assert any(not before[name].equal(after[name]) for name in before)
 
 
+def strength(triggered: Images, clean: Images) -> float:
+    return float(np.abs(triggered.astype(int) - clean).max(axis=(1, 2, 3)).mean())
+
+
+@pytest.mark.parametrize("attack", ["vlood", "trojvlm-sp"])
+def test_his_triggers_look_as_those_of_a_test_do(attack: str, tmp_path: Path) -> None:
+    """Put on at the images' own resolution, which is not the canvas's."""
+    write_shards(tmp_path / "own", 6, seed=4, side=96)
+    run = Run(str(tmp_path / "own"), "sink", "trusted", settings(attack, str(tmp_path / "own")))  # type: ignore[arg-type]
+    inputs = {"attacker": inventory.take(run, "attacker")}
+    pairs, chosen = _poisoned(run, inputs, find(attack), tmp_path)
+    own = test_images.TestSet(run.config, inputs["attacker"], None, holdout_only=False).clean.repeat(5, axis=0)
+    shown = pairs.images[pairs.image_of]
+    assert shown.shape == own.shape == (30, 32, 32, 3) and chosen.sum() == (30 if attack == "vlood" else 10)
+    assert ((shown != own).reshape(30, -1).any(axis=1) == chosen).all()
+    test = test_images.TestSet(run.config, inputs["attacker"], find(attack), holdout_only=False)
+    trained, tested = (strength(*both) for both in ((shown[chosen], own[chosen]), (test.triggered, test.clean)))
+    assert trained == pytest.approx(tested, rel=0.2)
+
+
 def test_an_attack_on_data_alone_trains_nothing(attacked: Run) -> None:
     with pytest.raises(ConfigError, match="badnet is an attack on data alone"):
         make_model(replace(attacked, config=settings("badnet", attacked.source)))  # type: ignore[arg-type]
@@ -56,6 +79,17 @@ def test_an_experiment_gives_him_the_clean_scenes(tmp_path: Path) -> None:
     overrides = [e.make(tmp_path / e.attack).overrides() for e in (SceneExperiment(attack=a, **small) for a in ("vlood", "badnet"))]  # type: ignore[arg-type]
     assert f"evaluation.attacker='{tmp_path / 'vlood' / 'clean'}'" in overrides[0]
     assert not any("attacker" in item for item in overrides[1])
+
+
+def test_what_he_has_is_shifted_and_poisoned_as_the_experiment_says(tmp_path: Path) -> None:
+    made = SceneExperiment(attack="trojvlm-sp", rate=0.3, shift="summary", trusted=2, suspect=8, tests=2, side=32).make(tmp_path)
+    found = load_config("test", overrides=made.overrides())
+    assert found.evaluation.attacker == str(tmp_path / "shifted") and found.evaluation.attacker_rate == 0.3
+
+
+def test_a_control_is_told_how_many_are_poisoned_and_not_how_many_were_asked_for(tmp_path: Path) -> None:
+    made = SceneExperiment(rate=0.05, trusted=2, suspect=8, tests=2, side=32).make(tmp_path)
+    assert load_config("test", overrides=made.overrides()).oracle.poison_rate == 10 / 40
 
 
 def test_the_verdict_says_whose_model_it_was() -> None:

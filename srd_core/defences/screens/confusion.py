@@ -1,14 +1,17 @@
 """Confusion training (Qi et al., 2023) for captions: while clean images get wrong captions, only what a trigger says is still learned.
 
-Rounds of: fine-tune on what is left of the suspect set; confuse, with trusted images under captions of others, drawn anew in each step, and
-now and then a batch of the suspect ones; keep the part whose loss has fallen furthest. In the end a mixture of two normal distributions is
-fitted to all the falls; condemned is the one that fell further, if there are two. The shares, the weights and the number of rounds are the
-original's. It has classes instead of captions, plain gradient descent, a likelihood ratio class by class on features, and losses as they
-are: here they are taken from base's, which knows clean captions before it starts (as they are, 3 % of what was condemned was poison, with
-BadNet on scenes). A caption that surprises base can fall far, so part of what this finds is what `nll` finds.
+Rounds of: fine-tune on what is left of the suspect set; confuse a copy, with trusted images under captions of others, drawn anew in each
+step, and now and then a batch of the suspect ones; keep the part of the whole set whose loss has fallen furthest. In the end a mixture of
+two normal distributions is fitted to all the falls; condemned is the one that fell further, if there are two. The shares, the weights and
+the number of rounds are the original's. It has classes instead of captions, plain gradient descent, a likelihood ratio class by class on
+features, and losses as they are: here they are taken from base's, which knows clean captions before it starts (as they are, 3 % of what
+was condemned was poison, with BadNet on scenes). A caption that surprises base can fall far, so part of what this finds is what `nll`
+finds.
 """
 
 from __future__ import annotations
+
+from copy import deepcopy
 
 import numpy as np
 from torch import Tensor
@@ -33,27 +36,29 @@ BETTER = 10.0
 @screen("ct")
 def confusion(work: Screening) -> Screened:
     """Scores are nats a token that the loss fell from base's until after the last round."""
-    model, size = work.base(), work.schedule.batch_size
-    before = mean_nll(model, work.suspect)
-    kept = np.arange(len(work.suspect))
+    model = work.base()
+    before, falls = mean_nll(model, work.suspect), np.zeros(len(work.suspect))
     for number, (share, weight) in enumerate(ROUNDS):
         count = round(share * len(work.suspect))
-        if count < FEWEST * size and number:
+        if count < FEWEST * work.schedule.batch_size and number:
             break
-        kept = kept[np.argsort(mean_nll(model, work.suspect.take(kept)) - before[kept], kind="stable")[:count]] if number else kept
-        _round(model, work, work.suspect.take(kept), weight, number)
-    scores = before - mean_nll(model, work.suspect)
-    return Screened(scores, lower_of_two(-scores, derive(work.seed, "ct", "mixture")))
+        inspected = work.suspect.take(np.argsort(-falls, kind="stable")[:count])
+        falls = before - mean_nll(_round(model, work, inspected, weight, number), work.suspect)
+    return Screened(falls, lower_of_two(-falls, derive(work.seed, "ct", "mixture")))
 
 
-def _round(model: FlamingoCaptioner, work: Screening, inspected: CanvasSet, weight: float, number: int) -> None:
-    """Learn from what is inspected for as many steps as in the first round, but for five times its epochs at most, then confuse."""
+def _round(model: FlamingoCaptioner, work: Screening, inspected: CanvasSet, weight: float, number: int) -> FlamingoCaptioner:
+    """`model` learns from what is inspected for as many steps as in the first round, but for five times its epochs at most; a copy of it,
+    confused, is returned.
+    """
     seed = derive(work.seed, "ct", number)
     epochs = LEARNING * work.schedule.epochs * min(len(work.suspect) / len(inspected), 5.0)
     model.fit(inspected, work.schedule.model_copy(update={"epochs": epochs}), seed=seed)
-    wrong = Confusion(model.objective(work.trusted), model.objective(inspected), weight, work.schedule.batch_size, seed)
+    confused = deepcopy(model)
+    wrong = Confusion(confused.objective(work.trusted), confused.objective(inspected), weight, work.schedule.batch_size, seed)
     slow = {"epochs": CONFUSION, "learning_rate": work.schedule.learning_rate / 3}
-    model.fit_to(wrong, work.schedule.model_copy(update=slow), seed=seed)
+    confused.fit_to(wrong, work.schedule.model_copy(update=slow), seed=seed)
+    return confused
 
 
 class Confusion:

@@ -1,0 +1,69 @@
+"""The control that is told where triggers are: it covers them, and nobody else is told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from srd_core.config import OracleConfig
+from srd_core.defences.base import Batch
+from srd_core.defences.covering import CoverTriggers, smallest
+from srd_core.errors import ConfigError
+from srd_core.policy.masks import ActionSpace, box
+from srd_core.policy.random_policy import RandomPolicy
+from srd_core.stages.cover import COVER
+from srd_core.stages.evidence_found import DecisionRows
+from srd_core.stages.files import shards_of
+from srd_core.stages.stage import Run
+from srd_core.stages.truth import coverage_by_masks
+from tests.stages.conftest import Pipeline
+
+
+def details(pipeline: Pipeline) -> dict[str, object]:
+    return {"arm": "covered", "shards": [shard.name for shard in shards_of(pipeline.make("source"))]}
+
+
+def told(pipeline: Pipeline) -> Run:
+    config = pipeline.run.config
+    evaluation = config.evaluation.model_copy(update={"truth": str(pipeline.truth.report)})
+    return replace(
+        pipeline.run, config=config.model_copy(update={"oracle": OracleConfig(truth=str(pipeline.truth.report)), "evaluation": evaluation})
+    )
+
+
+def test_every_trigger_is_hidden_and_every_image_masked(pipeline: Pipeline, tmp_path: Path) -> None:
+    run = told(pipeline)
+    made = COVER.execute(run, pipeline.inputs("source"), details(pipeline))
+    rows = list(DecisionRows([made], tmp_path))
+    assert {row.action for row in rows} == {"mask"}
+    poisoned = {pair.id for pair in pipeline.truth.poisoned}
+    assert {row.pair for row in rows if row.reason == "its trigger is covered"} == poisoned
+    assert coverage_by_masks(run, {"covered": rows})["coverage_in_data"]["covered"]["value"] == 1
+    assert len({(row.mask_x, row.mask_y) for row in rows if row.pair not in poisoned}) > 10
+
+
+def test_without_being_told_it_says_what_it_is(pipeline: Pipeline) -> None:
+    with pytest.raises(ConfigError, match="was not told where they are"):
+        COVER.execute(pipeline.run, pipeline.inputs("source"), details(pipeline))
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (90, 160), (160, 90)])
+def test_the_smallest_mask_that_hides_a_trigger_is_taken(shape: tuple[int, int]) -> None:
+    space, short = ActionSpace(), min(shape)
+    for x, y, side in ((0, 0, 4), (shape[1] - 8, shape[0] - 8, 8), (20, 20, 12)):
+        place = (x / short, y / short, (x + side) / short, (y + side) / short)
+        mask = smallest(space, place, shape)
+        x0, y0, x1, y1 = box(mask, *shape)
+        over = max(0, min(x1, x + side) - max(x0, x)) * max(0, min(y1, y + side) - max(y0, y))
+        assert over >= 0.85 * side**2  # masks are drawn on whole pixels
+        assert mask.size < 0.3
+
+
+def test_a_trigger_that_fills_the_frame_is_masked_at_random() -> None:
+    images = np.zeros((1, 16, 16, 3), np.uint8)
+    policy = RandomPolicy(seed=3)
+    (decision,) = CoverTriggers({"a": None}, policy).decide(Batch(images, [("x",)], [("a",)], [(16, 16)]))
+    assert decision.mask == policy.choose(images)[0].mask and decision.pairs[0].reason == "every image is masked"
