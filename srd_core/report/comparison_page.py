@@ -35,8 +35,8 @@ _PROTOCOLS = {"p1": "ours, P1", "p2": "ours, P2"}
 _ABOUT = (
     "In per cent, as the paper prints them; CIDEr 1.0 is 100. Means over {seeds} with 95 % intervals. **The models differ**: the paper's "
     "is OpenFlamingo-3B, pretrained on billions of pairs; ours is small and made from nothing. Compare directions, not sizes. P1 is "
-    "retrained from base on the cleansed data; P2 goes on from the backdoored model, as the paper does. The paper's rows stand below the "
-    "test set that is in the same place: the one trained for, or the other."
+    "retrained from base on the cleansed data; P2 goes on from the backdoored model, as the paper does. Where the attacker trains a "
+    "model, it stands for no defence. The paper's rows are below the test set that is in the same place: the one trained for, or the other."
 )
 
 
