@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import get_args
 
 from srd_core.attacks.registry import names
-from srd_core.config import Mode, Repair
+from srd_core.config import Arm, Mode
 from srd_core.report.comparison_page import LABELS
 from srd_core.stages.arms import SCREENS
 
@@ -20,7 +20,7 @@ def test_every_attack_is_there_and_no_other() -> None:
 
 def test_every_arm_is_there() -> None:
     rows = PAGE.partition("## Arms")[2].partition("## Figures")[0]
-    assert all(f"`{arm}`" in rows for arm in (*SCREENS, *get_args(Repair), "none", "random", "srd", "evidence", "collision"))
+    assert all(f"`{arm}`" in rows for arm in get_args(Arm))
     assert {arm for arm in get_args(Mode) if isinstance(arm, str)} <= {*SCREENS, "none", "random", "srd", "evidence"}
 
 

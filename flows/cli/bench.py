@@ -54,7 +54,7 @@ def command(
     """Run every cell of PLAN (a YAML file, or the name of a plan that comes with SRD). Finished cells are not run again.
 
     With cores to spare, raise --at-once. With machines to spare, give each its own --seeds, then start it once more with all of them and
-    each one's file of results (OUT/table1.json for table1) as --known, with the same --data.
+    each one's file of results (OUT/table1.json for table1, OUT/table1-photos.json with --size photos) as --known, with the same --data.
     """
     from flows.cells import adopt, finished, identity, offered
     from flows.cost import WITHOUT_BFLOAT16, costs

@@ -24,6 +24,7 @@ from srd_core.attacks.base import Attack
 from srd_core.data.canvas import CanvasSet
 from srd_core.data.codec import Codec
 from srd_core.data.images import ImageError, encode
+from srd_core.data.limits import Limits
 from srd_core.data.samples import Image, Reject, Sample
 from srd_core.data.shards import ShardWriter, read_shard
 from srd_core.data.tar import TarError
@@ -37,6 +38,8 @@ FLOOR = 10
 
 _WAITING = 512
 """Samples that are held until those of them that are chosen get their triggers together."""
+_PIXELS = 2**26
+"""Of the decoded images that get their triggers together."""
 
 Unit = Literal["pair", "image"]
 """What is chosen and counted: single pairs, or images with all their captions."""
@@ -56,6 +59,17 @@ class PoisonedPair:
     source: str
     box: tuple[float, float, float, float] | None
     caption: str
+
+
+@dataclass(frozen=True)
+class _Source:
+    openers: Shards
+    limits: Limits
+
+    def samples(self, name: str) -> Iterator[Sample | Reject]:
+        """Those of one shard."""
+        with closing(self.openers[name]()) as stream:
+            yield from read_shard(stream, name, self.limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +109,7 @@ def poison_shards(
     unit: Unit = "pair",
     quality: int = 95,
     report: Path | None = None,
+    limits: Limits | None = None,
 ) -> PoisonSummary:
     """Write a poisoned copy of the shards to the empty folder `sink`; one pass counts the pairs, one writes.
 
@@ -108,6 +123,7 @@ def poison_shards(
         unit: what the rate is a share of.
         quality: of poisoned JPEG and WebP images, 1–100; PNG stays PNG.
         report: where the list of poisoned pairs goes, as JSON; by default `<sink>.poisoned.json` beside the folder.
+        limits: what is refused.
 
     Raises:
         ConfigError: rate out of range, a target that is empty or not the attack's, attack not prepared, report inside `sink`, or shards
@@ -115,7 +131,7 @@ def poison_shards(
         SourceError: no shard, no readable pair, an image chosen for poisoning that cannot be decoded, or a name that has no room for the
             number of a pair.
     """
-    shards = _openers(sources)
+    shards = _Source(_openers(sources), limits or Limits())
     report = sink.parent / f"{sink.name}.poisoned.json" if report is None else report
     _check(sink, report, target, rate)
     attack.check_target(target)
@@ -129,7 +145,7 @@ def poison_shards(
     if not len(fit):
         raise SourceError("the source has no readable pair", hint="Run `srd inspect` on it to see why")
     sink.mkdir(parents=True, exist_ok=True)
-    with Codec() as codec:
+    with Codec(shards.limits) as codec:
         maker, chosen = _Maker(attack, target, seed, quality, codec), _choose(fit, rate, seed)
         with counter(f"write {unit}s", total=len(fit)) as count:
             skipped, poisoned = _write(shards, sink, chosen, maker, unit, count)
@@ -163,6 +179,9 @@ def poison_canvas(clean: CanvasSet, attack: Attack, rate: float, target: str, se
     return CanvasSet(np.concatenate(images), image_of, captions, list(clean.ids)), indices
 
 
+_Poisoned = tuple[Sample, list[PoisonedPair]]
+
+
 @dataclass(frozen=True)
 class _Maker:
     attack: Attack
@@ -171,11 +190,21 @@ class _Maker:
     quality: int
     codec: Codec
 
-    def poison(self, samples: Sequence[Sample], sources: Sequence[Sequence[str]]) -> list[tuple[Sample, list[PoisonedPair]]]:
-        """Samples with trigger and target; `sources` are their pairs' ids in the original."""
-        rngs = [generator(self.seed, "poison", self.attack.name, source[0]) for source in sources]
-        images = [self._decoded(sample, source[0]) for sample, source in zip(samples, sources, strict=True)]
+    def poison(self, samples: Sequence[Sample], sources: Sequence[Sequence[str]]) -> list[_Poisoned]:
+        """Samples with trigger and target; `sources` are their pairs' ids in the original. Of large images, few are held."""
+        made: list[_Poisoned] = []
+        images: list[Image] = []
+        for sample, source in zip(samples, sources, strict=True):
+            images.append(self._decoded(sample, source[0]))
+            done = len(made) + len(images)
+            if done == len(samples) or sum(image.shape[0] * image.shape[1] for image in images) > _PIXELS:
+                made += self._with_triggers(samples[len(made) : done], sources[len(made) : done], images)
+                images = []
+        return made
+
+    def _with_triggers(self, samples: Sequence[Sample], sources: Sequence[Sequence[str]], images: Sequence[Image]) -> list[_Poisoned]:
         made = []
+        rngs = [generator(self.seed, "poison", self.attack.name, source[0]) for source in sources]
         triggered = self.attack.triggers(images, rngs)
         for sample, source, rng, image, found in zip(samples, sources, rngs, images, triggered, strict=True):
             captions = tuple(self.attack.caption(caption, self.target, rng) for caption in sample.captions)
@@ -196,15 +225,15 @@ class _Maker:
 
 
 def _write(
-    shards: Shards, sink: Path, chosen: set[int], maker: _Maker, unit: Unit, count: Callable[[int], None]
+    shards: _Source, sink: Path, chosen: set[int], maker: _Maker, unit: Unit, count: Callable[[int], None]
 ) -> tuple[int, list[PoisonedPair]]:
     """(samples left out, poisoned pairs); `chosen` are numbers of units in the order of reading; `count` is told of units written."""
     poisoned: list[PoisonedPair] = []
     start, skipped = 0, 0
-    for name in shards:
-        with (sink / f"{name}.tar").open("wb") as stream, ShardWriter(stream) as writer:
+    for name in shards.openers:
+        with (sink / f"{name}.tar").open("wb") as stream, ShardWriter(stream, shards.limits) as writer:
             waiting: list[_Waiting] = []
-            for sample in _samples(shards, name):
+            for sample in shards.samples(name):
                 if isinstance(sample, Reject):
                     skipped += 1
                     continue
@@ -240,10 +269,13 @@ def _flush(waiting: list[_Waiting], writer: ShardWriter, maker: _Maker, count: C
     return [pair for _, truth in made for pair in truth]
 
 
-def _survey(shards: Shards, attack: Attack, unit: Unit) -> tuple[list[int], list[bool]]:
+def _survey(shards: _Source, attack: Attack, unit: Unit) -> tuple[list[int], list[bool]]:
     """Of every unit, in order: how many pairs it has, and whether it may be poisoned."""
     samples = (
-        item for name in track(shards, "read shards", total=len(shards)) for item in _samples(shards, name) if isinstance(item, Sample)
+        item
+        for name in track(shards.openers, "read shards", total=len(shards.openers))
+        for item in shards.samples(name)
+        if isinstance(item, Sample)
     )
     units = (made.captions for sample in samples for made, _ in _units(sample, unit))
     found = [(len(captions), any(map(attack.eligible, captions))) for captions in units]
@@ -281,11 +313,6 @@ def _check(sink: Path, report: Path, target: str, rate: float) -> None:
         raise ConfigError(f"the list of poisoned pairs would lie among the data ({report})", hint="Put it outside of the sink")
     if sink.is_dir() and any(sink.iterdir()):
         raise ConfigError(f"{sink} is not empty", hint="Choose a new folder, so that old and new shards do not mix")
-
-
-def _samples(shards: Shards, name: str) -> Iterator[Sample | Reject]:
-    with closing(shards[name]()) as stream:
-        yield from read_shard(stream, name)
 
 
 def _single(sample: Sample, index: int) -> Sample:

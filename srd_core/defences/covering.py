@@ -1,17 +1,17 @@
-"""A bound for all policies, told where triggers are: the smallest mask that hides one, a random mask on every other image.
+"""A control that is told where triggers are: the smallest mask that hides one, a random mask on every other image.
 
-For experiments; never a way to cleanse. What is left after it is what no placing of masks can mend.
+For experiments; never a way to cleanse. What is left after it is left although not a pixel of a trigger is seen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
 from srd_core.defences.base import Batch, PairDecision, SampleDecision
 from srd_core.policy.evaluation import COVERED
-from srd_core.policy.masks import ActionSpace, Mask
+from srd_core.policy.masks import ActionSpace, Mask, box
 from srd_core.policy.policy import Policy
 from srd_core.scoring.coverage import covered_share, mask_boxes, within
 
@@ -43,12 +43,19 @@ class CoverTriggers:
         return decisions
 
 
-def smallest(space: ActionSpace, place: Place, shape: Sequence[int]) -> Mask:
-    """The smallest mask of `space` that covers a trigger at `place` in an image of (height, width), or the one that hides most of it."""
+def smallest(space: ActionSpace, place: Place, shape: tuple[int, int]) -> Mask:
+    """The smallest mask of `space` that hides a trigger in an image of (height, width), or the one that hides most of it.
+
+    Hidden is every pixel, and `COVERED` of the area: masks are drawn on whole pixels, and so hide more or less than their area.
+    """
+    x0, y0, x1, y1 = (round(edge * min(shape)) for edge in place)
     masks = [mask for action in range(space.masks) if (mask := space.decode(action))]
-    height, width = shape
-    fields = np.asarray([mask.fields(height, width) for mask in masks])
     triggers = np.tile(place, (len(masks), 1))
-    hidden = covered_share(triggers, within(mask_boxes(*fields.T), triggers))
-    order = np.lexsort((-hidden, np.where(hidden >= COVERED, fields[:, 2], np.inf)))
-    return masks[int(order[0])]
+    shares = covered_share(triggers, within(mask_boxes(*np.asarray([mask.fields(*shape) for mask in masks]).T), triggers))
+
+    def in_sight(mask: Mask) -> int:
+        left, top, right, bottom = box(mask, *shape)
+        return (x1 - x0) * (y1 - y0) - max(min(right, x1) - max(left, x0), 0) * max(min(bottom, y1) - max(top, y0), 0)
+
+    ranked = [(in_sight(mask), share < COVERED, mask.size) for mask, share in zip(masks, shares.tolist(), strict=True)]
+    return masks[ranked.index(min(ranked))]

@@ -191,7 +191,7 @@ def _done(actions: Mapping[str, int] | None, second_look: int) -> str:
 
 def _effect(backdoor: BackdoorEffect | None) -> str:
     if backdoor is None:
-        return "What a trigger does to the retrained model was not measured: no attack is known."
+        return "What a trigger does to a model trained on cleansed data was not measured: no attack is known, or nothing was cleansed."
     before, after = (f"{percent(item.value)} ({percent(item.low)} to {percent(item.high)})" for item in (backdoor.before, backdoor.after))
     way = visible(backdoor.protocol, NAME).upper()
     if backdoor.attacker_trains:

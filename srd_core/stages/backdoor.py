@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from shutil import rmtree
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,6 @@ from srd_core.attacks.prepared import find
 from srd_core.data.canvas import CanvasSet
 from srd_core.data.inventory import open_shard, take_inventory
 from srd_core.data.loading import load_canvas
-from srd_core.errors import SourceError
 from srd_core.seeds import derive
 from srd_core.stages.captioners import captioner, captioner_files
 from srd_core.stages.files import shards_of
@@ -32,8 +32,6 @@ def _backdoor(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outco
     attack = find(config.evaluation.attack or "")
     clean, _ = load_canvas(shards_of(inputs["attacker"]), config.canvas, folder, limits=config.limits)
     poisoned, chosen = _poisoned(run, inputs, attack, folder)
-    if len(poisoned) != len(clean):
-        raise SourceError("the attacker's set has images that cannot be read", hint="Run `srd sanitize` on it first")
     model = captioner(inputs["start"], folder)
     model.fit(clean, config.retrain.schedule, seed=derive(config.seed, "backdoor", "clean"))
     objective = attack.objective(model, clean, poisoned, chosen)
@@ -48,8 +46,9 @@ def _poisoned(run: Run, inputs: Inputs, attack: Attack, folder: Path) -> tuple[C
     shards = {ref.name: partial(open_shard, ref) for ref in shards_of(inputs["attacker"])}
     rate = 1.0 if attack.poisons_all else config.evaluation.attacker_rate
     seed = derive(config.seed, "backdoor", "poison")
-    made = poison_shards(shards, copy, attack=attack, rate=rate, target=config.evaluation.target, seed=seed)
+    made = poison_shards(shards, copy, attack=attack, rate=rate, target=config.evaluation.target, seed=seed, limits=config.limits)
     pairs, _ = load_canvas(take_inventory(str(copy)).shards, config.canvas, folder / "again", limits=config.limits)
+    rmtree(copy)
     return pairs, np.isin(pairs.ids, [pair.id for pair in made.poisoned])
 
 

@@ -157,7 +157,9 @@ def _verdict(
 
 
 def _effect(run: Run, scores: Scores) -> BackdoorEffect | None:
-    """Attack success of the models trained on the data as it came and as handed back, on the first test domain."""
+    """Attack success of the models trained on the data as it came and as handed back, on the first test domain. None if nothing was."""
+    if run.config.cleanse.mode == "none":
+        return None
     found = {(row.arm, row.domain): row.asr for row in scores.models if row.protocol == "p1"}
     domain = next((row.domain for row in scores.models), "")
     before, after = found.get(("none", domain)), found.get((run.config.cleanse.mode, domain))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -11,13 +12,16 @@ import numpy as np
 import pytest
 
 from srd_core.attacks import get
+from srd_core.attacks.base import Triggered
+from srd_core.attacks.noise_patch import NoisePatch
 from srd_core.attacks.poison import PoisonSummary, poison_count, poison_shards
 from srd_core.data.images import decode, encode
 from srd_core.data.limits import Limits
-from srd_core.data.samples import Sample
+from srd_core.data.samples import Image, Sample
 from srd_core.data.shards import ShardWriter, read_shard
 from srd_core.data.tar import TarWriter
 from srd_core.errors import ConfigError, SourceError
+from srd_core.scenes.dataset import write_shards
 
 
 def _poison(
@@ -246,3 +250,21 @@ def test_with_the_image_as_the_unit_all_captions_of_one_are_poisoned(shards: lis
     assert sorted(pair.id for pair in made.poisoned) == sorted(name for item in changed for name in item.pairs())
     assert all(pair.id == pair.source for pair in made.poisoned)
     assert json.loads(made.report.read_text())["unit"] == "image"
+
+
+def test_of_large_images_few_are_held_and_nothing_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_shards(tmp_path / "clean", 6, seed=4, side=32)
+    held: list[int] = []
+
+    class Watched(NoisePatch):
+        def triggers(self, images: Sequence[Image], rngs: Sequence[np.random.Generator]) -> list[Triggered]:
+            held.append(len(images))
+            return super().triggers(images, rngs)
+
+    made = []
+    for name, pixels in (("one", 2**26), ("few", 3 * 32 * 32)):
+        monkeypatch.setattr("srd_core.attacks.poison._PIXELS", pixels)
+        sources = sorted((tmp_path / "clean").glob("*.tar"))
+        poison_shards(sources, tmp_path / name, attack=Watched(), rate=0.5, target="banana", seed=1)
+        made.append([path.read_bytes() for path in sorted((tmp_path / name).glob("*.tar"))])
+    assert made[0] == made[1] and held == [15, 4, 4, 4, 3]

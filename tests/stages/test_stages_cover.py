@@ -8,15 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from srd_core.config import OracleConfig
+from srd_core.config import OracleConfig, load_config
 from srd_core.defences.base import Batch
 from srd_core.defences.covering import CoverTriggers, smallest
-from srd_core.errors import ConfigError
-from srd_core.policy.masks import ActionSpace, box
+from srd_core.errors import ConfigError, SourceError
+from srd_core.policy.masks import ActionSpace, Mask, box
 from srd_core.policy.random_policy import RandomPolicy
 from srd_core.stages.cover import COVER
 from srd_core.stages.evidence_found import DecisionRows
 from srd_core.stages.files import shards_of
+from srd_core.stages.named import check_named
 from srd_core.stages.stage import Run
 from srd_core.stages.truth import coverage_by_masks
 from tests.stages.conftest import Pipeline
@@ -46,8 +47,11 @@ def test_every_trigger_is_hidden_and_every_image_masked(pipeline: Pipeline, tmp_
 
 
 def test_without_being_told_it_says_what_it_is(pipeline: Pipeline) -> None:
+    asked = load_config("test", overrides=["retrain.arms=[none, covered]"])
     with pytest.raises(ConfigError, match="was not told where they are"):
-        COVER.execute(pipeline.run, pipeline.inputs("source"), details(pipeline))
+        check_named(asked)
+    with pytest.raises(SourceError, match="no list of poisoned pairs at /nowhere"):
+        check_named(asked.model_copy(update={"oracle": OracleConfig(truth="/nowhere/list.json")}))
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (90, 160), (160, 90)])
@@ -57,9 +61,24 @@ def test_the_smallest_mask_that_hides_a_trigger_is_taken(shape: tuple[int, int])
         place = (x / short, y / short, (x + side) / short, (y + side) / short)
         mask = smallest(space, place, shape)
         x0, y0, x1, y1 = box(mask, *shape)
-        over = max(0, min(x1, x + side) - max(x0, x)) * max(0, min(y1, y + side) - max(y0, y))
-        assert over >= 0.85 * side**2  # masks are drawn on whole pixels
-        assert mask.size < 0.3
+        assert x0 <= x and y0 <= y and x1 >= x + side and y1 >= y + side
+        smaller = [other for action in range(space.masks) if (other := space.decode(action)) and other.size < mask.size]
+        assert not any(hides(other, place, shape) for other in smaller)
+
+
+def hides(mask: Mask, place: tuple[float, ...], shape: tuple[int, int]) -> bool:
+    short = min(shape)
+    (x, y, size), (left, top, right, bottom) = mask.fields(*shape), place
+    across = max(min(x + size / 2, right) - max(x - size / 2, left), 0)
+    down = max(min(y + size / 2, bottom) - max(y - size / 2, top), 0)
+    x0, y0, x1, y1 = (edge / short for edge in box(mask, *shape))
+    whole = x0 <= left and y0 <= top and x1 >= right and y1 >= bottom
+    return whole and across * down >= 0.9 * (right - left) * (bottom - top)
+
+
+def test_of_a_trigger_that_no_mask_hides_the_most_is_hidden() -> None:
+    mask = smallest(ActionSpace(), (0.0, 0.0, 0.6, 0.6), (64, 64))
+    assert mask.size == max(ActionSpace().sizes) and box(mask, 64, 64)[2] <= 39
 
 
 def test_a_trigger_that_fills_the_frame_is_masked_at_random() -> None:
