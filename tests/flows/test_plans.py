@@ -81,12 +81,14 @@ def test_cells_that_another_process_is_at_are_told(tmp_path: Path, monkeypatch: 
 
 
 def test_every_plan_that_comes_with_it_compares_columns_of_the_same_attack() -> None:
-    """A defended column of a variant with its own data is compared with the undefended one of those data."""
+    """A defended column is compared with the undefended one of its variant; `untreated`, which has none, with that of its data."""
     for name in ("attacks", "generalisation"):
         plan = load_plan(name)
         table, data = plan.comparison, {variant.name: variant.data for variant in plan.variants}
         assert table is not None
         by_name = {column.name: column for column in table.columns}
         for column in table.columns:
-            if column.arm != "none":
-                assert data[by_name[table.baseline(column)].variant] == data[column.variant]
+            before = by_name[table.baseline(column)]
+            if column.arm not in ("none", "untreated"):
+                assert before.variant == column.variant
+            assert column.arm != "untreated" or (before.arm == "none" and data[before.variant] == data[column.variant])

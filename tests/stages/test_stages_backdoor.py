@@ -17,11 +17,14 @@ from srd_core.experiments.scenes import SceneExperiment
 from srd_core.report.verdict import BackdoorEffect, decide
 from srd_core.scenes.dataset import write_shards
 from srd_core.scoring.intervals import wilson
+from srd_core.scoring.scores import Scores
 from srd_core.stages import inventory, test_images
 from srd_core.stages.backdoor import BACKDOOR, _poisoned
 from srd_core.stages.captioners import captioner
+from srd_core.stages.report import _effect
 from srd_core.stages.stage import Run
 from srd_core.stages.trusted import BASE
+from tests.report.conftest import model
 
 
 @pytest.fixture
@@ -90,6 +93,15 @@ def test_what_he_has_is_shifted_and_poisoned_as_the_experiment_says(tmp_path: Pa
 def test_a_control_is_told_how_many_are_poisoned_and_not_how_many_were_asked_for(tmp_path: Path) -> None:
     made = SceneExperiment(rate=0.05, trusted=2, suspect=8, tests=2, side=32).make(tmp_path)
     assert load_config("test", overrides=made.overrides()).oracle.poison_rate == 10 / 40
+
+
+def test_where_nothing_is_cleansed_no_effect_of_cleansing_is_told() -> None:
+    scores = Scores(models=(model("none", "p1", 480, 3.4), model("evidence", "p1", 2, 3.4)))
+    told = {
+        mode: _effect(Run("source", "sink", "trusted", load_config("test", overrides=[f"cleanse.mode={mode}"])), scores)
+        for mode in ("none", "evidence")
+    }
+    assert told["none"] is None and told["evidence"] is not None and told["evidence"].after.value == pytest.approx(2 / 490)
 
 
 def test_the_verdict_says_whose_model_it_was() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
-from srd_core.config import OracleConfig, load_config
+from srd_core.config import Arm, OracleConfig, load_config
 from srd_core.defences.base import Batch
 from srd_core.defences.covering import CoverTriggers, smallest
 from srd_core.errors import ConfigError, SourceError
@@ -20,6 +21,7 @@ from srd_core.stages.files import shards_of
 from srd_core.stages.named import check_named
 from srd_core.stages.stage import Run
 from srd_core.stages.truth import coverage_by_masks
+from tasks import pipeline as tasks
 from tests.stages.conftest import Pipeline
 
 
@@ -44,6 +46,11 @@ def test_every_trigger_is_hidden_and_every_image_masked(pipeline: Pipeline, tmp_
     assert {row.pair for row in rows if row.reason == "its trigger is covered"} == poisoned
     assert coverage_by_masks(run, {"covered": rows})["coverage_in_data"]["covered"]["value"] == 1
     assert len({(row.mask_x, row.mask_y) for row in rows if row.pair not in poisoned}) > 10
+
+
+def test_it_is_the_one_arm_whose_task_is_told(pipeline: Pipeline) -> None:
+    policies = {arm: tasks.cleanse(pipeline.run, arm).cache_policy for arm in get_args(Arm)}
+    assert {arm for arm, policy in policies.items() if "oracle.truth" in policy.stage.reads} == {"covered"}  # type: ignore[union-attr]
 
 
 def test_without_being_told_it_says_what_it_is(pipeline: Pipeline) -> None:
