@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from srd_core.data.decisions import ACTIONS
-from srd_core.report.grid_cells import Cell, about, figure
+from srd_core.report.grid_cells import Cell, about, figure, ordered
 from srd_core.report.grid_detection import detection_tables
 from srd_core.report.grid_policy import attention_tables, policy_tables
 from srd_core.report.over_seeds import combined, table, told
@@ -59,7 +59,7 @@ def _model_rows(cells: Sequence[Cell]) -> Iterable[Sequence[str]]:
     for cell in cells:
         for row in cell["scores"]["models"]:
             groups.setdefault((*about(cell), row["arm"], row["protocol"], row["domain"]), []).append(row)
-    for key, rows in sorted(groups.items()):
+    for key, rows in ordered(groups):
         yield (*key, str(rows[0]["n"]), *(figure(name, [row.get(name) for row in rows]) for name in _FIGURES))
 
 
@@ -80,6 +80,6 @@ def _distances(cells: Sequence[Cell]) -> list[str]:
     for cell in cells:
         if (far := cell["scores"].get("distance")) is not None:
             groups.setdefault(about(cell), []).append(far)
-    rows = [(*key, told(combined(values, "distance"))) for key, values in sorted(groups.items())]
+    rows = [(*key, told(combined(values, "distance"))) for key, values in ordered(groups)]
     head = ("attack", "rate", "variant", "distance")
     return ["## Distance of the suspect set from the trusted one (KS of base's surprise)", table(head, rows)] if rows else []

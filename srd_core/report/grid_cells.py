@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from srd_core.report.over_seeds import SHARES, combined, told
 
+Group = TypeVar("Group")
 Cell = Mapping[str, Any]
 """A finished cell, as `srd bench` collected it."""
 
@@ -18,9 +19,14 @@ def about(cell: Cell) -> tuple[str, str, str]:
     return str(experiment["attack"]) if rate else "nothing planted", f"{rate:.1%}", str(cell["settings"]["variant"])
 
 
-def of_seed(cell: Cell) -> str:
-    """Variant and seed, for rows of one cell."""
-    return f"{cell['settings']['variant']}, seed {cell['settings']['experiment']['seed']}"
+def of_seed(cell: Cell) -> tuple[str, str, str, str]:
+    """Attack, rate, variant and seed, for rows of one cell."""
+    return (*about(cell), str(cell["settings"]["experiment"]["seed"]))
+
+
+def ordered(groups: Mapping[tuple[str, ...], Group]) -> list[tuple[tuple[str, ...], Group]]:
+    """Groups whose keys begin with `about`: by attack, then by the rate as a number, then by the rest."""
+    return sorted(groups.items(), key=lambda group: (group[0][0], float(group[0][1].removesuffix("%")), group[0][2:]))
 
 
 def figure(name: str, values: Sequence[Any]) -> str:

@@ -7,7 +7,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from srd_core.report.grid_cells import Cell, about, figure
+from srd_core.report.grid_cells import Cell, about, figure, ordered
 from srd_core.report.over_seeds import combined, table
 
 _FIGURES = {
@@ -52,4 +52,4 @@ def _by_score(cells: Sequence[Cell]) -> Found:
     for cell in cells:
         for name, found in cell["scores"]["detection"].items():
             groups.setdefault((*about(cell), name), []).append(found)
-    return dict(sorted(groups.items()))
+    return dict(ordered(groups))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from srd_core.report.grid_cells import Cell, about, figure, of_seed
+from srd_core.report.grid_cells import Cell, about, figure, of_seed, ordered
 from srd_core.report.over_seeds import table, told
 from srd_core.scoring.intervals import Interval
 
+_CELL = ("attack", "rate", "variant", "seed")
 _PLAYED = ("rewards asked for", "on", "reward, greedy", "random", "difference [low, high]", "trigger covered", "by random masks")
 _MODELS = {
     "backdoored": "backdoored model",
@@ -24,7 +25,7 @@ _IN_DATA = {"coverage_in_data": "coverage", "hidden_in_data": "hidden", "iou_in_
 
 def policy_tables(cells: Sequence[Cell]) -> list[str]:
     """What was learned, a row a cell and place; then the masks of each arm on the triggers in the data, over seeds."""
-    parts = ["## Policy", table(("attack", "variant", *_PLAYED), _policy_rows(cells))]
+    parts = ["## Policy", table((*_CELL, *_PLAYED), _policy_rows(cells))]
     masks = list(_mask_rows(cells))
     if masks:
         head = ("attack", "rate", "variant", "arm", "seeds", "triggers at least 90 % hidden", "of a trigger hidden, mean", "IoU, mean")
@@ -35,7 +36,7 @@ def policy_tables(cells: Sequence[Cell]) -> list[str]:
 def attention_tables(cells: Sequence[Cell]) -> list[str]:
     """The share of each model's map that lies on the trigger; nothing where no trigger has one place."""
     looked = list(_attention_rows(cells))
-    head = ("attack", "variant", "trigger, share of the image", *_MODELS.values())
+    head = (*_CELL, "trigger, share of the image", *_MODELS.values())
     return ["## Attention on the trigger (Grad-CAM for the target, share of the map)", table(head, looked)] if looked else []
 
 
@@ -43,25 +44,25 @@ def _policy_rows(cells: Sequence[Cell]) -> Iterable[Sequence[str]]:
     for cell in cells:
         learned = cell["scores"]["policy"]
         if bounds := learned.get("bounds"):
-            yield _bounds_row(about(cell)[0], of_seed(cell), bounds)
+            yield (*of_seed(cell), *_bounds(bounds))
         for name, found in (("held-out synthetic", "held_out"), ("test images with the attack", "attack")):
             if facts := learned.get(found):
                 against = facts["against_random"]
                 gain = f"{against['difference']:.3f} [{against['low']:.3f}, {against['high']:.3f}]"
                 covered = (_covered(facts, "coverage"), _covered(facts, "coverage_random"))
                 rewards = (f"{against['policy']:.3f}", f"{against['control']:.3f}")
-                yield about(cell)[0], of_seed(cell), f"{learned['reward_calls']:,}", name, *rewards, gain, *covered
+                yield (*of_seed(cell), f"{learned['reward_calls']:,}", name, *rewards, gain, *covered)
 
 
 def _covered(facts: Mapping[str, Any], key: str) -> str:
     return figure("coverage", [facts[key]]) if key in facts else "fills the frame"
 
 
-def _bounds_row(attack: str, variant: str, facts: Mapping[str, Any]) -> Sequence[str]:
+def _bounds(facts: Mapping[str, Any]) -> Sequence[str]:
     """What one mask could earn and cover at most."""
     best, random = (told(Interval.model_validate(facts["attainable"][name])) for name in ("best", "random"))
     covered = figure("coverage", [facts["triggers"]["best_any"]])
-    return attack, variant, f"{facts['reward_calls']:,}", "held-out synthetic: best mask", best, random, "", f"{covered} at most", ""
+    return f"{facts['reward_calls']:,}", "held-out synthetic: best mask", best, random, "", f"{covered} at most", ""
 
 
 def _mask_rows(cells: Sequence[Cell]) -> Iterable[Sequence[str]]:
@@ -70,7 +71,7 @@ def _mask_rows(cells: Sequence[Cell]) -> Iterable[Sequence[str]]:
         found = {key: cell["scores"]["policy"].get(key, {}) for key in _IN_DATA}
         for arm in dict.fromkeys(arm for arms in found.values() for arm in arms):
             groups.setdefault((*about(cell), arm), []).append({key: arms.get(arm) for key, arms in found.items()})
-    for place, rows in sorted(groups.items()):
+    for place, rows in ordered(groups):
         yield (*place, str(len(rows)), *(figure(name, [row[key] for row in rows]) for key, name in _IN_DATA.items()))
 
 
@@ -79,7 +80,7 @@ def _attention_rows(cells: Sequence[Cell]) -> Iterable[Sequence[str]]:
         facts = cell["scores"].get("attention", {})
         if facts.get("boxed"):
             shares = (_share(facts.get(name)) for name in _MODELS)
-            yield about(cell)[0], of_seed(cell), f"{100 * facts['area']:.1f} %", *shares
+            yield (*of_seed(cell), f"{100 * facts['area']:.1f} %", *shares)
 
 
 def _share(found: Mapping[str, Any] | None) -> str:
