@@ -106,25 +106,23 @@ def test_masks_on_triggers_stand_beside_random_ones() -> None:
     assert "| badnet | 10.0% | default | random | 1 | 1.0 % [0.3, 2.9] | – | – |" in page
 
 
-def test_rows_of_one_cell_say_which_rate_and_rates_stand_in_the_order_of_numbers() -> None:
+def rates(page: str, heading: str) -> list[str]:
+    """Of the rows below a heading that begins so, in their order."""
+    section = page.partition(f"## {heading}")[2].partition("\n## ")[0]
+    return [line.split("|")[2].strip() for line in section.splitlines() if line.startswith("| badnet")]
+
+
+def test_rows_of_one_cell_say_its_rate_and_rates_stand_in_the_order_of_numbers() -> None:
     cells = [cell(0, 0.5, 3.0) for _ in range(3)]
-    looked = wilson(1, 100).model_dump()
     for made, rate in zip(cells, (0.1, 0.05, 0.01), strict=True):
         made["settings"]["experiment"]["rate"] = rate
-        made["scores"]["attention"] = {"boxed": True, "area": 0.009, "backdoored": looked}
+        made["scores"]["attention"] = {"boxed": True, "area": 0.009, "backdoored": wilson(1, 100).model_dump()}
+        made["scores"]["detection"] = {"evidence/nll_mean": detected(0.9)}
         made["scores"]["distance"] = rate
     page = markdown("Results", "srd bench x", cells)
-    assert [rate for rate in ("1.0%", "5.0%", "10.0%") if f"| badnet | {rate} | default | 0 | 0.9 % | 1.0 % [" in page] == [
-        "1.0%",
-        "5.0%",
-        "10.0%",
-    ]
-    _, _, distances = page.partition("## Distance")
-    assert [line.split("|")[2].strip() for line in distances.split("## ")[0].splitlines() if line.startswith("| badnet")] == [
-        "1.0%",
-        "5.0%",
-        "10.0%",
-    ]
+    assert rates(page, "Attention on the trigger") == ["10.0%", "5.0%", "1.0%"]  # a row a cell, as they came
+    for heading in ("Retrained models", "Detection", "Distance"):
+        assert rates(page, heading) == ["1.0%", "5.0%", "10.0%"]
 
 
 def test_cells_of_different_code_are_told_as_such() -> None:
