@@ -31,6 +31,7 @@ _QUIET = {
     "PREFECT_TELEMETRY_ENABLE_RESOURCE_METRICS": "false",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "300",
     "OMP_NUM_THREADS": "1",
+    "PYTHONSAFEPATH": "1",  # processes that are started with -c or -m would take modules from the working folder first
     "TQDM_DISABLE": "1",
 }
 

@@ -10,6 +10,7 @@ import click
 
 from flows.cli.console import say, watching
 from flows.cli.group import is_verbose
+from flows.folder import no_settings_in
 from flows.settings import configured_server, prefect_server, quiet
 from srd_core.config import Config, load_config
 from srd_core.data.inventory import take_inventory
@@ -29,6 +30,7 @@ def run_flow(name: str, *arguments: Any, **keywords: Any) -> Any:
     Raises:
         SrdError: what went wrong.
     """
+    no_settings_in(Path())
     quiet(verbose=is_verbose(click.get_current_context()))
     with watching():
         server = configured_server()

@@ -124,7 +124,7 @@ class Child:
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
             self.close()
-            command = [sys.executable, "-m", "srd_core.data.codec_child", str(self._memory)]
+            command = [sys.executable, "-P", "-m", "srd_core.data.codec_child", str(self._memory)]  # -P: nothing from the working folder
             quiet = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
             pipe = subprocess.PIPE
             try:
