@@ -70,11 +70,16 @@ def test_shadowcast_moves_every_image_the_same_way_within_its_bound_and_spares_w
 
 
 def test_many_at_once_are_what_each_is_alone() -> None:
+    """But for the sign of slopes near 0, which kernels for other batches round otherwise: a value in 37,000 was off by 3 on a GPU."""
     attack = ready("shadowcast")
-    rngs = [[np.random.default_rng(seed) for seed in range(3)] for _ in range(2)]
-    together = attack.triggers(list(images()[:3]), rngs[0])
-    alone = [attack.trigger(image, rng) for image, rng in zip(images(), rngs[1], strict=False)]
-    assert all(np.abs(a.image.astype(int) - b.image).max() <= 2 for a, b in zip(together, alone, strict=True))
+
+    def rngs(first: int) -> list[np.random.Generator]:
+        return [np.random.default_rng(seed) for seed in range(first, first + 3)]
+
+    together, elsewhere = (np.stack([one.image for one in attack.triggers(list(images()[:3]), rngs(first))]) for first in (0, 3))
+    alone = np.stack([attack.trigger(image, rng).image for image, rng in zip(images(), rngs(0), strict=False)]).astype(int)
+    assert np.abs(together - alone).mean() < 0.05
+    assert np.abs(elsewhere - alone).mean() > 5
 
 
 @pytest.mark.parametrize(
