@@ -32,7 +32,7 @@ class LanguageConfig(_Part):
 
     path: str | None = None
     revision: str | None = Field(None, description="Pinned commit; required with trust_remote_code")
-    trust_remote_code: bool = Field(False, description="Runs code from the model's repository: only with a pinned revision")
+    trust_remote_code: bool = Field(False, description="Runs code from the model's repository, if SRD_REMOTE_CODE allows it")
     vocabulary: int = Field(512, ge=300, description="Byte-level BPE, learned on the trusted captions")
     width: int = Field(128, ge=8)
     layers: int = Field(2, ge=1)

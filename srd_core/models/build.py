@@ -7,6 +7,8 @@ models must bring theirs.
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -28,6 +30,9 @@ from open_flamingo.src.factory import _infer_decoder_layers_attr_name  # noqa: E
 from open_flamingo.src.helpers import GatedCrossAttentionBlock, PerceiverResampler  # noqa: E402
 from open_flamingo.src.utils import extend_instance  # noqa: E402
 from transformers import AutoModelForCausalLM, AutoTokenizer, OPTConfig, OPTForCausalLM, PreTrainedModel, PreTrainedTokenizerBase  # noqa: E402
+
+REMOTE_CODE = "SRD_REMOTE_CODE"
+"""Environment: whose code may run, `REPOSITORY@COMMIT` or `/folder@any`, with commas between. Not set: nobody's."""
 
 
 def build_network(architecture: Architecture, tokenizer: PreTrainedTokenizerBase) -> FlamingoNetwork:
@@ -115,11 +120,17 @@ class _MptEmbeddings:
 
 
 def _check_remote_code(config: LanguageConfig) -> None:
-    if config.trust_remote_code and not config.revision:
+    """Whether code may run is for the environment to say: a configuration can be a stranger's, since every saved model holds one."""
+    if not config.trust_remote_code:
+        return
+    if not config.revision or f"{config.path}@{config.revision}" not in os.environ.get(REMOTE_CODE, "").split(","):
         raise ConfigError(
-            f"language.trust_remote_code is on for {config.path} without language.revision",
-            hint="Pin the commit whose code you have read, or turn trust_remote_code off",
+            f"{config.path} is to run code from its repository (language.trust_remote_code), which the environment does not allow",
+            hint=f"Read that code, pin its commit in language.revision and set {REMOTE_CODE}={config.path}@COMMIT, or turn it off",
         )
+    if Path(config.path or "").exists() and not Path(config.path or "").is_absolute():
+        problem = f"{config.path} is to run code, and is a folder below the working folder"
+        raise ConfigError(problem, hint="Give the folder's absolute path, or start in another folder if you mean the hub's repository")
 
 
 def _resize(network: FlamingoNetwork, architecture: Architecture, vision_width: int) -> None:

@@ -102,8 +102,10 @@ def _load(name: str, revision: str | None, on: str, precision: str) -> tuple[Any
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(name, revision=revision)
-        model: Any = AutoModelForCausalLM.from_pretrained(name, revision=revision, use_safetensors=True, dtype=getattr(torch, precision))
+        tokenizer = AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=False)
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            name, revision=revision, trust_remote_code=False, use_safetensors=True, dtype=getattr(torch, precision)
+        )
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"fluency model {name!r} could not be loaded",

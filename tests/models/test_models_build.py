@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,7 +18,8 @@ from pydantic import ValidationError
 from srd_core.data.canvas import CanvasSet
 from srd_core.errors import ConfigError
 from srd_core.models.architecture import Architecture, CrossAttentionConfig, LanguageConfig, ResamplerConfig, VisionConfig
-from srd_core.models.flamingo import FlamingoCaptioner
+from srd_core.models.build import REMOTE_CODE, load_tokenizer
+from srd_core.models.flamingo import SETTINGS, FlamingoCaptioner
 from srd_core.models.schedule import Schedule
 from srd_core.models.vision import ConvolutionalEncoder
 
@@ -117,10 +119,56 @@ def test_a_tower_that_gives_no_tokens_is_refused(name: str, learned: Learned) ->
         FlamingoCaptioner.create(Architecture(canvas=224, vision=VisionConfig(name=name)), learned.captions, seed=0)
 
 
-def test_code_from_a_repository_needs_a_pinned_revision(published: Published) -> None:
-    language = LanguageConfig(path=str(published("opt")), trust_remote_code=True)
-    with pytest.raises(ConfigError, match="trust_remote_code"):
-        FlamingoCaptioner.create(Architecture(canvas=32, vision=SMALL_EYE, language=language), [], seed=0)
+@pytest.mark.parametrize("allowed", ["", "{path}", "{path}@", "{path}@2", "other@1"])
+def test_code_from_a_repository_needs_a_commit_and_leave(published: Published, allowed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = str(published("opt"))
+    monkeypatch.setenv(REMOTE_CODE, allowed.format(path=path))
+    for revision in (None, "", "1"):
+        language = LanguageConfig(path=path, revision=revision, trust_remote_code=True)
+        with pytest.raises(ConfigError, match="trust_remote_code"):
+            FlamingoCaptioner.create(Architecture(canvas=32, vision=SMALL_EYE, language=language), [], seed=0)
+
+
+TRAP = """
+import pathlib
+from transformers import PreTrainedTokenizerFast
+pathlib.Path({record!r}).write_text("code ran")
+Trap = PreTrainedTokenizerFast
+"""
+
+
+def with_code(published: Published, tmp_path: Path) -> Path:
+    """A copy of a published model that brings a tokenizer of its own; it notes when it runs."""
+    folder = shutil.copytree(published("opt"), tmp_path / "language")
+    (folder / "trap.py").write_text(TRAP.format(record=str(tmp_path / "record")))
+    file = folder / "tokenizer_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"auto_map": {"AutoTokenizer": [None, "trap.Trap"]}}))
+    return folder
+
+
+def test_code_runs_where_the_environment_allows_it(published: Published, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = with_code(published, tmp_path)
+    monkeypatch.setenv(REMOTE_CODE, f"x@y,{folder}@1")
+    load_tokenizer(LanguageConfig(path=str(folder), revision="1", trust_remote_code=True))
+    assert (tmp_path / "record").exists()
+
+
+def test_a_saved_model_cannot_have_its_own_code_run(published: Published, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its settings are in its folder, and said whose code is trusted."""
+    folder = with_code(published, tmp_path)
+    language = LanguageConfig(path=str(published("opt")))
+    FlamingoCaptioner.create(Architecture(canvas=32, vision=SMALL_EYE, language=language), [], seed=0).save(tmp_path / "model")
+    file = tmp_path / "model" / SETTINGS
+    settings = json.loads(file.read_text())
+    settings["language"] |= {"path": str(folder), "revision": "1", "trust_remote_code": True}
+    file.write_text(json.dumps(settings))
+    with pytest.raises(ConfigError, match="SRD_REMOTE_CODE"):
+        FlamingoCaptioner.load(tmp_path / "model")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(REMOTE_CODE, "language@1")
+    with pytest.raises(ConfigError, match="below the working folder"):
+        load_tokenizer(LanguageConfig(path="language", revision="1", trust_remote_code=True))
+    assert not (tmp_path / "record").exists()
 
 
 def test_a_canvas_that_is_no_whole_number_of_patches_is_refused(learned: Learned) -> None:
