@@ -35,7 +35,7 @@ def claim(run: Run, inputs: Mapping[str, StageManifest]) -> None:
         inputs: its inventories, by role.
 
     Raises:
-        ConfigError: an input lies in it.
+        ConfigError: an input lies in it, or results of stages that no run has claimed.
         ClaimedError: it is another run's; says in what they differ.
     """
     sink = run.sink_storage
@@ -46,6 +46,9 @@ def claim(run: Run, inputs: Mapping[str, StageManifest]) -> None:
                     f"the sink {sink.uri} holds {shard.uri}/{shard.key}, a shard of {role}, which an output could replace",
                     hint="Choose a sink beside the inputs, or below them, such as SOURCE/cleansed",
                 )
+    if sink.list("stages/") and sink.stat(NAME) is None:
+        problem = f"{sink.uri} holds stages/ but no {NAME}: what lies there is no run's, and would be taken for this one's"
+        raise ConfigError(problem, hint="Choose another sink, or remove that folder if you know where it comes from")
     mine = _content(run, inputs)
     try:
         sink.put_bytes(NAME, canonical_json(mine))

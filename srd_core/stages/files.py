@@ -12,13 +12,18 @@ from srd_core.data.manifest import FileRef, StageManifest
 from srd_core.data.samples import Split
 from srd_core.errors import SourceError
 from srd_core.stages.stage import Run, locate
+from srd_core.storage.base import checked_key
 
 
 def local_folder(manifest: StageManifest, folder: Path, prefix: str = "") -> Path:
-    """The files whose names begin with `prefix`, under their names below `folder` (links where they are local already)."""
+    """The files whose names begin with `prefix`, under their names below `folder` (links where they are local already).
+
+    Raises:
+        StorageError: a name leads elsewhere.
+    """
     for name, ref in manifest.outputs.items():
         if name.startswith(prefix):
-            place = folder / name
+            place = folder / checked_key(name)
             place.parent.mkdir(parents=True, exist_ok=True)
             if not place.exists():
                 place.symlink_to(local_file(ref, folder / ".fetched" / ref.sha256[:16]).resolve())

@@ -22,7 +22,7 @@ from srd_core.progress import stage as progress_stage
 from srd_core.stages.code import code_digest
 from srd_core.stages.libraries import libraries
 from srd_core.storage import Storage, open_storage
-from srd_core.storage.base import file_digest
+from srd_core.storage.base import file_digest, is_key
 
 Inputs = Mapping[str, StageManifest]
 
@@ -97,9 +97,10 @@ class Stage:
         if run.work_storage.stat(place) is None:
             return None
         try:
-            return StageManifest.model_validate_json(run.work_storage.read_bytes(place))
+            record = StageManifest.model_validate_json(run.work_storage.read_bytes(place))
         except ValidationError:  # altered or from another version: made again
             return None
+        return record if all(_ours(run, name, ref) for name, ref in record.outputs.items()) else None
 
     @staticmethod
     def intact(manifest: StageManifest) -> bool:
@@ -156,6 +157,12 @@ def locate(ref: FileRef) -> tuple[Storage, str]:
     """The storage that holds a file, and the file's key in it."""
     folder, _, name = ref.uri.rpartition("/")
     return open_storage(folder), name
+
+
+def _ours(run: Run, name: str, ref: FileRef) -> bool:
+    """Whether a run could have stored that output; a record that names files elsewhere was written by somebody else."""
+    homes = (f"{storage.uri.rstrip('/')}/" for storage in (run.work_storage, run.sink_storage))
+    return is_key(name) and any(ref.uri.startswith(home) and is_key(ref.uri.removeprefix(home)) for home in homes)
 
 
 def _intact(ref: FileRef) -> bool:

@@ -102,6 +102,17 @@ def test_a_key_that_an_older_version_did_not_have_is_named(source: Path, tmp_pat
         sanitize(Run(str(source), str(sink), "", Config()))
 
 
+def test_a_sink_with_results_that_no_run_has_claimed_is_refused(source: Path, tmp_path: Path) -> None:
+    """A data set could bring `clean/stages`, with records of shards that it says were sanitized."""
+    sink = tmp_path / "sink"
+    sanitize(Run(str(source), str(sink), "", Config()))
+    (sink / "RUN.json").unlink()
+    with pytest.raises(ConfigError, match=r"holds stages/ but no RUN\.json"):
+        sanitize(Run(str(source), str(sink), "", Config()))
+    shutil.rmtree(sink / "stages")
+    sanitize(Run(str(source), str(sink), "", Config()))
+
+
 @pytest.mark.parametrize("place", ["shards", "", "in/the/sink", "link"])
 def test_a_sink_that_holds_an_input_is_refused_before_anything_is_written(source: Path, tmp_path: Path, place: str) -> None:
     """`srd sanitize data/shards data` would write data/shards/s0.tar."""

@@ -15,8 +15,10 @@ from pathlib import Path
 import pytest
 
 from srd_core.config import load_config
-from srd_core.data.manifest import FileRef, StageManifest
+from srd_core.data.manifest import FileRef, StageManifest, canonical_json
+from srd_core.errors import StorageError
 from srd_core.stages.code import code_digest, reachable, tree_digest
+from srd_core.stages.files import local_folder
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage, identity
 from srd_core.storage.base import file_digest
 
@@ -72,6 +74,30 @@ def test_what_many_need_at_once_one_makes(run: Run) -> None:
         made = list(pool.map(ask, range(4)))
     assert counted.calls == 1
     assert made == [made[0]] * 4
+
+
+@pytest.mark.parametrize("name", ["b.txt", "../b.txt", "below/../b.txt"])
+@pytest.mark.parametrize("place", ["elsewhere/b.txt", "sink/stages/../../elsewhere/b.txt"])
+def test_a_record_that_names_files_elsewhere_is_not_believed(run: Run, tmp_path: Path, name: str, place: str) -> None:
+    """Whoever wrote it knew their digests too."""
+    counted = Counted()
+    made = counted.stage.execute(run, {}, {})
+    (tmp_path / "elsewhere").mkdir()
+    path = Path(shutil.copy(made.outputs["b.txt"].uri, tmp_path / "elsewhere" / "b.txt"))
+    forged = FileRef(uri=f"{tmp_path}/{place}", size=path.stat().st_size, sha256=file_digest(path))
+    record = made.model_copy(update={"outputs": {**made.outputs, name: forged}})
+    run.work_storage.put_bytes(f"counted/{made.key[:16]}.json", canonical_json(record), overwrite=True)
+    assert counted.stage.find(run, made.key) is None
+    assert counted.stage.execute(run, {}, {}).outputs == made.outputs
+    assert counted.calls == 2
+
+
+def test_a_name_that_leads_out_of_the_folder_is_refused(run: Run, tmp_path: Path) -> None:
+    made = Counted().stage.execute(run, {}, {})
+    outputs = {"model/../../out.pth": made.outputs["b.txt"]}
+    with pytest.raises(StorageError, match="cannot be an object's key"):
+        local_folder(made.model_copy(update={"outputs": outputs}), tmp_path / "local", "model/")
+    assert not (tmp_path / "out.pth").exists()
 
 
 def test_what_is_made_is_what_is_found_to_the_order_of_its_keys(run: Run) -> None:
