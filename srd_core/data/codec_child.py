@@ -1,7 +1,8 @@
 """The other side of `codec`: a process that can do nothing but turn image bytes on its input into pixels or new image bytes.
 
-After its imports it gives up memory beyond a bound, new files, sockets and children, and written bytes. Only Linux and macOS have
-such limits; what the kernel itself can be talked into by three open pipes is not covered.
+After its imports it gives up memory beyond a bound, new files, sockets and children, written bytes, and being root. Only Linux and macOS
+have such limits; what the kernel itself can be talked into by three open pipes is not covered, nor what needs no open file: its user's
+right to remove and rename files and to send signals.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 import resource
 import struct
 import sys
+from contextlib import suppress
 from typing import BinaryIO
 
 import numpy as np
@@ -27,13 +29,19 @@ PLUGINS = (JpegImagePlugin, MpoImagePlugin, PngImagePlugin, TiffImagePlugin, Web
 """Named so that nothing is left to import once files cannot be opened any more."""
 _SECONDS = 8
 """Of CPU time, for one image."""
+_NOBODY = 65534
 
 
 def confine(memory_bytes: int) -> None:
     """Give up what decoding does not need; there is no way back."""
     for suffix in WRITTEN[1:]:
         decode_canvas(encode(np.zeros((64, 64, 3), np.uint8), suffix), 8)
-    bounds = [("RLIMIT_AS", memory_bytes), ("RLIMIT_FSIZE", 0), ("RLIMIT_CORE", 0), ("RLIMIT_NPROC", 0), ("RLIMIT_NOFILE", 3)]
+    if os.getuid() == 0:
+        with suppress(OSError):  # not every container may do so
+            os.setgroups([])
+            os.setgid(_NOBODY)
+            os.setuid(_NOBODY)
+    bounds = [("RLIMIT_AS", memory_bytes), ("RLIMIT_FSIZE", 0), ("RLIMIT_CORE", 0), ("RLIMIT_NPROC", 0), ("RLIMIT_NOFILE", 0)]
     for name, bound in bounds:
         if hasattr(resource, name):
             resource.setrlimit(getattr(resource, name), (bound, bound))

@@ -197,11 +197,13 @@ def test_an_image_beyond_the_childs_memory_is_an_image_error(photo: Photo) -> No
 
 def test_the_child_can_open_nothing() -> None:
     code = (
-        "import socket; from srd_core.data.codec_child import confine; confine(2**31)\n"
+        "import os, socket; from srd_core.data.codec_child import confine; confine(2**31); os.close(2)\n"
         "try: open('/dev/null')\nexcept OSError: print('no file')\n"
-        "try: socket.socket()\nexcept OSError: print('no socket')"
+        "try: socket.socket()\nexcept OSError: print('no socket')\n"
+        "try: os.fork()\nexcept OSError: print('no child')\n"
+        "print('not root' if os.getuid() else 'root')"
     )
     said = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": os.pathsep.join(sys.path)}
     )
-    assert said.stdout.split("\n")[:2] == ["no file", "no socket"]
+    assert said.stdout.split("\n")[:4] == ["no file", "no socket", "no child", "not root"]
