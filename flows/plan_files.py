@@ -94,8 +94,8 @@ def _names(kind: str) -> list[str]:
 
 
 def _text(kind: str, name: str) -> str:
-    if Path(name).is_file():
-        return Path(name).read_text()
-    if name not in _names(kind):
+    if name in _names(kind):  # before files: one of that name in the working folder may have come with data
+        return resources.files("flows").joinpath(f"{kind}s").joinpath(f"{name}.yaml").read_text()
+    if not Path(name).is_file():
         raise ConfigError(f"there is no {kind} {name!r}", hint="Give a YAML file, or one of: " + ", ".join(_names(kind)))
-    return resources.files("flows").joinpath(f"{kind}s").joinpath(f"{name}.yaml").read_text()
+    return Path(name).read_text()

@@ -8,6 +8,8 @@ changes its digest and would be told of again: upload shards elsewhere and move 
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from prefect import flow, get_client, get_run_logger
 from prefect.events import Event
 
@@ -37,7 +39,7 @@ def watch(inbox: str, state: str, outbox: str, require_ready: bool = True) -> li
     """
     logger, memory, told = get_run_logger(), open_storage(state), []
     for name, glance in arrivals(open_storage(inbox), require_ready=require_ready).items():
-        source, listed = f"{inbox.rstrip('/')}/{name}", f"seen/listed-{glance}.json"
+        source, listed = _below(inbox, name), f"seen/listed-{glance}.json"
         if memory.stat(listed) is not None:
             continue
         try:
@@ -46,7 +48,7 @@ def watch(inbox: str, state: str, outbox: str, require_ready: bool = True) -> li
             logger.warning("%s is left alone: %s", source, error)
             continue
         note = f"seen/{known}.json"
-        payload = {"source": source, "sink": f"{outbox.rstrip('/')}/{name}-{known[:12]}", "digest": known}
+        payload = {"source": source, "sink": _below(outbox, f"{name}-{known[:12]}"), "digest": known}
         if memory.stat(note) is None:
             resource = {"prefect.resource.id": f"srd.dataset.{known}", "prefect.resource.name": name}
             _tell(Event(event=EVENT, resource=resource, payload=payload))
@@ -71,6 +73,11 @@ def arrivals(inbox: Storage, *, require_ready: bool) -> dict[str, str]:
             ready.add(folder)
     wanted = {name: found for name, found in sorted(shards.items()) if name in ready or not require_ready}
     return {name: digest([[info.key, info.size, info.etag] for info in found]) for name, found in wanted.items()}
+
+
+def _below(place: str, name: str) -> str:
+    """The folder of that name there. In `file:///…` a name's own `%2e` would mean a dot."""
+    return f"{place.rstrip('/')}/{quote(name) if place.startswith('file://') else name}"
 
 
 def _tell(event: Event) -> None:

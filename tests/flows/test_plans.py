@@ -45,6 +45,14 @@ def test_a_plan_that_is_not_text_is_refused(tmp_path: Path) -> None:
         load_plan(str(plan))
 
 
+def test_a_file_in_the_working_folder_does_not_take_the_place_of_a_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = load_plan("table1")
+    (tmp_path / "table1").write_text(json.dumps({"attacks": ["badnet"]}))
+    monkeypatch.chdir(tmp_path)
+    assert load_plan("table1") == ours
+    assert load_plan("./table1").attacks == ("badnet",)
+
+
 def test_a_plan_none_of_whose_variants_is_of_the_attacks_is_refused(tmp_path: Path) -> None:
     plan = tmp_path / "plan.json"
     plan.write_text(json.dumps({"variants": [{"name": "x", "attacks": ["badnet"]}]}))

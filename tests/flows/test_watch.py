@@ -51,6 +51,18 @@ def test_what_is_told_has_arrived_at_the_server(inbox: Path, prefect_server: Non
     assert arrived.count(note) == 1
 
 
+def test_a_name_cannot_lead_out_of_the_inbox(inbox: Path, prefect_server: None) -> None:
+    """In a URI, `%2e%2e` is a way up."""
+    odd = "%2e%2e%2fprivate"
+    (inbox / "first").rename(inbox / odd)
+    (inbox / odd / "READY").touch()
+    shutil.copytree(inbox / odd, inbox.parent / "private")
+    (told,) = watch(f"file://{inbox}", str(inbox.parent / "state"), f"file://{inbox.parent}/out")
+    assert open_storage(told).uri == str(inbox / odd)
+    (note,) = [json.loads(path.read_text()) for path in (inbox.parent / "state" / "seen").glob("[!l]*.json")]
+    assert Path(open_storage(note["sink"]).uri).parent == inbox.parent / "out"
+
+
 def test_a_set_of_which_the_server_was_not_told_is_told_of_again(
     inbox: Path, prefect_server: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

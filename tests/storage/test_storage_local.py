@@ -21,6 +21,16 @@ def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
         LocalStorage(tmp_path / "root").read_bytes("a")
 
 
+def test_a_link_in_the_place_of_a_lock_is_not_followed(tmp_path: Path) -> None:
+    storage = LocalStorage(tmp_path / "root")
+    with storage.alone("a"):
+        (lock,) = (tmp_path / "root").iterdir()
+    lock.symlink_to(tmp_path / "new")
+    with pytest.raises(StorageError), storage.alone("a"):
+        pass
+    assert not (tmp_path / "new").exists()
+
+
 def test_one_odd_entry_does_not_hide_the_others(tmp_path: Path) -> None:
     root = tmp_path / "root"
     for folder in (root / "shards", tmp_path / "outside"):
