@@ -32,6 +32,13 @@ if __name__ == "__main__":
         from prefect import flow, task
         from tasks.workers import workers
 
+        import os
+        import httpx
+
+        asked = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
+        answer = httpx.options(os.environ["PREFECT_API_URL"] + "/flows/filter", headers=asked)
+        print(answer.headers.get("access-control-allow-origin", "refused"))
+
         @flow
         def work():
             with workers(2) as runner:
@@ -78,8 +85,15 @@ def test_images_are_decoded_without_code_from_the_folder(unpacked: Path) -> None
 
 
 def test_neither_the_server_nor_workers_run_code_from_the_folder(unpacked: Path) -> None:
-    assert started(WORK, unpacked).split() == ["7"]
+    """Nor does the server answer pages that the user's browser shows meanwhile."""
+    assert started(WORK, unpacked).split() == ["refused", "7"]
     assert not trapped(unpacked)
+
+
+def test_python_looks_for_modules_in_no_relative_place() -> None:
+    """Setuptools' usual editable installation leaves one, from which even `sitecustomize` was taken."""
+    code = "import os, sys; print([place for place in sys.path if not os.path.isabs(place)])"
+    assert subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True).stdout.split() == ["[]"]
 
 
 @pytest.mark.parametrize(
