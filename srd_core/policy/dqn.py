@@ -19,7 +19,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from srd_core.errors import TrainingError
-from srd_core.hardware import device
 from srd_core.policy.curve import LearningCurve
 from srd_core.policy.dqn_config import DqnConfig
 from srd_core.policy.environment import Actions, MaskingEnvironment, State, refilled
@@ -56,7 +55,7 @@ class _Run:
         shape = NetworkShape(grid=self.space.grid, sizes=len(self.space.sizes), width=config.width, duelling=config.duelling)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive(seed, "q-network"))
-            self.online, self.target = QNetwork(shape).to(device()), QNetwork(shape).to(device())
+            self.online, self.target = QNetwork(shape), QNetwork(shape)
         self.target.load_state_dict(self.online.state_dict())
         self.policy = LearnedPolicy(self.online, self.space)
         self.optimizer = torch.optim.Adam(self.online.parameters(), config.learning_rate)

@@ -16,7 +16,6 @@ from torch.nn import functional as F
 
 from srd_core.data.samples import Images
 from srd_core.errors import SourceError
-from srd_core.hardware import device
 from srd_core.policy.environment import Planes, render
 from srd_core.policy.masks import ActionSpace
 from srd_core.policy.policy import Choice, Values, greedy
@@ -115,7 +114,7 @@ class LearnedPolicy:
         """Read what `save` wrote. Raises SourceError when a file is missing, malformed, or does not fit the other."""
         try:
             card = _Card.model_validate_json((folder / "policy.json").read_text())
-            network = QNetwork(card.network).to(device())
+            network = QNetwork(card.network)
             network.load_state_dict(load_file(folder / "policy.safetensors"))
             policy = cls(network, ActionSpace(card.network.grid, card.sizes), reads=card.reads)
         except (OSError, ValidationError, SafetensorError, RuntimeError, ValueError) as error:

@@ -15,7 +15,6 @@ import torch
 from torch import Tensor, nn
 
 from srd_core.errors import ConfigError
-from srd_core.hardware import device
 from srd_core.policy.curve import LearningCurve
 from srd_core.policy.dqn_config import DqnConfig
 from srd_core.policy.environment import MaskingEnvironment, State, refilled
@@ -71,7 +70,7 @@ def train(
             max_grad_norm=config.clip,
             policy_kwargs={"shape": shape},
             seed=derive(seed, "ppo") % 2**31,
-            device=device(),
+            device="cpu",
         )
         policy = LearnedPolicy(cast(MapActorCritic, learner.policy).map, env.space, reads="preferences")
         record = CurveRecorder(policy, config, progress, held_out)

@@ -3,6 +3,7 @@
 The picture is brought to 8 pixels a cell; three stride-2 convolutions with even kernels keep the maps centred on the cells, two more
 at cell level see the neighbours (about seven cells). A global branch gives the state value of the duelling form.
 "No mask" has no output: its value is 0 by definition of the environment (reward 0, end of episode).
+It stays on the CPU, wherever captioners are: it is small, and learned next to nothing on the one GPU that it was tried on.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from torch.nn import functional as F
 from srd_core.hardware import autocast, has_bfloat16
 
 CELL_PIXELS = 8
+_CPU = torch.device("cpu")
 
 
 class NetworkShape(BaseModel):
@@ -49,35 +51,29 @@ class QNetwork(nn.Module):
                 parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
 
     def forward(self, planes: Tensor) -> Tensor:
-        """Values of every mask, where `planes` are. Computes in bfloat16 where the device has it (three times faster), returns float32."""
-        return self.values(self.features(planes)).to(planes.device)
+        """Values of every mask. Computes in bfloat16 where the processor has it (three times faster), returns float32."""
+        return self.values(self.features(planes))
 
     def features(self, planes: Tensor) -> Tensor:
-        """What the trunk sees in `planes`: (N, 4 * width, grid, grid), on the network's device."""
-        with autocast(on=self.device):
+        """What the trunk sees in `planes`: (N, 4 * width, grid, grid)."""
+        with autocast(on=_CPU):
             seen: Tensor = self.trunk(self._picture(planes))
             return seen
 
     def values(self, features: Tensor) -> Tensor:
         """Values of every mask from what `features` returned."""
-        with autocast(on=self.device):
+        with autocast(on=_CPU):
             advantage: Tensor = self.advantage(features).float().flatten(1)
             if self.state is None:
                 return advantage
             value: Tensor = self.state(pooled(features)).float() + advantage - advantage.mean(1, keepdim=True)
             return value
 
-    @property
-    def device(self) -> torch.device:
-        """Where the network is."""
-        return self.advantage.weight.device
-
     def _picture(self, planes: Tensor) -> Tensor:
         side = CELL_PIXELS * self.shape.grid
-        if planes.shape[-1] != side:  # where the planes are, which is the CPU: GPUs do not resize bytes
+        if planes.shape[-1] != side:
             planes = F.interpolate(planes, size=(side, side), mode="bilinear", antialias=planes.shape[-1] > side)
-        planes = planes.to(self.device)
-        kind = torch.bfloat16 if has_bfloat16(self.device.type) else torch.float32
+        kind = torch.bfloat16 if has_bfloat16() else torch.float32
         narrow = planes.to(kind, memory_format=torch.channels_last, copy=True)
         return narrow.div_(127.5).sub_(1)
 

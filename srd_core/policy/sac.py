@@ -18,7 +18,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from srd_core.errors import TrainingError
-from srd_core.hardware import device
 from srd_core.policy.curve import LearningCurve
 from srd_core.policy.dqn_config import DqnConfig
 from srd_core.policy.environment import Actions, MaskingEnvironment, State, refilled
@@ -63,7 +62,7 @@ class _Run:
         shape = NetworkShape(grid=self.space.grid, sizes=len(self.space.sizes), width=config.width, duelling=False)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive(seed, "sac"))
-            self.actor, *self.critics = [QNetwork(shape).to(device()) for _ in range(3)]
+            self.actor, *self.critics = [QNetwork(shape) for _ in range(3)]
         self.targets = copy.deepcopy(self.critics)
         self.weight = torch.zeros((), requires_grad=True)
         self.policy = LearnedPolicy(self.actor, self.space, reads="preferences")

@@ -17,7 +17,6 @@ from srd_core.models.objectives.semantic_preservation import SemanticPreservatio
 from srd_core.models.objectives.unlearning import Unlearning
 from srd_core.models.sight import _loss as loss_of_sight
 from srd_core.models.sight import _voters
-from srd_core.policy.qnetwork import NetworkShape, QNetwork
 from srd_core.scenes.dataset import canvas_set
 from srd_core.scenes.shipped import shipped
 
@@ -38,8 +37,7 @@ def pairs(tmp_path: Path) -> CanvasSet:
 @pytest.fixture(autouse=True)
 def no_autocast(monkeypatch: pytest.MonkeyPatch) -> None:
     """It knows no `meta`."""
-    for module in ("models.sight", "policy.qnetwork"):
-        monkeypatch.setattr(f"srd_core.{module}.autocast", lambda on: nullcontext())
+    monkeypatch.setattr("srd_core.models.sight.autocast", lambda on: nullcontext())
 
 
 @pytest.fixture
@@ -68,8 +66,3 @@ def test_learning_to_see_happens_where_the_network_is(through: str, elsewhere: F
     wanted = torch.zeros(len(pairs.images), 7)
     votes = [vote.to("meta") for vote in _voters(elsewhere.network.vis_dim, wanted, through)]  # type: ignore[arg-type]
     assert loss_of_sight(elsewhere.network, votes, pixels(pairs.images), wanted.to("meta")).device.type == "meta"
-
-
-def test_the_map_of_values_is_made_where_its_network_is() -> None:
-    network = QNetwork(NetworkShape()).to("meta")
-    assert network.values(network.features(torch.zeros(2, 4, 64, 64, dtype=torch.uint8))).device.type == "meta"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from srd_core.errors import ConfigError
+from srd_core.hardware import VARIABLE, device
 from srd_core.policy.dqn_config import DqnConfig
 from srd_core.policy.environment import MaskingEnvironment, Rewards, State
 from srd_core.policy.learned import LearnedPolicy
@@ -72,6 +73,27 @@ def test_steps_that_nothing_divides_are_refused() -> None:
 def test_learning_may_start_at_once(kind: Kind) -> None:
     _, curve = learner(kind)(game(), SHORT.model_copy(update={"learning_starts": 0}), seed=0)
     assert curve.gradient_steps > 0
+
+
+@pytest.fixture
+def a_gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """SRD thinks that there is one; whoever goes there fails."""
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    monkeypatch.setattr("srd_core.hardware._steady", lambda: None)
+    monkeypatch.delenv(VARIABLE, raising=False)
+    device.cache_clear()
+    yield
+    device.cache_clear()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_policies_are_learned_on_the_cpu_wherever_captioners_are(kind: Kind, tmp_path: Path, a_gpu: None) -> None:
+    """On an H100 one learned next to nothing."""
+    assert device().type == "cuda"
+    policy, _ = learner(kind)(game(), SHORT, seed=0)
+    policy.save(tmp_path)
+    for one in (policy, LearnedPolicy.load(tmp_path)):
+        assert {weight.device.type for weight in one.network.parameters()} == {"cpu"}
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -11,7 +11,6 @@ import pytest
 import torch
 
 from srd_core.errors import SourceError
-from srd_core.hardware import device
 from srd_core.policy.environment import render
 from srd_core.policy.learned import LearnedPolicy, Reads
 from srd_core.policy.masks import ActionSpace
@@ -172,7 +171,7 @@ def test_a_network_for_another_space_is_refused() -> None:
 @pytest.mark.parametrize("reads", ["values", "preferences"])
 def test_saved_and_loaded_it_decides_the_same(tmp_path: Path, reads: Reads) -> None:
     space = ActionSpace(6, (0.2, 0.5))
-    policy = LearnedPolicy(QNetwork(NetworkShape(grid=6, sizes=2)).to(device()), space, reads=reads)
+    policy = LearnedPolicy(QNetwork(NetworkShape(grid=6, sizes=2)), space, reads=reads)
     policy.save(tmp_path / "p", {"steps": 3})
     again = LearnedPolicy.load(tmp_path / "p")
     assert again.space == space and (again.q_values(IMAGES) == policy.q_values(IMAGES)).all()
