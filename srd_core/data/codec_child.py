@@ -1,8 +1,8 @@
 """The other side of `codec`: a process that can do nothing but turn image bytes on its input into pixels or new image bytes.
 
-After its imports it gives up memory beyond a bound, new files, sockets and children, written bytes, and being root. Only Linux and macOS
-have such limits; what the kernel itself can be talked into by three open pipes is not covered, nor what needs no open file: its user's
-right to remove and rename files and to send signals.
+After its imports it gives up memory beyond a bound, new files, sockets and children, written bytes, and being root; and what needs no
+open file, such as removing files, signals and other processes' memory, where the kernel has Landlock. Only Linux and macOS have such
+limits; what the kernel itself can be talked into by three open pipes is not covered.
 """
 
 from __future__ import annotations
@@ -12,12 +12,15 @@ import resource
 import struct
 import sys
 from contextlib import suppress
+from functools import partial
+from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from PIL import JpegImagePlugin, MpoImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin
 
 from srd_core.data.images import ImageError, decode, decode_canvas, encode, header, rewrite
+from srd_core.data.landlock import give_up_everything
 from srd_core.data.limits import Limits
 
 REQUEST = struct.Struct("<IIQBB4i")
@@ -29,22 +32,29 @@ PLUGINS = (JpegImagePlugin, MpoImagePlugin, PngImagePlugin, TiffImagePlugin, Web
 """Named so that nothing is left to import once files cannot be opened any more."""
 _SECONDS = 8
 """Of CPU time, for one image."""
-_NOBODY = 65534
+_NOBODY, _CAP_KILL = 65534, 5
 
 
 def confine(memory_bytes: int) -> None:
     """Give up what decoding does not need; there is no way back."""
     for suffix in WRITTEN[1:]:
         decode_canvas(encode(np.zeros((64, 64, 3), np.uint8), suffix), 8)
-    if os.getuid() == 0:
-        with suppress(OSError):  # not every container may do so
-            os.setgroups([])
-            os.setgid(_NOBODY)
-            os.setuid(_NOBODY)
+    _cease_to_be_root()
+    give_up_everything()
     bounds = [("RLIMIT_AS", memory_bytes), ("RLIMIT_FSIZE", 0), ("RLIMIT_CORE", 0), ("RLIMIT_NPROC", 0), ("RLIMIT_NOFILE", 0)]
     for name, bound in bounds:
         if hasattr(resource, name):
             resource.setrlimit(getattr(resource, name), (bound, bound))
+
+
+def _cease_to_be_root() -> None:
+    """As far as a container allows it; not where that would keep root from ending this process."""
+    with suppress(OSError):
+        rights = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+        if os.getuid() == 0 and int(rights["CapEff"], 16) >> _CAP_KILL & 1:
+            for step in (partial(os.setgroups, []), partial(os.setgid, _NOBODY), partial(os.setuid, _NOBODY)):
+                with suppress(OSError):
+                    step()
 
 
 def serve(source: BinaryIO, sink: BinaryIO) -> None:
