@@ -7,6 +7,7 @@ Call `quiet` before Prefect is imported.
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -29,7 +30,6 @@ _QUIET = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY": "false",
     "PREFECT_TELEMETRY_ENABLE_RESOURCE_METRICS": "false",
-    "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": "http://127.0.0.1",  # by default any page in a browser may ask the server
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "300",
     "OMP_NUM_THREADS": "1",
     "PYTHONSAFEPATH": "1",  # processes that are started with -c or -m would take modules from the working folder first
@@ -70,7 +70,10 @@ def prefect_server(meanwhile: Callable[[], T]) -> Iterator[T]:
     from prefect.server.api.server import SubprocessASGIServer
 
     with tempfile.TemporaryDirectory(prefix="srd-prefect-") as folder:
+        password = f"srd:{secrets.token_urlsafe()}"  # any page in a browser can send requests to this machine
         ours = {
+            "PREFECT_SERVER_API_AUTH_STRING": password,
+            "PREFECT_API_AUTH_STRING": password,
             "PREFECT_SERVER_DATABASE_CONNECTION_URL": "sqlite+aiosqlite:///:memory:",
             "PREFECT_LOCAL_STORAGE_PATH": folder,
             "PREFECT_LOGGING_TO_API_ENABLED": "false",
