@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from srd_core import __version__
 from srd_core.data.manifest import StageManifest, canonical_json
 from srd_core.errors import ClaimedError, ConfigError, ConflictError
 from srd_core.stages.files import shards_of
-from srd_core.stages.stage import Run
-from srd_core.storage import is_remote
+from srd_core.stages.stage import Run, within
 
 NAME = "RUN.json"
 WITHOUT_EFFECT = {"work", "workers"}
@@ -41,12 +39,12 @@ def claim(run: Run, inputs: Mapping[str, StageManifest]) -> None:
     sink = run.sink_storage
     for role, manifest in inputs.items():
         for shard in shards_of(manifest):
-            if _within(shard.uri, sink.uri):
+            if within(shard.uri, sink.uri):
                 raise ConfigError(
                     f"the sink {sink.uri} holds {shard.uri}/{shard.key}, a shard of {role}, which an output could replace",
                     hint="Choose a sink beside the inputs, or below them, such as SOURCE/cleansed",
                 )
-    if sink.list("stages/") and sink.stat(NAME) is None:
+    if not run.config.work and run.work_storage.list() and sink.stat(NAME) is None:
         problem = f"{sink.uri} holds stages/ but no {NAME}: what lies there is no run's, and would be taken for this one's"
         raise ConfigError(problem, hint="Choose another sink, or remove that folder if you know where it comes from")
     mine = _content(run, inputs)
@@ -69,13 +67,6 @@ def _content(run: Run, inputs: Mapping[str, StageManifest]) -> dict[str, Any]:
         "inputs": {role: manifest.key for role, manifest in sorted(inputs.items())},
         "configuration": run.config.model_dump(mode="json", exclude=WITHOUT_EFFECT),
     }
-
-
-def _within(place: str, sink: str) -> bool:
-    """Whether a folder is the sink or below it, whichever links lead there."""
-    if is_remote(place) or is_remote(sink):
-        return f"{place}/".startswith(f"{sink}/")
-    return Path(place).resolve().is_relative_to(Path(sink).resolve())
 
 
 def _difference(theirs: bytes, mine: Mapping[str, Any]) -> str:

@@ -21,7 +21,7 @@ from srd_core.data.manifest import FileRef, StageManifest, canonical_json, diges
 from srd_core.progress import stage as progress_stage
 from srd_core.stages.code import code_digest
 from srd_core.stages.libraries import libraries
-from srd_core.storage import Storage, open_storage
+from srd_core.storage import Storage, is_remote, open_storage
 from srd_core.storage.base import file_digest, is_key
 
 Inputs = Mapping[str, StageManifest]
@@ -161,8 +161,14 @@ def locate(ref: FileRef) -> tuple[Storage, str]:
 
 def _ours(run: Run, name: str, ref: FileRef) -> bool:
     """Whether a run could have stored that output; a record that names files elsewhere was written by somebody else."""
-    homes = (f"{storage.uri.rstrip('/')}/" for storage in (run.work_storage, run.sink_storage))
-    return is_key(name) and any(ref.uri.startswith(home) and is_key(ref.uri.removeprefix(home)) for home in homes)
+    return is_key(name) and any(within(ref.uri, storage.uri) for storage in (run.work_storage, run.sink_storage))
+
+
+def within(place: str, home: str) -> bool:
+    """Whether a place is `home` or below it, whichever links lead there."""
+    if is_remote(place) or is_remote(home):
+        return f"{place}/".startswith(f"{home}/")
+    return Path(place).resolve().is_relative_to(Path(home).resolve())
 
 
 def _intact(ref: FileRef) -> bool:

@@ -16,6 +16,7 @@ from srd_core.scenes.dataset import write_shards
 from srd_core.stages import inventory
 from srd_core.stages.arms import NEEDS
 from srd_core.stages.calibrate import CALIBRATE
+from srd_core.stages.claim import claim
 from srd_core.stages.cleanse import cleanse_stage
 from srd_core.stages.consensus import CONSENSUS
 from srd_core.stages.files import shards_of
@@ -102,7 +103,9 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
         clean, root / "suspect", attack=get("badnet"), rate=0.33, target="banana", seed=3, report=root / "truth" / "poisoned.json"
     )
     config = load_config("test", overrides=[*FAST, f"evaluation.truth={truth.report}"])
-    return Pipeline(Run(str(root / "suspect"), str(root / "sink"), str(root / "trusted"), config), truth)
+    made = Pipeline(Run(str(root / "suspect"), str(root / "sink"), str(root / "trusted"), config), truth)
+    claim(made.run, made.inputs("source", "trusted"))
+    return made
 
 
 @pytest.fixture

@@ -109,7 +109,11 @@ def test_a_sink_with_results_that_no_run_has_claimed_is_refused(source: Path, tm
     (sink / "RUN.json").unlink()
     with pytest.raises(ConfigError, match=r"holds stages/ but no RUN\.json"):
         sanitize(Run(str(source), str(sink), "", Config()))
-    shutil.rmtree(sink / "stages")
+    (sink / "stages").rename(sink / "elsewhere")
+    (sink / "stages").symlink_to(sink / "elsewhere")
+    with pytest.raises(ConfigError, match=r"holds stages/ but no RUN\.json"):
+        sanitize(Run(str(source), str(sink), "", Config()))
+    (sink / "stages").unlink()
     sanitize(Run(str(source), str(sink), "", Config()))
 
 

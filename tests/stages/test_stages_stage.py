@@ -92,6 +92,23 @@ def test_a_record_that_names_files_elsewhere_is_not_believed(run: Run, tmp_path:
     assert counted.calls == 2
 
 
+def test_a_record_with_a_name_that_leads_elsewhere_is_not_believed(run: Run) -> None:
+    counted = Counted()
+    made = counted.stage.execute(run, {}, {})
+    record = made.model_copy(update={"outputs": {**made.outputs, "../b.txt": made.outputs["b.txt"]}})
+    run.work_storage.put_bytes(f"counted/{made.key[:16]}.json", canonical_json(record), overwrite=True)
+    assert counted.stage.find(run, made.key) is None
+
+
+def test_a_sink_is_the_same_by_any_of_its_names(run: Run, tmp_path: Path) -> None:
+    counted = Counted()
+    made = counted.stage.execute(run, {}, {})
+    (tmp_path / "link").symlink_to(tmp_path)
+    for other in (f"{tmp_path}/link/sink", f"file://{tmp_path}/sink/", f"{tmp_path}/x/../sink"):
+        assert counted.stage.execute(replace(run, sink=other), {}, {}).outputs == made.outputs
+    assert counted.calls == 1
+
+
 def test_a_name_that_leads_out_of_the_folder_is_refused(run: Run, tmp_path: Path) -> None:
     made = Counted().stage.execute(run, {}, {})
     outputs = {"model/../../out.pth": made.outputs["b.txt"]}
