@@ -54,7 +54,7 @@ def build_network(architecture: Architecture, tokenizer: PreTrainedTokenizerBase
 def load_tokenizer(config: LanguageConfig) -> PreTrainedTokenizerBase:
     """The published tokenizer of `config.path`, with Flamingo's tokens added."""
     _check_remote_code(config)
-    tokenizer = AutoTokenizer.from_pretrained(config.path, revision=config.revision, trust_remote_code=config.trust_remote_code)
+    tokenizer = AutoTokenizer.from_pretrained(config.path, **_at(config))
     add_flamingo_tokens(tokenizer)
     return cast(PreTrainedTokenizerBase, tokenizer)
 
@@ -99,7 +99,7 @@ def _language(config: LanguageConfig, tokenizer: PreTrainedTokenizerBase) -> Pre
         language: PreTrainedModel = OPTForCausalLM(shape)
     else:
         _check_remote_code(config)
-        language = AutoModelForCausalLM.from_pretrained(config.path, revision=config.revision, trust_remote_code=config.trust_remote_code)
+        language = AutoModelForCausalLM.from_pretrained(config.path, **_at(config))
         if not hasattr(language, "get_input_embeddings") or "mpt-1b" in config.path:
             extend_instance(language, _MptEmbeddings)
     extend_instance(language, LanguageMixin)
@@ -119,11 +119,16 @@ class _MptEmbeddings:
         self.transformer.wte = embeddings  # type: ignore[attr-defined]
 
 
+def _at(config: LanguageConfig) -> dict[str, Any]:
+    """Files and code of one commit. Without `code_revision`, code that another repository lends would be the newest there."""
+    return {"revision": config.revision, "code_revision": config.revision, "trust_remote_code": config.trust_remote_code}
+
+
 def _check_remote_code(config: LanguageConfig) -> None:
     """Whether code may run is for the environment to say: a configuration can be a stranger's, since every saved model holds one."""
     if not config.trust_remote_code:
         return
-    if not config.revision or f"{config.path}@{config.revision}" not in os.environ.get(REMOTE_CODE, "").split(","):
+    if not config.revision or f"{config.path}@{config.revision}" not in map(str.strip, os.environ.get(REMOTE_CODE, "").split(",")):
         raise ConfigError(
             f"{config.path} is to run code from its repository (language.trust_remote_code), which the environment does not allow",
             hint=f"Read that code, pin its commit in language.revision and set {REMOTE_CODE}={config.path}@COMMIT, or turn it off",
