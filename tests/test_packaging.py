@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PATTERNS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+SETUPTOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+PATTERNS = SETUPTOOLS["package-data"]
+
+
+def test_an_editable_installation_adds_an_absolute_path() -> None:
+    """Without this key setuptools adds a relative one, a placeholder that a folder may bear as its name."""
+    assert SETUPTOOLS["package-dir"] == {"": "."}
 
 
 @pytest.mark.parametrize("package", ["srd_core", "tasks", "flows", "deployments"])
