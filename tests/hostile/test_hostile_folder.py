@@ -121,3 +121,6 @@ def test_files_of_those_names_that_hold_no_settings_are_none(tmp_path: Path) -> 
     (tmp_path / ".env").mkdir()
     (tmp_path / "prefect.toml").symlink_to(tmp_path / "nowhere")
     no_settings_in(tmp_path)
+    (tmp_path / "nowhere").touch()
+    with pytest.raises(ConfigError, match=r"^prefect\.toml in the working folder"):
+        no_settings_in(tmp_path)
