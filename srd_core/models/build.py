@@ -133,7 +133,8 @@ def _check_remote_code(config: LanguageConfig) -> None:
             f"{config.path} is to run code from its repository (language.trust_remote_code), which the environment does not allow",
             hint=f"Read that code, pin its commit in language.revision and set {REMOTE_CODE}={config.path}@COMMIT, or turn it off",
         )
-    if Path(config.path or "").exists() and not Path(config.path or "").is_absolute():
+    folder = Path(config.path or "")
+    if folder.exists() and not folder.is_absolute():
         problem = f"{config.path} is to run code, and is a folder below the working folder"
         raise ConfigError(problem, hint="Give the folder's absolute path, or start in another folder if you mean the hub's repository")
 
