@@ -1,7 +1,7 @@
 """The answer to "is this data poisoned?", in five lines for people and a few figures for machines.
 
 It rests on two facts only: how many pairs were flagged against the false-positive budget, and whether one word stands behind the flags,
-or has images that share a picture.
+or has images that share a picture. A word that flagged pairs share without its standing out makes the data suspicious, no more.
 The truth about poisoned pairs is never an input. Where an experiment measured what a trigger does to the retrained model, a line says so,
 without influence on the status. Not covered: attacks that leave captions plausible; the last line always says what may have gone unseen.
 """
@@ -64,13 +64,15 @@ class VerdictFigures(BaseModel):
     flagged_share: Interval
     budget: float = Field(description="false-positive rate that the thresholds were set for")
     p_value: float = Field(description="probability of as many flags among clean pairs")
-    detectable_share: Figure = Field(description="smallest share of flags beyond the budget that would have been significant")
+    detectable_share: Figure = Field(description="smallest share of poisoned pairs whose flags would have been significant")
+    blind_to: tuple[str, ...] = Field(default=(), description="kinds of injected poison of which no share's flags would have been")
     word: str | None = Field(description="most telling suspicious word")
     word_flagged: int
     word_share: Interval
     word_concentrated: bool
-    second_look: int = Field(default=0, description="pairs that were touched only because they hold a word that flagged pairs share")
-    pictured: int = Field(default=0, description="pairs that were touched only because their images show what those of a word share")
+    second_look: int = Field(default=0, description="further pairs, condemned because they hold a word that flagged pairs share")
+    shared_word: str | None = Field(default=None, description="the word of most of these")
+    pictured: int = Field(default=0, description="further pairs, condemned because their images show what those of a word share")
     picture_word: str | None = Field(default=None, description="the word of most of these")
     backdoor: BackdoorEffect | None = None
 
@@ -93,7 +95,8 @@ def decide(
     words: Sequence[WordEvidence] = (),
     actions: Mapping[str, int] | None = None,
     calibrated_on: int | None = None,
-    second_look: int = 0,
+    recall: Mapping[str, float] | None = None,
+    shared: Mapping[str, int] | None = None,
     pictured: Mapping[str, int] | None = None,
     backdoor: BackdoorEffect | None = None,
     weighed: bool = True,
@@ -107,8 +110,9 @@ def decide(
         words: suspicious words of the flagged pairs, in any order.
         actions: pairs by action taken, for the third line.
         calibrated_on: trusted pairs that the thresholds were set on.
-        second_look: further pairs that were touched because they share a word with flagged ones.
-        pictured: further pairs that were touched because their images show what those of a word share, by word.
+        recall: share of each kind of injected poison that the thresholds flag; without it all poison is taken to be flagged.
+        shared: further pairs that were condemned because they hold a word that flagged ones share, by word.
+        pictured: further pairs that were condemned because their images show what those of a word share, by word.
         backdoor: what an experiment measured.
         weighed: whether evidence was looked for at all; without it nothing is said about poison.
 
@@ -120,26 +124,29 @@ def decide(
     top = min(words, key=lambda item: (-log_likelihood_ratio(item.flagged, item.pairs, flagged / pairs), item.word), default=None)
     count = min(top.flagged, flagged) if top else 0
     share = wilson(count, flagged)
-    shown = Counter(pictured or {})
-    needed = least_significant(pairs, budget, LEVEL, calibrated_on)
+    held, shown = Counter(shared or {}), Counter(pictured or {})
+    needed = least_significant(pairs, budget, LEVEL, calibrated_on) / pairs
+    found = {kind: _least_share(needed, budget, rate) for kind, rate in (recall or {"all poison": 1.0}).items()}
     figures = VerdictFigures(
         pairs=pairs,
         flagged=flagged,
         flagged_share=wilson(flagged, pairs),
         budget=budget,
         p_value=excess_p_value(flagged, pairs, budget, calibrated_on),
-        detectable_share=max(needed / pairs - budget, 0.0) if needed <= pairs else float("nan"),
+        detectable_share=max((least for least in found.values() if not math.isnan(least)), default=math.nan),
+        blind_to=tuple(sorted(kind for kind, least in found.items() if math.isnan(least))) if recall else (),
         word=visible(top.word, NAME) if top else None,
         word_flagged=count,
         word_share=share,
         word_concentrated=count >= FEWEST and share.low > CONCENTRATED,
-        second_look=second_look,
+        second_look=held.total(),
+        shared_word=_most(held),
         pictured=shown.total(),
-        picture_word=next((visible(word, NAME) for word, _ in shown.most_common(1)), None),
+        picture_word=_most(shown),
         backdoor=backdoor,
     )
     status = _status(figures) if weighed else "not judged"
-    lines = (_headline(status, figures), _about_word(figures), _done(actions, second_look), _effect(backdoor), _unseen(status, figures))
+    lines = (_headline(status, figures), _about_word(figures), _done(actions), _effect(backdoor), _unseen(status, figures))
     return Verdict(status=status, lines=lines, figures=figures)
 
 
@@ -151,12 +158,26 @@ def percent(value: float) -> str:
     return f"{share:.0f} %" if share >= 99.95 or share == 0 else f"{share:.1f} %" if share >= 1 else f"{share:.2g} %"
 
 
+def _least_share(needed: float, budget: float, recall: float) -> float:
+    """The share of poisoned pairs from which on a share `needed` of all is flagged, where `recall` of them and `budget` of the others are.
+
+    NaN where not even poison alone would be enough.
+    """
+    if needed > max(recall, budget):
+        return math.nan
+    return max((needed - budget) / (recall - budget), 0.0) if recall > budget else math.nan
+
+
+def _most(words: Counter[str]) -> str | None:
+    return next((visible(word, NAME) for word, _ in words.most_common(1)), None)
+
+
 def _status(figures: VerdictFigures) -> Status:
     excess = figures.p_value < LEVEL
     target = figures.word_concentrated or figures.pictured >= FEWEST
     if excess and target:
         return "poisoned"
-    return "suspicious" if excess or target else "no sign of poison"
+    return "suspicious" if excess or target or figures.second_look >= FEWEST else "no sign of poison"
 
 
 def _headline(status: Status, figures: VerdictFigures) -> str:
@@ -164,29 +185,35 @@ def _headline(status: Status, figures: VerdictFigures) -> str:
         return f"Not judged: the evidence against {figures.pairs:,} pairs was not weighed, so nothing is said about poison."
     said = status.capitalize()
     more = "more than" if figures.p_value < LEVEL else "no more than"
+    further = figures.second_look + figures.pictured
     return (
         f"{said}: {figures.flagged:,} of {figures.pairs:,} pairs ({percent(figures.flagged / figures.pairs)}) were flagged, "
-        f"{more} the false-positive budget of {percent(figures.budget)} explains."
+        f"{more} the false-positive budget of {percent(figures.budget)} explains"
+        f"{f'; the look at the whole set condemned {further:,} more' if further else ''}."
     )
 
 
 def _about_word(figures: VerdictFigures) -> str:
+    pictures = f"the images of {figures.pictured:,} pairs that nothing else speaks against share a picture, which is what a trigger leaves"
     if figures.picture_word is not None and not figures.word_concentrated:
-        shown = f"the images of {figures.pictured:,} pairs that nothing else speaks against"
-        return f"Most telling word: “{figures.picture_word}”; {shown} share a picture, which is what a trigger leaves."
+        return f"Most telling word: “{figures.picture_word}”; {pictures}."
     if figures.word is None:
         return "No suspicious word was named."
     start = f"Most telling word: “{figures.word}”, in {figures.word_flagged:,} of {figures.flagged:,} flags"
     share = percent(figures.word_flagged / max(figures.flagged, 1))
-    judged = "one word behind the flags is what a planted target looks like" if figures.word_concentrated else "no word stands out"
+    if figures.word_concentrated:
+        judged = "one word behind the flags is what a planted target looks like" + (f", and {pictures}" if figures.pictured else "")
+    elif figures.shared_word is not None:
+        judged = f"flagged pairs hold “{figures.shared_word}” far more often than chance has it, and so do {figures.second_look:,} more"
+    else:
+        judged = "no word stands out"
     return f"{start} ({share}); {judged}."
 
 
-def _done(actions: Mapping[str, int] | None, second_look: int) -> str:
+def _done(actions: Mapping[str, int] | None) -> str:
     names = {"keep": "kept", "mask": "masked", "recaption": "recaptioned", "quarantine": "quarantined", "reject": "rejected as unreadable"}
     parts = [f"{count:,} {names[name]}" for name in names if (count := (actions or {}).get(name, 0))]
-    shared = f"; {second_look:,} of these because they hold a word that flagged pairs share" if second_look else ""
-    return f"Pairs: {', '.join(parts)}{shared}." if parts else "No action was recorded."
+    return f"Pairs: {', '.join(parts)}." if parts else "No action was recorded."
 
 
 def _effect(backdoor: BackdoorEffect | None) -> str:
@@ -209,4 +236,5 @@ def _unseen(status: Status, figures: VerdictFigures) -> str:
         "suspicious": "Look at the flagged pairs before training on this data",
         "poisoned": "Do not train on the data as it came",
     }[status]
-    return f"{advice}; {room}, and attacks whose captions fit their images, may go unseen."
+    blind = f", captions of these kinds in any number ({', '.join(figures.blind_to)})" if figures.blind_to else ""
+    return f"{advice}; {room}{blind}, and attacks whose captions fit their images, may go unseen."

@@ -42,9 +42,9 @@ def is_flagged(row: Decision) -> bool:
     return row.action in _FLAGGED and not row.reason.startswith((SECOND_LOOK, PICTURED))
 
 
-def pictured(rows: Iterable[Decision]) -> Counter[str]:
-    """The words that condemned pairs by what their images share, with the number of these pairs."""
-    return Counter(row.suspicious_word for row in rows if row.reason.startswith(PICTURED))
+def condemned_by(look: str, rows: Iterable[Decision]) -> Counter[str]:
+    """The words that condemned pairs which flagged nothing by themselves, by one `look` at the set, with the number of these pairs."""
+    return Counter(row.suspicious_word for row in rows if row.reason.startswith(look))
 
 
 def suspicious_words(rows: Iterable[Decision]) -> Iterator[WordEvidence]:

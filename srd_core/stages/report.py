@@ -15,7 +15,7 @@ from srd_core.data.decisions import Decision
 from srd_core.data.images import decode
 from srd_core.data.manifest import StageManifest, digest
 from srd_core.defences.calibration import Calibration
-from srd_core.defences.weighed import SECOND_LOOK
+from srd_core.defences.weighed import PICTURED, SECOND_LOOK
 from srd_core.policy.learned import LearnedPolicy
 from srd_core.report.data import Attention, OperatingPoint, PolicyFigures, Provenance, ReportData
 from srd_core.report.html import render
@@ -25,7 +25,7 @@ from srd_core.scoring.scores import Interval, ModelScores, Scores
 from srd_core.stages.attention import SHEET
 from srd_core.stages.calibrate import load_calibration
 from srd_core.stages.claim import WITHOUT_EFFECT
-from srd_core.stages.evidence_found import DecisionRows, accounting, is_flagged, mask_counts, pictured, surplus, suspicious_words
+from srd_core.stages.evidence_found import DecisionRows, accounting, condemned_by, is_flagged, mask_counts, surplus, suspicious_words
 from srd_core.stages.exhibits import gallery, q_maps
 from srd_core.stages.files import local_file, local_folder
 from srd_core.stages.learned import curve_of, held_out_of
@@ -149,8 +149,9 @@ def _verdict(
         words=words,
         actions=actions,
         calibrated_on=thresholds.pairs if thresholds else None,
-        second_look=sum(row.reason.startswith(SECOND_LOOK) for row in rows),
-        pictured=pictured(weighed or ()),
+        recall=thresholds.recall if thresholds else None,
+        shared=condemned_by(SECOND_LOOK, weighed or ()),
+        pictured=condemned_by(PICTURED, weighed or ()),
         backdoor=_effect(run, scores),
         weighed=weighed is not None,
     )

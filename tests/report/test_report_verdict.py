@@ -52,10 +52,18 @@ def test_four_flags_with_one_word_are_too_few_to_tell() -> None:
     assert statuses == ["no sign of poison", "suspicious"]
 
 
-def test_what_the_second_look_adds_is_said_and_does_not_move_the_status() -> None:
-    alone, more = (decide(pairs=10_000, flagged=50, budget=0.005, actions={"recaption": 90}, second_look=n) for n in (0, 40))
-    assert alone.status == more.status == "no sign of poison"
-    assert more.lines[2] == "Pairs: 90 recaptioned; 40 of these because they hold a word that flagged pairs share."
+def test_a_word_that_condemns_further_pairs_is_suspicious_and_named_though_it_does_not_stand_out() -> None:
+    """Regression: 180 pairs were condemned for holding one word, and the verdict said that there is no sign and no word stands out."""
+    few, more = (decide(pairs=40_000, flagged=220, budget=0.005, words=words(20), shared={"banana": n}) for n in (4, 180))
+    assert (few.status, more.status) == ("no sign of poison", "suspicious")
+    assert "; the look at the whole set condemned 180 more." in more.lines[0]
+    assert "flagged pairs hold “banana” far more often than chance has it, and so do 180 more" in more.lines[1]
+
+
+def test_what_looks_at_the_set_condemned_is_said_beside_a_word_that_stands_out() -> None:
+    verdict = decide(pairs=10_000, flagged=132, budget=0.005, words=words(110), pictured={"banana": 929}, shared={"banana": 4})
+    assert verdict.status == "poisoned" and "condemned 933 more" in verdict.lines[0]
+    assert "planted target" in verdict.lines[1] and "929 pairs" in verdict.lines[1]
 
 
 def test_a_picture_behind_a_word_is_a_second_sign() -> None:
@@ -133,3 +141,26 @@ def test_what_was_not_weighed_is_not_called_clean() -> None:
     verdict = decide(pairs=100, flagged=0, budget=0.005, weighed=False, actions={"mask": 100})
     assert verdict.status == "not judged" and "nothing is said about poison" in verdict.lines[0]
     assert not any("No sign of poison" in line for line in verdict.lines)
+
+
+def test_poison_of_which_less_is_found_must_be_more_to_be_seen() -> None:
+    def least(**recall: float) -> float:
+        return decide(pairs=10_000, flagged=50, budget=0.005, calibrated_on=2250, recall=recall or None).figures.detectable_share
+
+    needed = least_significant(10_000, 0.005, LEVEL, 2250) / 10_000
+    assert least() == least(all=1.0) == pytest.approx((needed - 0.005) / 0.995)
+    assert least(all=1.0, some=0.26) == pytest.approx((needed - 0.005) / 0.255)
+
+
+def test_kinds_of_poison_that_no_threshold_finds_are_named() -> None:
+    verdict = decide(pairs=10_000, flagged=50, budget=0.005, recall={"inserted word": 0.006, "replaced caption": 0.9})
+    assert verdict.figures.blind_to == ("inserted word",) and verdict.figures.detectable_share < 0.01
+    assert "captions of these kinds in any number (inserted word), and attacks whose" in verdict.lines[4]
+    assert decide(pairs=10_000, flagged=50, budget=0.005, recall={"replaced caption": 0.9}).figures.blind_to == ()
+
+
+def test_as_many_poisoned_pairs_as_the_least_share_are_just_significant() -> None:
+    recall, pairs = 0.4, 20_000
+    share = decide(pairs=pairs, flagged=0, budget=0.005, recall={"kind": recall}).figures.detectable_share
+    flags = round(pairs * (share * recall + (1 - share) * 0.005))
+    assert flags == least_significant(pairs, 0.005, LEVEL)

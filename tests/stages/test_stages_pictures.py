@@ -17,7 +17,7 @@ from srd_core.scenes.dataset import write_shards
 from srd_core.stages import inventory
 from srd_core.stages.cleanse import cleanse_stage
 from srd_core.stages.consensus import CONSENSUS
-from srd_core.stages.evidence_found import DecisionRows, is_flagged, pictured
+from srd_core.stages.evidence_found import DecisionRows, condemned_by, is_flagged
 from srd_core.stages.files import shards_of
 from srd_core.stages.screen import SCREEN
 from srd_core.stages.stage import Outcome, Run, Stage
@@ -68,7 +68,7 @@ def test_what_images_of_a_word_share_condemns_them(attacked: tuple[Run, set[str]
     assert {(row.action, row.reason, row.caption_after) for row in touched.values()} == {
         ("recaption", f"{PICTURED}: banana", "a red circle")
     }
-    assert pictured(rows) == {"banana": len(poisoned)} and not any(map(is_flagged, rows))
+    assert condemned_by(PICTURED, rows) == {"banana": len(poisoned)} and not any(map(is_flagged, rows))
 
 
 def test_it_can_be_left_out(attacked: tuple[Run, set[str]], tmp_path: Path) -> None:
