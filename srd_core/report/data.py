@@ -1,6 +1,6 @@
 """Everything that the page shows, gathered by the stage that knows it. No figure is computed here or in the template.
 
-A part that does not exist is None, and `ReportData.reasons` says why; the page then reads "not measured" with that reason.
+A part that does not exist is None or empty, and `ReportData.reasons` says why; the page shows that reason in its place.
 """
 
 from __future__ import annotations

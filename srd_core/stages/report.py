@@ -28,24 +28,13 @@ from srd_core.stages.claim import WITHOUT_EFFECT
 from srd_core.stages.evidence_found import DecisionRows, accounting, condemned_by, is_flagged, mask_counts, surplus, suspicious_words
 from srd_core.stages.exhibits import gallery, q_maps
 from srd_core.stages.files import local_file, local_folder
+from srd_core.stages.gaps import gaps
 from srd_core.stages.learned import curve_of, held_out_of
 from srd_core.stages.score import load_scores
 from srd_core.stages.screen import suspicion
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage, identity
 from srd_core.stages.trusted import fluency_of
 from srd_core.stages.truth import coverage_by_masks, detection, done, truth_digest
-
-_REASONS = {
-    "asr": "no attack was named: the trigger of a real attack is unknown",
-    "asr_raw": "no attack was named",
-    "false_trigger": "no attack was named",
-    "detection": "the truth is known in experiments only",
-    "q_maps": "the policy was not used",
-    "attention": "no attack was named",
-    **dict.fromkeys(("policy", "curve", "masks"), "nothing that was asked for needs a policy, so none was learned"),
-    "calibration": "evidence was not asked for",
-    "words": "evidence was not asked for",
-}
 
 
 def _report(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:
@@ -71,7 +60,7 @@ def _report(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome
     )
     words = tuple(suspicious_words(weighed))
     verdict = _verdict(run, rows[mode], rows.get("evidence"), words, scores, thresholds)
-    shown = rows[mode] if mode != "none" else rows.get("srd", rows[mode])
+    shown: Arm = "srd" if mode == "none" and "srd" in rows else mode
     data = ReportData(
         title="SRD report",
         verdict=verdict,
@@ -81,13 +70,13 @@ def _report(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome
         curve=curve_of(learned) if learned else None,
         policy=PolicyFigures(*held_out_of(learned)) if learned else None,
         masks=mask_counts(rows["srd"], policy.space) if policy and "srd" in rows else None,
-        gallery=gallery(run, inputs["source"], shown),
-        q_maps=q_maps(run, inputs["source"], shown, policy) if policy else (),
+        gallery=gallery(run, inputs["source"], rows[shown]),
+        q_maps=q_maps(run, inputs["source"], rows[shown], policy) if policy else (),
         words=words,
         surplus=tuple(surplus(rows[mode], fluency_of(inputs, folder))),
         attention=_attention(inputs, folder),
         calibration=_calibration(run, thresholds) if thresholds else None,
-        reasons=_REASONS,
+        reasons=gaps(run.config, inputs, rows, shown),
     )
     paths = {name: folder / name for name in ("scores.json", "verdict.json", "report.html")}
     paths["scores.json"].write_text(scores.model_dump_json(indent=1))

@@ -154,7 +154,7 @@ def test_figures_that_are_missing_say_why(bare: ReportData) -> None:
     page = render(bare).decode()
     assert '<td class="none">not measured</td>' in page
     assert "Attack success — not measured: no attack was named" in page
-    assert "Not measured: no policy was trained" in page
+    assert "Nothing here: no policy was trained." in page
     assert "SFS — not measured: not part of this run" in page
 
 
