@@ -12,6 +12,7 @@ def gaps(config: Config, inputs: Inputs, arms: Collection[Arm], shown: Arm) -> d
     """A reason for every part and figure that may be missing, by its name in `ReportData`.
 
     Args:
+        config: of the run.
         inputs: of the stage that writes the page.
         arms: those that treated the data.
         shown: the one whose decisions the page shows.
