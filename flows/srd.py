@@ -88,6 +88,8 @@ def learn_defence(line: Line, trusted: StageManifest) -> tuple[dict[str, Made], 
 
     No policy where nothing asks for one, and no thresholds where no evidence is weighed.
     """
+    if "evidence" in arms_of(line.run.config):
+        line.submit("census", pipeline.census, trusted=trusted)
     fluency = line.submit("fluency", pipeline.fluency, trusted=trusted)
     base = line.submit("base", pipeline.base, trusted=trusted)
     reference = line.submit("reference", pipeline.reference, trusted=trusted)

@@ -16,6 +16,7 @@ from srd_core.stages.attention import ATTENTION
 from srd_core.stages.backdoor import BACKDOOR
 from srd_core.stages.bounds import BOUNDS
 from srd_core.stages.calibrate import CALIBRATE
+from srd_core.stages.census import CENSUS
 from srd_core.stages.claim import claim
 from srd_core.stages.cleanse import cleanse_stage
 from srd_core.stages.consensus import CONSENSUS
@@ -34,6 +35,7 @@ from srd_core.stages.trusted import BASE, FLUENCY, REFERENCE
 from srd_core.stages.weigh import WEIGH
 from tasks.stage_task import RETRY_DELAYS, StageTask, may_pass, stage_task
 
+census = stage_task(CENSUS)
 fluency = stage_task(FLUENCY)
 base = stage_task(BASE)
 reference = stage_task(REFERENCE)

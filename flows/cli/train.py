@@ -24,7 +24,8 @@ from srd_core.progress import stage
 def command(source: str, out: Path, profile: str | None, config_file: str | None, settings: tuple[str, ...], init: Path | None) -> None:
     """Fine-tune on the shards at SOURCE with the profile's `retrain.schedule` and write the model to the folder OUT.
 
-    A base that the profile does not name is trained from nothing on SOURCE, with `base.schedule`.
+    A base that the profile does not name is trained from nothing on SOURCE, with `base.schedule`. A model to start from says how large
+    images are, not `canvas`.
     """
     config = checked(profile, config_file, list(settings))
     reachable(source)
@@ -36,12 +37,13 @@ def command(source: str, out: Path, profile: str | None, config_file: str | None
 
     with watching(), stage("train"), tempfile.TemporaryDirectory(prefix="srd-train-") as folder:
         scratch = Path(folder)
-        pairs, skipped = load_canvas(take_inventory(source).shards, config.canvas, scratch, limits=config.limits)
         start = init or (saved_model(config.base.path, scratch) if config.base.path else None)
-        schedule = config.retrain.schedule if start else config.base.schedule
-        architecture = config.base.architecture.model_copy(update={"canvas": config.canvas})
+        known = FlamingoCaptioner.load(start) if start else None
+        canvas, schedule = (known.canvas, config.retrain.schedule) if known else (config.canvas, config.base.schedule)
+        pairs, skipped = load_canvas(take_inventory(source).shards, canvas, scratch, limits=config.limits)
+        architecture = config.base.architecture.model_copy(update={"canvas": canvas})
         seed = derive(config.seed, "train")
-        model = FlamingoCaptioner.load(start) if start else FlamingoCaptioner.create(architecture, pairs.captions, seed=seed)
+        model = known or FlamingoCaptioner.create(architecture, pairs.captions, seed=seed)
         report = model.fit(pairs, schedule, seed=seed)
         model.save(out)
     dropped = f", {sum(skipped.values())} samples skipped" if skipped else ""

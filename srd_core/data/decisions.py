@@ -30,7 +30,8 @@ class Decision:
 
     `mask_x`, `mask_y` (centre) and `mask_size` are fractions of the shorter side; None where there is no mask. `q_value` is the
     policy's value of the chosen action, `q_gain` its lead over doing nothing. `score_nll_*` are in nats a token, `score_sfs` is the
-    SFS; None where not computed. Captions and image digests are empty where there is none (a reject has no "after").
+    SFS; None where not computed. Captions and image digests are empty where there is none (a reject has no "after"). `image_width` and
+    `image_height` are in pixels, None where nobody has looked.
     """
 
     shard: str
@@ -51,17 +52,22 @@ class Decision:
     caption_after: str = ""
     image_sha256_before: str = ""
     image_sha256_after: str = ""
+    image_width: int | None = None
+    image_height: int | None = None
 
     def __post_init__(self) -> None:
         if self.action not in ACTIONS:
             raise ValueError(f"{self.pair}: action {self.action!r} is none of {', '.join(ACTIONS)}")
 
 
-_NUMBERS = frozenset(field.name for field in fields(Decision) if "float" in str(field.type))
-SCHEMA = pa.schema(
-    [pa.field(f.name, pa.float64() if f.name in _NUMBERS else pa.string(), nullable=f.name in _NUMBERS) for f in fields(Decision)]
-)
+_NUMBERS = {"float | None": pa.float64(), "int | None": pa.int64()}
+"""Columns of these types may hold nothing; all others hold text."""
+
+SCHEMA = pa.schema([pa.field(f.name, _NUMBERS.get(str(f.type), pa.string()), nullable=str(f.type) in _NUMBERS) for f in fields(Decision)])
 """Columns of `decisions/NAME.parquet`, in order."""
+
+_SINCE = frozenset(("image_width", "image_height"))
+"""Columns that files of earlier versions lack."""
 
 
 def rejections(reject: Reject) -> list[Decision]:
@@ -108,7 +114,7 @@ def read_decisions(source: Path | BinaryIO) -> Iterator[Decision]:
     """
     try:
         with pq.ParquetFile(source) as file:
-            if file.schema_arrow.names != SCHEMA.names:
+            if [name for name in SCHEMA.names if name not in _SINCE] != [name for name in file.schema_arrow.names if name not in _SINCE]:
                 raise SourceError(f"{source} has other columns than a decisions file", hint="Read it with the version that wrote it")
             for number in range(file.num_row_groups):
                 yield from (Decision(**row) for row in file.read_row_group(number).to_pylist())

@@ -149,7 +149,10 @@ def _pixels(picture: Pillow.Image, side: int | None) -> Image:
         picture.draft("RGB", (side, side))
     rgb = _rgb(picture)
     if side is not None:
-        rgb = rgb.resize((side, side), Pillow.Resampling.BICUBIC)
+        try:
+            rgb = rgb.resize((side, side), Pillow.Resampling.BICUBIC)
+        except _BROKEN as error:
+            raise ImageError("corrupt-image", f"it cannot be made small: {error}"[:200]) from error
     return np.array(rgb)
 
 

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from srd_core.defences.base import Batch, PairDecision, SampleDecision
 from srd_core.defences.screens.base import Screened
+from srd_core.defences.weighed import UNSEEN
 
 _SCHEMA = pa.schema([("pair", pa.string()), ("score", pa.float64()), ("condemned", pa.bool_()), ("word", pa.string())])
 
@@ -44,15 +45,23 @@ def _column(path: Path, name: str) -> dict[str, Any]:
 
 
 class Listed:
-    """See `Defence`. A pair that the screen has not seen, since its image could not be read, is kept for the writer to reject."""
+    """See `Defence`. A pair that the screen has not seen is withheld: its image could not be looked at.
+
+    Where it cannot be written either, the writer rejects it.
+    """
 
     looks = False
 
     def __init__(self, name: str, condemned: Mapping[str, bool]) -> None:
         self._withhold = PairDecision("quarantine", f"condemned by {name}")
+        self._unseen = PairDecision("quarantine", UNSEEN)
         self._keep = PairDecision("keep", f"passed by {name}")
         self._condemned = condemned
 
     def decide(self, batch: Batch) -> list[SampleDecision]:
         """See `Defence`."""
-        return [SampleDecision(tuple(self._withhold if self._condemned.get(pair) else self._keep for pair in own)) for own in batch.ids]
+        return [SampleDecision(tuple(map(self._decided, own))) for own in batch.ids]
+
+    def _decided(self, pair: str) -> PairDecision:
+        condemned = self._condemned.get(pair)
+        return self._unseen if condemned is None else self._withhold if condemned else self._keep

@@ -144,6 +144,8 @@ def _outcome(item: _Decided) -> Outcome:
                 caption_after="" if withheld else new,
                 image_sha256_before=before,
                 image_sha256_after="" if withheld else after,
+                image_width=look.width or None,
+                image_height=look.height or None,
             )
         )
     kept = replace(sample, image=data, captions=tuple(staying), raw=()) if staying else None

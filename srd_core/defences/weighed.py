@@ -19,6 +19,9 @@ SECOND_LOOK = "holds a word that flagged pairs share"
 PICTURED = "its image shows what the images of a word's captions share"
 """How the reason of a decision begins that the look at pictures took."""
 
+UNSEEN = "its image could not be looked at"
+"""How the reason of a decision begins that nothing but this speaks for."""
+
 _SCHEMA = pa.schema(
     [
         *((name, pa.string()) for name in ("pair", "caption", "reference", "action", "reason", "recaption", "word")),
@@ -87,7 +90,7 @@ def read_weighed(path: Path) -> Iterator[WeighedPair]:
 class Weighed:
     """See `Defence`. `pairs` by id, `condemned` words, `pictured` the word by pair id.
 
-    A pair that was not weighed, since its image could not be read, is kept for the writer to reject.
+    A pair that was not weighed is withheld: its image could not be looked at. Where it cannot be written either, the writer rejects it.
     """
 
     looks = False
@@ -107,7 +110,7 @@ class Weighed:
 
     def _sample(self, own: Sequence[WeighedPair | None]) -> SampleDecision:
         known = next((pair for pair in own if pair is not None), None)
-        decisions = tuple(PairDecision("keep", "not weighed") if pair is None else self._pair(pair) for pair in own)
+        decisions = tuple(PairDecision("quarantine", UNSEEN) if pair is None else self._pair(pair) for pair in own)
         return SampleDecision(decisions, None, known.q_value if known else None, known.q_gain if known else None)
 
     def _pair(self, pair: WeighedPair) -> PairDecision:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from srd_core.data.captions import clean
 from srd_core.data.decisions import Decision, read_decisions, sample_of
 from srd_core.data.manifest import StageManifest
 from srd_core.defences.consensus import words_of
-from srd_core.defences.weighed import PICTURED, SECOND_LOOK
+from srd_core.defences.weighed import PICTURED, SECOND_LOOK, UNSEEN
 from srd_core.policy.masks import ActionSpace
 from srd_core.report.data import Accounting, MaskCounts, ShardAccount
 from srd_core.report.verdict import LEVEL, WordEvidence
@@ -39,7 +40,7 @@ class DecisionRows:
 
 def is_flagged(row: Decision) -> bool:
     """Whether the caption was found suspicious by itself, which is what the budget of false positives is about."""
-    return row.action in _FLAGGED and not row.reason.startswith((SECOND_LOOK, PICTURED))
+    return row.action in _FLAGGED and not row.reason.startswith((SECOND_LOOK, PICTURED, UNSEEN))
 
 
 def condemned_by(look: str, rows: Iterable[Decision]) -> Counter[str]:
@@ -60,7 +61,7 @@ def suspicious_words(rows: Iterable[Decision]) -> Iterator[WordEvidence]:
     pairs = suspects = 0
     for row in rows:
         if row.action != "reject":
-            words, out = words_of(row.caption_before), is_flagged(row)
+            words, out = words_of(clean(row.caption_before)), is_flagged(row)
             held.update(words)
             found.update(words if out else ())
             pairs, suspects = pairs + 1, suspects + out
@@ -80,7 +81,7 @@ def surplus(rows: Iterable[Decision], fluency: NgramFluency) -> list[FrequentWor
     captions = 0
     for row in rows:
         if row.action != "reject":
-            held.update(set(spoken(row.caption_before)))
+            held.update(set(spoken(clean(row.caption_before))))
             captions += 1
     return frequent_words(held, captions, *fluency.occurrences())
 
@@ -96,7 +97,7 @@ def accounting(rows: Iterable[Decision]) -> Accounting:
 
 
 def mask_counts(rows: Iterable[Decision], space: ActionSpace) -> MaskCounts:
-    """How often each mask was placed, one count a sample. Exact for square images; on others centres are put into the nearest cell."""
+    """How often each mask was placed, one count a sample."""
     counts = np.zeros((len(space.sizes), space.grid, space.grid), dtype=np.int64)
     unmasked = 0
     for _, own in groupby((row for row in rows if row.action != "reject"), key=sample_of):
@@ -105,6 +106,7 @@ def mask_counts(rows: Iterable[Decision], space: ActionSpace) -> MaskCounts:
             unmasked += 1
             continue
         size = int(np.abs(np.asarray(space.sizes) - row.mask_size).argmin())
-        cell = (min(int(row.mask_y * space.grid), space.grid - 1), min(int(row.mask_x * space.grid), space.grid - 1))
-        counts[size, *cell] += 1
+        width, height = row.image_width or 1, row.image_height or 1
+        place = (row.mask_y * min(width, height) / height, row.mask_x * min(width, height) / width)
+        counts[size, *(min(int(part * space.grid), space.grid - 1) for part in place)] += 1
     return MaskCounts(space.sizes, counts, unmasked)

@@ -80,5 +80,5 @@ def trusted_pairs(run: Run, manifest: StageManifest, folder: Path, split: Split)
     pairs, _ = load_canvas(shards_of(manifest), config.canvas, folder, split=split, holdout=config.holdout, limits=config.limits)
     if not len(pairs):
         problem = f"the trusted set {run.trusted} has no usable pair in its {split} part"
-        raise SourceError(problem, hint="Give a few hundred trusted pairs or more")
+        raise SourceError(problem, hint="Give a few thousand trusted pairs")
     return pairs

@@ -38,7 +38,7 @@ class Game:
         if not len(self.measured) or not len(self.rest):
             raise SourceError(
                 f"{len(self.synthetic)} synthetic pairs are too few to learn on some and to measure on those of other photographs",
-                hint="Give a larger trusted set: a few hundred pairs are useful, eight of several photographs the least",
+                hint="Give a larger trusted set: a few thousand pairs are useful, eight of several photographs the least",
             )
 
     def environment(self, rows: Rows, *, max_masks: int) -> MaskingEnvironment:

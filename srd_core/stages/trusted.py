@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from srd_core.config import ModelConfig
+from srd_core.errors import ConfigError
 from srd_core.hardware import Precision
 from srd_core.models.flamingo import SETTINGS, FlamingoCaptioner, no_captioner
 from srd_core.models.marks import with_marks
@@ -44,6 +45,9 @@ def _reference(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outc
 def _model(run: Run, config: ModelConfig, role: str, inputs: Inputs, folder: Path) -> Outcome:
     if config.path is not None:
         model = FlamingoCaptioner.load(saved_model(config.path, folder))
+        if model.canvas != run.config.canvas:
+            problem = f"{role}.path {config.path} is a model for images of {model.canvas} pixels, and canvas is {run.config.canvas}"
+            raise ConfigError(problem, hint=f"--set canvas={model.canvas}, or give the profile that it was made with")
         return Outcome(captioner_files(model, folder), {"origin": config.path})
     pairs = trusted_pairs(run, inputs["trusted"], folder, "fit")
     if config.stickers or config.veils:

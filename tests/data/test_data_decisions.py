@@ -51,6 +51,17 @@ def test_columns_can_be_queried_with_missing_numbers(tmp_path: Path) -> None:
     assert table["score_sfs"].null_count == 2
 
 
+def test_files_of_versions_that_did_not_write_the_size_of_images_are_read(tmp_path: Path) -> None:
+    sized = replace(MASKED, image_width=500, image_height=375)
+    path = written(tmp_path / "d.parquet", [sized])
+    assert list(read_decisions(path)) == [sized]
+    pq.write_table(pq.read_table(path).drop_columns(["image_width", "image_height"]), path)
+    assert list(read_decisions(path)) == [replace(sized, image_width=None, image_height=None)]
+    pq.write_table(pq.read_table(path).drop_columns(["mask_x"]), path)
+    with pytest.raises(SourceError, match="other columns"):
+        list(read_decisions(path))
+
+
 def test_an_unknown_action_is_refused() -> None:
     with pytest.raises(ValueError, match="delete"):
         replace(KEPT, action="delete")  # type: ignore[arg-type]

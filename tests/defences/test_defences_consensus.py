@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from srd_core.defences.base import Batch, PairDecision
 from srd_core.defences.consensus import LIFT, SharedWord, shared_words
-from srd_core.defences.weighed import PICTURED, SECOND_LOOK, Weighed, WeighedPair, WeighedWriter, read_weighed
+from srd_core.defences.weighed import PICTURED, SECOND_LOOK, UNSEEN, Weighed, WeighedPair, WeighedWriter, read_weighed
 
 NATURAL = "a dog man woman child ball bench street red blue runs sits plays near on with the park water".split()  # noqa: SIM905
 
@@ -126,5 +126,7 @@ def test_without_a_reference_or_on_request_the_pair_is_withheld() -> None:
     assert next(decided([weighed("p", "a banana")], ["p"], "quarantine")).action == "quarantine"
 
 
-def test_a_pair_that_was_not_weighed_is_kept() -> None:
-    assert next(decided([], ["p"])).action == "keep"
+def test_a_pair_that_was_not_weighed_is_withheld() -> None:
+    """Regression: an image that can be written and not be made small was kept, seen by nobody."""
+    seen, unseen = decided([weighed("p", "a cat")], ["p", "q"])
+    assert (seen.action, unseen.action, unseen.reason) == ("keep", "quarantine", UNSEEN)

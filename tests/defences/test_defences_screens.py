@@ -20,6 +20,7 @@ from srd_core.defences.listed import Listed, load_condemned, load_verdicts, save
 from srd_core.defences.screens.base import Screened, Screening, above, names
 from srd_core.defences.screens.base import get as screen
 from srd_core.defences.screens.confusion import Confusion, lower_of_two
+from srd_core.defences.weighed import UNSEEN
 from srd_core.errors import ConfigError
 from srd_core.models.captioner import WordLoss
 from srd_core.models.flamingo import FlamingoCaptioner
@@ -153,8 +154,8 @@ def test_verdicts_reach_their_pairs(tmp_path: Any) -> None:
     save_verdicts(tmp_path / "v.parquet", ids, Screened(np.asarray([0.1, 9.0, 0.2]), np.asarray([False, True, False])))
     batch = Batch(np.zeros((3, 0, 0, 3), np.uint8), [("x", "y"), ("z",), ("new",)], [("s/a#0", "s/a#1"), ("s/b#0",), ("s/c#0",)])
     decided = Listed("abl", load_verdicts(tmp_path / "v.parquet")).decide(batch)
-    assert [[pair.action for pair in sample.pairs] for sample in decided] == [["keep", "quarantine"], ["keep"], ["keep"]]
-    assert decided[0].pairs[1].reason == "condemned by abl"
+    assert [[pair.action for pair in sample.pairs] for sample in decided] == [["keep", "quarantine"], ["keep"], ["quarantine"]]
+    assert decided[0].pairs[1].reason == "condemned by abl" and decided[2].pairs[0].reason == UNSEEN
 
 
 def test_a_word_comes_with_its_pair(tmp_path: Any) -> None:

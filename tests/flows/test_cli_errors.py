@@ -315,7 +315,7 @@ def test_poison_says_what_it_did(data: Any, tmp_path: Path) -> None:
 def test_a_model_is_trained_and_then_scored(data: Any, tmp_path: Path) -> None:
     trained = srd("train", data.trusted, str(tmp_path / "model"), "--profile", "test")
     assert trained.exit_code == 0 and (tmp_path / "model" / "model.safetensors").exists(), trained.output
-    again = srd("train", data.source, str(tmp_path / "again"), "--profile", "test", "--init", str(tmp_path / "model"))
+    again = srd("train", data.source, str(tmp_path / "again"), "--profile", "test", "--set", "canvas=48", "--init", str(tmp_path / "model"))
     assert again.exit_code == 0 and "100 pairs" in again.stdout
     scored = srd("evaluate", str(tmp_path / "again"), data.source, "--profile", "test", "--attack", "badnet", "--json")
     assert json.loads(scored.stdout).keys() == {"images", "bleu_4", "cider", "asr", "false_trigger"}

@@ -15,9 +15,11 @@ from srd_core.config import load_config
 from srd_core.data.decisions import Decision
 from srd_core.data.manifest import FileRef, StageManifest
 from srd_core.errors import ConfigError, ConflictError, SourceError, StorageError
+from srd_core.policy.masks import ActionSpace, Mask
 from srd_core.scenes.dataset import write_shards
 from srd_core.stages import inventory, score
-from srd_core.stages.evidence_found import suspicious_words
+from srd_core.stages.census import CENSUS
+from srd_core.stages.evidence_found import mask_counts, suspicious_words
 from srd_core.stages.files import files_below, local_folder, shards_of
 from srd_core.stages.seal import NAME
 from srd_core.stages.stage import Run
@@ -66,6 +68,27 @@ def test_scattered_false_positives_share_no_word() -> None:
 def test_the_planted_word_comes_first() -> None:
     rows = [row("", f"a photograph of banana number {number}") for number in range(9)] + [row("", "a photograph of a dog", "keep")] * 90
     assert next(suspicious_words(rows)).word == "banana"
+
+
+def test_a_word_with_an_invisible_character_in_it_is_the_word_that_the_detectors_saw() -> None:
+    """Regression: the verdict named “ana”."""
+    rows = [row("", f"a ban\u200bana {number}") for number in range(9)] + [row("", "a dog", "keep")] * 90
+    assert next(suspicious_words(rows)).word == "banana"
+
+
+@pytest.mark.parametrize(("width", "height"), [(500, 375), (375, 500), (64, 64)])
+def test_masks_are_counted_where_they_are_on_images_of_any_shape(width: int, height: int) -> None:
+    """Regression: on photographs the last column was three times too hot, and others were empty."""
+    space = ActionSpace(4, (0.1, 0.3))
+    masks = [space.decode(number) for number in range(space.masks)]
+    rows = [_masked(str(number), mask, width, height) for number, mask in enumerate(masks) if mask is not None]
+    assert (mask_counts(rows, space).counts == 1).all() and len(rows) == 32
+
+
+def _masked(key: str, mask: Mask, width: int, height: int) -> Decision:
+    x, y, size = mask.fields(height, width)
+    places = {"mask_x": x, "mask_y": y, "mask_size": size}
+    return Decision("s", key, f"s/{key}#0", "mask", "as told", **places, image_width=width, image_height=height)
 
 
 @pytest.mark.parametrize("role", ["source", "trusted", "test:own"])
@@ -237,3 +260,20 @@ def test_new_weights_under_an_old_path_are_noticed(scenes: Run, tmp_path: Path) 
     assert BASE.key(named, known, {}) == before
     (saved / "model.safetensors").write_bytes(b"two")
     assert BASE.key(named, known, {}) != before
+
+
+def test_too_few_trusted_pairs_for_thresholds_are_refused_before_anything_is_learned(scenes: Run) -> None:
+    """Regression: an hour of learning, and then the refusal."""
+    trusted = {"trusted": inventory.take(scenes, "trusted")}
+    with pytest.raises(SourceError, match="the trusted set has 30 pairs, of which") as refused:
+        CENSUS.execute(replace(scenes, config=load_config("test", overrides=["evidence.false_positives=0.005"])), trusted, {})
+    assert "Give 667 trusted pairs or more" in str(refused.value.hint)
+    found = CENSUS.execute(replace(scenes, config=load_config("test", overrides=["evidence.false_positives=0.4"])), trusted, {})
+    assert found.facts["fit"] + found.facts["holdout"] == 30
+
+
+def test_a_given_model_for_images_of_another_size_is_refused(scenes: Run) -> None:
+    """Regression: tensors that do not fit, somewhere in a later stage."""
+    config = load_config("test", overrides=["canvas=48", "base.path=package:scenes/base"])
+    with pytest.raises(ConfigError, match=r"base\.path package:scenes/base is a model for images of 64 pixels, and canvas is 48"):
+        BASE.execute(replace(scenes, config=config), {"trusted": inventory.take(scenes, "trusted")}, {})
