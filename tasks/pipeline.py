@@ -88,7 +88,9 @@ def take_inventory(run: Run, role: str) -> StageManifest:
 
 @task(name="claim", **_NEVER_CACHED)
 def claim_sink(run: Run, inputs: Mapping[str, StageManifest]) -> None:
-    """See `srd_core.stages.claim.claim`: a sink belongs to one run."""
+    """See `srd_core.stages.claim.claim`: a sink belongs to one run, and a shard is suspect or trusted."""
+    if "trusted" in inputs:
+        inventory.check_apart(inputs)
     claim(run, inputs)
 
 

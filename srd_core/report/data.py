@@ -130,11 +130,16 @@ class OperatingPoint:
 
 @dataclass(frozen=True)
 class Provenance:
-    """What the run depended on: digest by input, digest of the configuration, version by package."""
+    """What the run depended on: digest by input (as in RUN.json), digest of the configuration, version by package.
+
+    `places` say where each input lay, `settings` what a reader wants to know of the configuration.
+    """
 
     inputs: Mapping[str, str]
     configuration: str
     versions: Mapping[str, str]
+    places: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -161,10 +161,11 @@ def expected_recall(data: ReportData) -> Table | None:
 def provenance(data: ReportData) -> Table:
     """What the run depended on."""
     known = data.provenance
-    inputs = [(f"input {name}", value) for name, value in sorted(known.inputs.items())]
-    listed = [*inputs, ("configuration", known.configuration), *sorted(known.versions.items())]
+    places = [(f"{name}, place", value) for name, value in sorted(known.places.items())]
+    inputs = [(f"{name}, as in RUN.json", value) for name, value in sorted(known.inputs.items())]
+    listed = [*places, *inputs, *known.settings.items(), ("configuration", known.configuration), *sorted(known.versions.items())]
     rows: list[Row] = [[visible(name, NAME), visible(value, NAME)] for name, value in listed[:ROWS]]
-    return Table("What this run depended on", ["What", "Digest or version"], rows, (), max(len(listed) - ROWS, 0))
+    return Table("What this run depended on", ["What", "Value or digest"], rows, (), max(len(listed) - ROWS, 0))
 
 
 def _names(model: ModelScores, seeds: bool) -> list[TableCell | str]:

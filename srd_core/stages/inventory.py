@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from srd_core.data.inventory import take_inventory
 from srd_core.data.loading import read_samples
 from srd_core.data.manifest import StageManifest
 from srd_core.data.samples import Sample
 from srd_core.errors import ConfigError, SourceError
+from srd_core.stages.files import shards_of
 from srd_core.stages.stage import Run
 
 
@@ -28,6 +31,21 @@ def take(run: Run, role: str) -> StageManifest:
             hint="Samples are KEY.jpg/.png/.webp with KEY.txt or KEY.json (caption, captions)",
         )
     return StageManifest(stage="inventory", key=inventory.digest, facts={"inventory": inventory.model_dump(mode="json"), "role": role})
+
+
+def check_apart(inputs: Mapping[str, StageManifest]) -> None:
+    """Make sure that no shard is suspect and trusted at once, under whatever names.
+
+    Raises:
+        ConfigError: one is: nobody has vouched for it, and everything would be measured against it.
+    """
+    trusted = {shard.identity: shard for shard in shards_of(inputs["trusted"])}
+    for shard in shards_of(inputs["source"]):
+        if (same := trusted.get(shard.identity)) is not None and same.size == shard.size:
+            raise ConfigError(
+                f"{shard.uri}/{shard.key} of the suspect set is {same.uri}/{same.key} of the trusted set",
+                hint="Give a trusted set that you vouch for, with none of the suspect set's pairs in it",
+            )
 
 
 def _uri(run: Run, role: str) -> str:

@@ -27,12 +27,13 @@ from srd_core.stages.calibrate import load_calibration
 from srd_core.stages.claim import WITHOUT_EFFECT
 from srd_core.stages.evidence_found import DecisionRows, accounting, condemned_by, is_flagged, mask_counts, surplus, suspicious_words
 from srd_core.stages.exhibits import gallery, q_maps
-from srd_core.stages.files import local_file, local_folder
+from srd_core.stages.files import local_file, local_folder, shards_of
 from srd_core.stages.gaps import gaps
 from srd_core.stages.learned import curve_of, held_out_of
+from srd_core.stages.origin import code
 from srd_core.stages.score import load_scores
 from srd_core.stages.screen import suspicion
-from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage, identity
+from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
 from srd_core.stages.trusted import fluency_of
 from srd_core.stages.truth import coverage_by_masks, detection, done, truth_digest
 
@@ -62,7 +63,7 @@ def _report(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome
     verdict = _verdict(run, rows[mode], rows.get("evidence"), words, scores, thresholds)
     shown: Arm = "srd" if mode == "none" and "srd" in rows else mode
     data = ReportData(
-        title="SRD report",
+        title=f"Cleansing of {run.source}",
         verdict=verdict,
         accounting=accounting(rows[mode]),
         provenance=_provenance(run, inputs),
@@ -162,11 +163,20 @@ def _calibration(run: Run, made: Calibration) -> OperatingPoint:
 
 
 def _provenance(run: Run, inputs: Inputs) -> Provenance:
+    config = run.config
+    listed = {name: inputs[name] for name in ("source", "trusted") if name in inputs}
+    told = {"seed": config.seed, "canvas": config.canvas, "cleanse.mode": config.cleanse.mode, "evidence.action": config.evidence.action}
     return Provenance(
-        inputs={name: identity(manifest) for name, manifest in inputs.items() if name in ("source", "trusted")},
-        configuration=digest(run.config.model_dump(mode="json", exclude=WITHOUT_EFFECT)),
-        versions={"srd": __version__},
+        inputs={name: manifest.key for name, manifest in listed.items()},
+        configuration=digest(config.model_dump(mode="json", exclude=WITHOUT_EFFECT)),
+        versions={"srd": __version__, "code": str(code()["code"])},
+        places={name: f"{_place(run, name)}, {len(shards_of(manifest)):,} shards" for name, manifest in listed.items()},
+        settings={name: str(value) for name, value in told.items()},
     )
+
+
+def _place(run: Run, name: str) -> str:
+    return run.source if name == "source" else run.trusted
 
 
 _READS = ("canvas", "limits", "cleanse", "evidence", "evaluation", "seed")

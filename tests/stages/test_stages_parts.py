@@ -277,3 +277,15 @@ def test_a_given_model_for_images_of_another_size_is_refused(scenes: Run) -> Non
     config = load_config("test", overrides=["canvas=48", "base.path=package:scenes/base"])
     with pytest.raises(ConfigError, match=r"base\.path package:scenes/base is a model for images of 64 pixels, and canvas is 48"):
         BASE.execute(replace(scenes, config=config), {"trusted": inventory.take(scenes, "trusted")}, {})
+
+
+def test_a_shard_is_suspect_or_trusted(scenes: Run, tmp_path: Path) -> None:
+    """Regression: the suspect set, given as the trusted one too, was calibrated on without a word."""
+    (tmp_path / "own").mkdir()
+    first, *_ = sorted(Path(scenes.source).glob("*.tar"))
+    (tmp_path / "own" / "renamed.tar").write_bytes(first.read_bytes())
+    source = inventory.take(scenes, "source")
+    with pytest.raises(ConfigError, match=r"own/renamed\.tar of the trusted set"):
+        inventory.check_apart({"source": source, "trusted": inventory.take(replace(scenes, trusted=str(tmp_path / "own")), "trusted")})
+    write_shards(tmp_path / "other", 3, seed=5, side=48)
+    inventory.check_apart({"source": source, "trusted": inventory.take(replace(scenes, trusted=str(tmp_path / "other")), "trusted")})
