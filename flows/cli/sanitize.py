@@ -36,6 +36,8 @@ def command(source: str, sink: str, profile: str | None, config_file: str | None
         click.echo(json.dumps(tally.as_facts()))
         return
     why = ", ".join(f"{count:,} {reason}" for reason, count in tally.rejects.items())
-    kept, refused = (tally.actions.get(action, 0) for action in ("keep", "reject"))
-    click.echo(f"{tally.pairs:,} pairs: {kept:,} kept, {refused:,} refused" + (f" ({why})" if why else ""))
+    kept, refused = tally.actions.get("keep", 0), tally.actions.get("reject", 0) - tally.ended
+    click.echo(f"{kept + refused:,} pairs: {kept:,} kept, {refused:,} refused" + (f" ({why})" if why else ""))
+    if tally.ended:
+        click.echo(f"{tally.ended:,} shards were not read to their end; what follows there is not counted: see `srd inspect {source}`")
     click.echo(f"Shards, decisions and MANIFEST.json are in {sink}; `srd verify {sink}` checks them")

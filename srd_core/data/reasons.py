@@ -57,3 +57,8 @@ REASONS: dict[str, Reason] = {
     "decoder-died": Reason("error", "The decoding process ended on this image.", "Leave it out; keep it as evidence."),
     "caption-cleaned": Reason("note", "A caption held invisible characters, or was not in NFC.", "None: it was cleaned on the way."),
 }
+
+
+def ends_shard(reason: str) -> bool:
+    """Whether it says that a shard was not read to its end: what may follow there has been counted by nobody."""
+    return reason.endswith("-shard")

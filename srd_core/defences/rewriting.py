@@ -16,6 +16,7 @@ from srd_core.data.batches import batches
 from srd_core.data.codec import Codec
 from srd_core.data.decisions import Decision, DecisionWriter
 from srd_core.data.limits import Limits
+from srd_core.data.reasons import ends_shard
 from srd_core.data.samples import Reject, Sample
 from srd_core.data.shards import ShardWriter, read_shard
 from srd_core.defences.base import Defence
@@ -24,7 +25,7 @@ from srd_core.defences.treatment import DEFAULT, Output, treat
 
 @dataclass(frozen=True)
 class Tally:
-    """Pairs by action, and rejected pairs by reason. Every input pair is counted once."""
+    """Pairs by action, and rejected pairs by reason. Every input pair is counted once, so is every shard not read to its end."""
 
     actions: Mapping[str, int] = field(default_factory=dict)
     rejects: Mapping[str, int] = field(default_factory=dict)
@@ -33,6 +34,11 @@ class Tally:
     def pairs(self) -> int:
         """All of them."""
         return sum(self.actions.values())
+
+    @property
+    def ended(self) -> int:
+        """Shards that were not read to their end."""
+        return sum(count for reason, count in self.rejects.items() if ends_shard(reason))
 
     def __add__(self, other: Tally) -> Tally:
         return Tally(_sum(self.actions, other.actions), _sum(self.rejects, other.rejects))

@@ -40,10 +40,11 @@ class ShardAccount:
 
 @dataclass(frozen=True)
 class Accounting:
-    """Where every pair went. `rejected` counts pairs by the reason of their rejection."""
+    """Where every pair went. `rejected` counts pairs by the reason of their rejection; `ended` shards were not read to their end."""
 
     shards: tuple[ShardAccount, ...]
     rejected: Mapping[str, int] = field(default_factory=dict)
+    ended: int = 0
 
     @property
     def actions(self) -> dict[str, int]:

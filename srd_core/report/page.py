@@ -51,6 +51,7 @@ def page(data: ReportData, budget: ImageBudget) -> dict[str, Any]:
         "legend": tables.legend(data.accounting.actions),
         "shares": tables.shares(data.accounting.actions),
         "pairs": f"{data.accounting.pairs:,}",
+        "ended": f"{data.accounting.ended:,}" if data.accounting.ended else "",
         "shards": tables.shards(data.accounting),
         "rejections": tables.rejections(data.accounting),
         "words": tables.words(data),

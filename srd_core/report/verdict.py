@@ -100,6 +100,7 @@ def decide(
     pictured: Mapping[str, int] | None = None,
     backdoor: BackdoorEffect | None = None,
     weighed: bool = True,
+    ended: int = 0,
 ) -> Verdict:
     """Reach a verdict.
 
@@ -115,6 +116,7 @@ def decide(
         pictured: further pairs that were condemned because their images show what those of a word share, by word.
         backdoor: what an experiment measured.
         weighed: whether evidence was looked for at all; without it nothing is said about poison.
+        ended: shards that were not read to their end.
 
     Raises:
         ValueError: no pairs, or more flags than pairs.
@@ -146,7 +148,7 @@ def decide(
         backdoor=backdoor,
     )
     status = _status(figures) if weighed else "not judged"
-    lines = (_headline(status, figures), _about_word(figures), _done(actions), _effect(backdoor), _unseen(status, figures))
+    lines = (_headline(status, figures), _about_word(figures), _done(actions, ended), _effect(backdoor), _unseen(status, figures))
     return Verdict(status=status, lines=lines, figures=figures)
 
 
@@ -210,10 +212,11 @@ def _about_word(figures: VerdictFigures) -> str:
     return f"{start} ({share}); {judged}."
 
 
-def _done(actions: Mapping[str, int] | None) -> str:
+def _done(actions: Mapping[str, int] | None, ended: int) -> str:
     names = {"keep": "kept", "mask": "masked", "recaption": "recaptioned", "quarantine": "quarantined", "reject": "rejected as unreadable"}
     parts = [f"{count:,} {names[name]}" for name in names if (count := (actions or {}).get(name, 0))]
-    return f"Pairs: {', '.join(parts)}." if parts else "No action was recorded."
+    lost = f" {ended:,} shards were not read to their end; what follows there is not counted." if ended else ""
+    return (f"Pairs: {', '.join(parts)}." if parts else "No action was recorded.") + lost
 
 
 def _effect(backdoor: BackdoorEffect | None) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from srd_core.data.captions import clean
 from srd_core.data.decisions import Decision, read_decisions, sample_of
 from srd_core.data.manifest import StageManifest
+from srd_core.data.reasons import ends_shard
 from srd_core.defences.consensus import words_of
 from srd_core.defences.weighed import PICTURED, SECOND_LOOK, UNSEEN
 from srd_core.policy.masks import ActionSpace
@@ -87,13 +88,19 @@ def surplus(rows: Iterable[Decision], fluency: NgramFluency) -> list[FrequentWor
 
 
 def accounting(rows: Iterable[Decision]) -> Accounting:
-    """Where every pair went."""
+    """Where every pair went. The row that says that a shard was not read to its end is no pair's."""
     shards: dict[str, Counter[str]] = {}
     rejected: Counter[str] = Counter()
+    ended = 0
     for row in rows:
-        shards.setdefault(row.shard, Counter())[row.action] += 1
-        rejected.update([row.reason] if row.action == "reject" else ())
-    return Accounting(tuple(ShardAccount(name, dict(actions)) for name, actions in sorted(shards.items())), dict(rejected))
+        actions = shards.setdefault(row.shard, Counter())
+        if row.action == "reject":
+            rejected[row.reason] += 1
+            if ends_shard(row.reason):
+                ended += 1
+                continue
+        actions[row.action] += 1
+    return Accounting(tuple(ShardAccount(name, dict(actions)) for name, actions in sorted(shards.items())), dict(rejected), ended)
 
 
 def mask_counts(rows: Iterable[Decision], space: ActionSpace) -> MaskCounts:

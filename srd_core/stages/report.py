@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -131,9 +130,10 @@ def _verdict(
     thresholds: Calibration | None,
 ) -> Verdict:
     """What evidence says, whichever arm's data is handed back in `rows`; without it, that nothing was judged."""
-    actions: Counter[str] = Counter(row.action for row in rows)
+    account = accounting(rows)
+    actions = account.actions
     return decide(
-        pairs=actions.total() - actions["reject"],
+        pairs=account.pairs - actions.get("reject", 0),
         flagged=sum(map(is_flagged, weighed or ())),
         budget=run.config.evidence.false_positives,
         words=words,
@@ -144,6 +144,7 @@ def _verdict(
         pictured=condemned_by(PICTURED, weighed or ()),
         backdoor=_effect(run, scores),
         weighed=weighed is not None,
+        ended=account.ended,
     )
 
 

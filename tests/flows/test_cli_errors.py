@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -303,6 +305,19 @@ def test_verify_as_json(data: Any, tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert json.loads(result.stdout)["problems"] == ["shards/scenes-00001.tar is missing"]
     assert f"Keep a copy of {sink} as evidence; running the same command again overwrites what differs" in result.stderr
+
+
+def test_shards_that_were_not_read_to_their_end_are_no_pairs(data: Any, tmp_path: Path) -> None:
+    """Regression: half a shard lost was “1 refused”."""
+    source = tmp_path / "source"
+    shutil.copytree(data.source, source)
+    first, *_ = sorted(source.glob("*.tar"))
+    first.write_bytes(first.read_bytes()[: first.stat().st_size // 2])
+    (source / "zzz.tar").write_bytes(b"no archive" * 200)
+    said = srd("sanitize", str(source), str(tmp_path / "out")).stdout
+    pairs, kept = (int(part) for part in re.findall(r"^(\d+) pairs: (\d+) kept", said)[0])
+    assert 50 < kept == pairs < 100 and ", 0 refused (1 not-tar-shard, 1 truncated-shard)" in said
+    assert "2 shards were not read to their end; what follows there is not counted" in said
 
 
 def test_poison_says_what_it_did(data: Any, tmp_path: Path) -> None:

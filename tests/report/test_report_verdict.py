@@ -164,3 +164,8 @@ def test_as_many_poisoned_pairs_as_the_least_share_are_just_significant() -> Non
     share = decide(pairs=pairs, flagged=0, budget=0.005, recall={"kind": recall}).figures.detectable_share
     flags = round(pairs * (share * recall + (1 - share) * 0.005))
     assert flags == least_significant(pairs, 0.005, LEVEL)
+
+
+def test_shards_that_were_not_read_to_their_end_are_told() -> None:
+    said = decide(pairs=10, flagged=0, budget=0.005, actions={"keep": 10}, ended=2).lines[2]
+    assert said == "Pairs: 10 kept. 2 shards were not read to their end; what follows there is not counted."

@@ -19,7 +19,7 @@ from srd_core.policy.masks import ActionSpace, Mask
 from srd_core.scenes.dataset import write_shards
 from srd_core.stages import inventory, score
 from srd_core.stages.census import CENSUS
-from srd_core.stages.evidence_found import mask_counts, suspicious_words
+from srd_core.stages.evidence_found import accounting, mask_counts, suspicious_words
 from srd_core.stages.files import files_below, local_folder, shards_of
 from srd_core.stages.seal import NAME
 from srd_core.stages.stage import Run
@@ -74,6 +74,17 @@ def test_a_word_with_an_invisible_character_in_it_is_the_word_that_the_detectors
     """Regression: the verdict named “ana”."""
     rows = [row("", f"a ban\u200bana {number}") for number in range(9)] + [row("", "a dog", "keep")] * 90
     assert next(suspicious_words(rows)).word == "banana"
+
+
+def test_the_row_of_a_shard_that_was_not_read_to_its_end_is_no_pairs() -> None:
+    rows = [
+        row("", "a dog", "keep"),
+        Decision("s", "", "s/#0", "reject", "truncated-shard"),
+        Decision("t", "k", "t/k#0", "reject", "no-image"),
+    ]
+    total = accounting(rows)
+    assert (total.pairs, total.ended, total.actions) == (2, 1, {"keep": 1, "reject": 1})
+    assert total.rejected == {"truncated-shard": 1, "no-image": 1}
 
 
 @pytest.mark.parametrize(("width", "height"), [(500, 375), (375, 500), (64, 64)])
