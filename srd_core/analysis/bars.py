@@ -18,14 +18,20 @@ _LEFT, _RIGHT, _HEAD, _BOTTOM, _PLOT = 46.0, 12.0, 22.0, 26.0, 170.0
 _BAR, _GAP, _LINE, _LETTER = 15.0, 20.0, 18.0, 6.2
 
 
-def bar_chart(title: str, groups: Sequence[str], series: Mapping[str, Sequence[Interval | None]], *, percent: bool = True) -> str:
-    """One group of bars for each of `groups`, one bar in it for each of `series` (name → a figure a group, None where unknown)."""
+def bar_chart(
+    title: str, groups: Sequence[str], series: Mapping[str, Sequence[Interval | None]], *, percent: bool = True, palette: Sequence[str] = ()
+) -> str:
+    """One group of bars for each of `groups`, one bar in it for each of `series` (name → a figure a group, None where unknown).
+
+    A name has the colour of its place in `palette`, so that charts which lack some names agree; without one, of its place in `series`.
+    """
+    places = {name: number for number, name in enumerate(dict.fromkeys((*palette, *series)))}
     known = [figure for figures in series.values() for figure in figures if figure is not None and math.isfinite(figure.value)]
     highs = [figure.high if math.isfinite(figure.high) else figure.value for figure in known]
     marks = ticks(0.0, max([*highs, 1e-9]))
     wide = _BAR * len(series) + _GAP
     width = max(_LEFT + _RIGHT + wide * len(groups), 300.0)
-    legend, top = _legend(list(series), width)
+    legend, top = _legend({name: places[name] for name in series}, width)
 
     def height(value: float) -> float:
         return top + _PLOT * (1 - min(max(value, 0.0), marks[-1]) / marks[-1])
@@ -36,8 +42,8 @@ def bar_chart(title: str, groups: Sequence[str], series: Mapping[str, Sequence[I
         parts.append(text(f"{100 * mark:g} %" if percent else f"{mark:g}", _LEFT - 6, height(mark) + 4, anchor="end"))
     for place, group in enumerate(groups):
         start = _LEFT + wide * place + _GAP / 2
-        for number, figures in enumerate(series.values()):
-            parts += _bar(figures[place], start + _BAR * number, height, _paint(number))
+        for number, (name, figures) in enumerate(series.items()):
+            parts += _bar(figures[place], start + _BAR * number, height, _paint(places[name]))
         parts.append(text(group, start + _BAR * len(series) / 2, top + _PLOT + 17, anchor="middle"))
     parts += [text(title, _LEFT, 14, fill=INK, size=12), *legend]
     return drawing(width, top + _PLOT + _BOTTOM, _described(title, groups, series, percent), *parts)
@@ -62,10 +68,10 @@ def _bar(figure: Interval | None, x: float, height: Callable[[float], float], pa
     return parts
 
 
-def _legend(names: Sequence[str], width: float) -> tuple[list[str], float]:
+def _legend(names: Mapping[str, int], width: float) -> tuple[list[str], float]:
     """As many lines as it takes, and where they end."""
     parts, x, y = list[str](), _LEFT, _HEAD
-    for number, name in enumerate(names):
+    for name, number in names.items():
         wide = 26 + _LETTER * len(name)
         if x > _LEFT and x + wide - 13 > width:
             x, y = _LEFT, y + _LINE

@@ -32,23 +32,25 @@ def drawn(chart: Chart, found: Sequence[Entry]) -> dict[str, str]:
     own = [e for e in found if e.figure in chart.figures and (not several or e.column == found[0].column)]
     if chart.by == "shifted":
         own = sorted((e for e in own if e.shifted is not None), key=lambda e: e.shifted or 0.0)
-    made = {}
+    made, palette = {}, [_bar(entry, chart.by, several) for entry in (own if several else found)]
     for test_set, protocol, attack in dict.fromkeys((e.test_set, e.protocol, e.attack if chart.by == "rate" else "") for e in own):
         shown = [e for e in own if (e.test_set, e.protocol) == (test_set, protocol) and (not attack or e.attack == attack)]
         what = found[0].column if several else LABELS.get(chart.figures[0], chart.figures[0])
         title = " · ".join(filter(None, (what, attack, test_set, protocol.upper())))
         name = "-".join(filter(None, (chart.name or chart.figures[0], attack, test_set, protocol)))
-        made[name] = _bars(title, shown, by=chart.by, several=several)
+        made[name] = _bars(title, shown, palette, by=chart.by, several=several)
     return made
 
 
-def _bars(title: str, shown: Sequence[Entry], *, by: str, several: bool) -> str:
+def _bars(title: str, shown: Sequence[Entry], palette: Sequence[str], *, by: str, several: bool) -> str:
     def group(entry: Entry) -> str:
-        return {"attack": entry.attack, "rate": f"{entry.rate:.3g}", "shifted": f"{entry.shifted or 0:.0%}"}[by]
+        return {"attack": entry.attack, "rate": f"{100 * entry.rate:.3g} %", "shifted": f"{entry.shifted or 0:.0%}"}[by]
 
-    def bar(entry: Entry) -> str:
-        return LABELS.get(entry.figure, entry.figure) if several else entry.attack if by == "shifted" else entry.column
+    groups, bars = list(dict.fromkeys(map(group, shown))), list(dict.fromkeys(_bar(entry, by, several) for entry in shown))
+    known: dict[tuple[str, str], Interval] = {(_bar(entry, by, several), group(entry)): entry.ours for entry in shown}
+    return bar_chart(title, groups, {name: [known.get((name, at)) for at in groups] for name in bars}, palette=palette)
 
-    groups, bars = list(dict.fromkeys(map(group, shown))), list(dict.fromkeys(map(bar, shown)))
-    known: dict[tuple[str, str], Interval] = {(bar(entry), group(entry)): entry.ours for entry in shown}
-    return bar_chart(title, groups, {name: [known.get((name, at)) for at in groups] for name in bars})
+
+def _bar(entry: Entry, by: str, several: bool) -> str:
+    """The name of the bar that an entry is."""
+    return LABELS.get(entry.figure, entry.figure) if several else entry.attack if by == "shifted" else entry.column

@@ -214,7 +214,15 @@ def test_charts_by_attack_and_by_rate_hold_every_bar() -> None:
     assert set(by_attack) == {"asr-scenes-p1"} and set(by_rate) == {"asr-badnet-scenes-p1", "asr-badnet-scenes-p2"}
     svg = by_rate["asr-badnet-scenes-p1"]
     ElementTree.fromstring(svg)
-    assert "0.1: no defence 100.0 %; SRD 15.0 %" in svg and "0.01: no defence 3.5 %; SRD not known" in svg
+    assert "10 %: no defence 100.0 %; SRD 15.0 %" in svg and "1 %: no defence 3.5 %; SRD not known" in svg
+
+
+def test_a_column_has_its_colour_in_charts_that_lack_others_too() -> None:
+    """Regression: SRD was orange in one chart, and blue in the next, which has no "no defence"."""
+    found = entries(TABLE, CELLS)
+    both, alone = (drawn(Chart(figures=("asr",), by="rate"), found)[f"asr-badnet-scenes-{protocol}"] for protocol in ("p1", "p2"))
+    assert "no defence" in both and "no defence" not in alone
+    assert 'fill="#0072b2"' in both and 'fill="#0072b2"' not in alone and 'fill="#d55e00"' in alone
 
 
 def test_charts_by_the_share_that_is_shifted_have_attacks_as_bars() -> None:
