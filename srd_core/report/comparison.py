@@ -67,7 +67,7 @@ class Comparison(BaseModel):
 class Entry:
     """One figure, a fraction. `paper` is the paper's, in per cent, None where it prints none.
 
-    `against` is the change of ASR from the P1 model of the column's baseline, `shifted` is the column's.
+    `against` is the change of ASR from the P1 model of the column's baseline, `shifted` is the column's, `values` are the seeds' own.
     """
 
     attack: str
@@ -81,6 +81,7 @@ class Entry:
     paper: float | None
     against: Difference | None = None
     shifted: float | None = None
+    values: tuple[float, ...] = ()
 
 
 def entries(comparison: Comparison, cells: Sequence[Cell]) -> list[Entry]:
@@ -102,7 +103,7 @@ def _of_column(
 ) -> Iterator[Entry]:
     places = dict.fromkeys((row["domain"], row["protocol"]) for row in rows)
     for domain, protocol in places:
-        own = [row for row in rows if (row["domain"], row["protocol"]) == (domain, protocol)]
+        own = sorted((row for row in rows if (row["domain"], row["protocol"]) == (domain, protocol)), key=lambda row: int(row[SEED]))
         before = [row for row in baseline if row["domain"] == domain]
         for figure in comparison.figures:
             known = [value for row in own if (value := row.get(figure)) is not None]
@@ -111,7 +112,8 @@ def _of_column(
                 place = (comparison.paper, comparison.test_sets.get(domain, ""), attack, column.paper, figure)
                 paper = _paper().get(place) if math.isclose(rate, PAPER_RATE) else None
                 against = difference(before, own, SEED) if figure == "asr" and own != before else None
-                yield Entry(attack, rate, domain, column.name, protocol, figure, ours, len(known), paper, against, column.shifted)
+                each = tuple(float(value["value"] if isinstance(value, Mapping) else value) for value in known)
+                yield Entry(attack, rate, domain, column.name, protocol, figure, ours, len(known), paper, against, column.shifted, each)
 
 
 def _rows(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 from srd_core.report.comparison import OF_CLEAN, OF_SOURCE, SOURCE, Comparison, Entry
 from srd_core.report.over_seeds import table, told
@@ -55,6 +55,7 @@ def as_markdown(comparison: Comparison, found: Sequence[Entry]) -> str:
     seeds = sorted({entry.seeds for entry in found})
     counted = f"{'–'.join(map(str, dict.fromkeys((seeds[0], seeds[-1]))))} seed{'s' if seeds[-1] > 1 else ''}"
     parts = [
+        *_in_short(comparison, found),
         _ABOUT.format(seeds=counted),
         table(("attack", "rate", "test set", "data", "model", *heads), list(_lines(comparison, found))),
     ]
@@ -64,6 +65,35 @@ def as_markdown(comparison: Comparison, found: Sequence[Entry]) -> str:
         parts += ["### Change of ASR, in points", table(head, directions)]
         parts += [_SAME + (_APART if any(entry.against and not entry.against.by_image for entry in found) else "")]
     return "\n\n".join(parts)
+
+
+_MOST_SEEDS = 5
+"""More are not told one by one."""
+
+
+def _in_short(comparison: Comparison, found: Sequence[Entry]) -> list[str]:
+    """Attack success of every column on the first test set, seed by seed, with the paper's where it has the protocol."""
+    shown = [e for e in found if e.figure == "asr" and e.test_set == found[0].test_set and len(e.values) <= _MOST_SEEDS]
+    if not shown:
+        return []
+    of = {(e.attack, e.rate, e.protocol, e.column): e for e in shown}
+    second = {e.column for e in shown if e.protocol == "p2"}
+    columns = [column.name for column in comparison.columns if any(e.column == column.name for e in shown)]
+    rows = [
+        (attack, f"{rate:.3g}", _PROTOCOLS[protocol], *(_each(of.get((attack, rate, protocol, column)), second) for column in columns))
+        for attack, rate, protocol in sorted({key[:3] for key in of}, key=[key[:3] for key in of].index)
+    ]
+    head = f"### In short: ASR on {found[0].test_set}, each seed's, in per cent"
+    note = "The paper's, in brackets, stands with P2, its own protocol, where there is one. Intervals are below."
+    return [head, table(("attack", "rate", "model", *columns), rows), note]
+
+
+def _each(entry: Entry | None, second: Container[str]) -> str:
+    """`second`: columns that have a P2."""
+    if entry is None:
+        return "–"
+    printed = f" (paper {entry.paper:g})" if entry.paper is not None and (entry.protocol == "p2" or entry.column not in second) else ""
+    return ", ".join(f"{100 * value:.1f}" for value in entry.values) + printed
 
 
 def as_csv(found: Sequence[Entry]) -> str:

@@ -197,6 +197,19 @@ def test_a_column_may_be_compared_with_another_than_the_first() -> None:
     assert "| badnet | 0.1 | scenes | faint; SRD | faint | -0.5 [" in as_markdown(table, found)
 
 
+def test_the_page_begins_with_every_seeds_attack_success() -> None:
+    page = as_markdown(TABLE, entries(TABLE, CELLS[::-1]))
+    head, rows = page.splitlines()[0], [line for line in page.splitlines() if line.startswith("| badnet | 0.1 |")][:2]
+    assert head == "### In short: ASR on scenes, each seed's, in per cent"
+    assert rows[0] == "| badnet | 0.1 | ours, P1 | 100.0, 100.0 (paper 99.9) | 10.0, 20.0 |"
+    assert rows[1] == "| badnet | 0.1 | ours, P2 | – | 99.0, 100.0 (paper 45.7) |"
+
+
+def test_many_seeds_are_not_told_one_by_one() -> None:
+    cells = [cell(seed, model("none", "p1", 200)) for seed in range(6)]
+    assert "In short" not in as_markdown(TABLE, entries(TABLE, cells))
+
+
 def test_nothing_finished_is_said() -> None:
     assert as_markdown(TABLE, []) == "Nothing is finished yet."
 
