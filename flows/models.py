@@ -13,8 +13,12 @@ def arms_of(config: Config) -> list[Arm]:
 
 
 def learns_policy(config: Config) -> bool:
-    """Whether anything that is asked for needs a policy: masks where one says, or evidence, of which its values are a part."""
-    return bool({"srd", "evidence"} & set(arms_of(config)) or config.bounds)
+    """Whether anything that is asked for needs a policy: masks where one says, or evidence with a channel that asks one."""
+    from srd_core.defences.channels.base import get
+
+    arms = arms_of(config)
+    asked = "evidence" in arms and any(get(name).asks_policy for name in config.evidence.channels)
+    return asked or "srd" in arms or config.bounds > 0
 
 
 def models_of(config: Config) -> list[tuple[Arm, Protocol]]:

@@ -94,12 +94,12 @@ def learn_defence(line: Line, trusted: StageManifest) -> tuple[dict[str, Made], 
     base = line.submit("base", pipeline.base, trusted=trusted)
     reference = line.submit("reference", pipeline.reference, trusted=trusted)
     witnesses = {"base": base, "reference": reference, "fluency": fluency}
-    if not learns_policy(line.run.config):
-        return witnesses, {}
-    synthetic = line.submit("synthetic", pipeline.synthesize, trusted=trusted)
-    sparring = line.submit("sparring", pipeline.spar, trusted=trusted, synthetic=synthetic, base=base)
-    game = {"synthetic": synthetic, "sparring": sparring, "reference": reference, "fluency": fluency}
-    witnesses["policy"] = line.submit("policy", pipeline.learn, **game)
+    game: dict[str, Made] = {}
+    if learns_policy(line.run.config):
+        synthetic = line.submit("synthetic", pipeline.synthesize, trusted=trusted)
+        sparring = line.submit("sparring", pipeline.spar, trusted=trusted, synthetic=synthetic, base=base)
+        game = {"synthetic": synthetic, "sparring": sparring, "reference": reference, "fluency": fluency}
+        witnesses["policy"] = line.submit("policy", pipeline.learn, **game)
     if "evidence" in arms_of(line.run.config):
         witnesses["calibration"] = line.submit("calibration", pipeline.calibrate, trusted=trusted, **witnesses)
     return witnesses, game

@@ -83,7 +83,11 @@ class EvidenceConfig(Section):
     second_look: bool = Field(
         True, description="Look at the set as a whole: for words that flagged pairs share, and for pictures that a word's images share"
     )
-    channels: tuple[str, ...] = Field(("nll_mean", "nll_max", "infidelity", "q_gain"), min_length=1)
+    channels: tuple[str, ...] = Field(
+        ("nll_mean", "nll_max", "infidelity", "q_gain"),
+        min_length=1,
+        description="Scores of a pair; only q_gain needs a policy to be learned",
+    )
 
 
 class CleanseConfig(Section):

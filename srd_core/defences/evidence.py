@@ -27,13 +27,16 @@ class Evidence:
     def decide(self, batch: Batch) -> list[SampleDecision]:
         """See `Defence`."""
         view = View(batch, self._witnesses)
-        scores = {name: get(name)(view) for name in self._calibration.scales}  # of channels without a threshold too: they are on record
+        scores = {
+            name: get(name).score(view) for name in self._calibration.scales
+        }  # of channels without a threshold too: they are on record
         excess = self._calibration.excess(scores)
         pairs: list[list[PairDecision]] = [[] for _ in batch.captions]
         for pair, owner in enumerate(view.owners.tolist()):
             pairs[owner].append(self._decide(view, scores, excess, pair, owner))
-        beside = zip(pairs, view.choices, view.references, strict=True)
-        return [SampleDecision(tuple(own), None, choice.q_value, choice.q_gain, reference) for own, choice, reference in beside]
+        values = [(choice.q_value, choice.q_gain) for choice in view.choices] if view.choices else [(None, None)] * len(pairs)
+        beside = zip(pairs, values, view.references, strict=True)
+        return [SampleDecision(tuple(own), None, *value, reference) for own, value, reference in beside]
 
     def _decide(self, view: View, scores: dict[str, Scores], excess: dict[str, Scores], pair: int, owner: int) -> PairDecision:
         evidence = {name: float(values[pair]) for name, values in scores.items()} | {"sfs": float(view.fidelity[pair])}
@@ -49,4 +52,4 @@ class Evidence:
 
 def collect(batches: list[View], channels: tuple[str, ...]) -> dict[str, Scores]:
     """Scores of all pairs of several batches, by channel."""
-    return {name: np.concatenate([get(name)(view) for view in batches]) if batches else np.zeros(0) for name in channels}
+    return {name: np.concatenate([get(name).score(view) for view in batches]) if batches else np.zeros(0) for name in channels}

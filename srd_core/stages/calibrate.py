@@ -27,8 +27,8 @@ _INJECTED = 300
 
 
 def witnesses(run: Run, inputs: Inputs, folder: Path) -> Witnesses:
-    """The models of the trusted side, from the inputs base, reference, fluency and policy."""
-    policy = LearnedPolicy.load(local_folder(inputs["policy"], folder / "learned", "policy"))
+    """The models of the trusted side, from the inputs base, reference, fluency and, where one was learned, policy."""
+    policy = LearnedPolicy.load(local_folder(inputs["policy"], folder / "learned", "policy")) if "policy" in inputs else None
     return Witnesses(captioner(inputs["base"], folder), captioner(inputs["reference"], folder), policy, fidelity(run, inputs, folder))
 
 

@@ -34,7 +34,11 @@ _CEILING = 90.0
 def _retrain(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:
     pairs, skipped = _pairs(run, inputs, folder)
     if not len(pairs):
-        raise SourceError(f"arm {details['arm']} leaves no pair to train on", hint="Look at the reasons in decisions/")
+        raise SourceError(
+            f"arm {details['arm']} leaves no pair to train on: it withholds everything, or nothing could be read",
+            hint="Either the set is wholly unlike the trusted one or poisoned throughout. The reasons are in decisions/*.parquet of the sink; "
+            "evidence.action=recaption keeps images",
+        )
     model = captioner(inputs["start"], folder)
     seed = derive(run.config.seed, "retrain", details["protocol"])
     objective: Objective = model.objective(pairs)

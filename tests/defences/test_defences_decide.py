@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -86,7 +87,7 @@ def test_quarantine_writes_no_caption(batch: Batch, witnesses: Witnesses) -> Non
 
 
 def test_a_threshold_itself_is_not_over_the_threshold(batch: Batch, witnesses: Witnesses) -> None:
-    scores = get("nll_max")(View(batch, witnesses))
+    scores = get("nll_max").score(View(batch, witnesses))
     decided = Evidence(witnesses, limits(nll_max=float(scores.max()))).decide(batch)
     assert all(pair.action == "keep" for item in decided for pair in item.pairs)
 
@@ -98,11 +99,20 @@ def test_each_model_looks_once_at_each_image_or_pair(batch: Batch, witnesses: Wi
 
 def test_every_channel_gives_one_score_a_pair(batch: Batch, witnesses: Witnesses) -> None:
     view = View(batch, witnesses)
-    scores = {name: get(name)(view) for name in CHANNELS}
+    scores = {name: get(name).score(view) for name in CHANNELS}
     assert all(values.shape == (4,) and np.isfinite(values).all() for values in scores.values())
     assert scores["nll_max"][0] < scores["nll_max"][2]
     assert scores["infidelity"][0] == pytest.approx(0, abs=1e-6) and scores["infidelity"][1] == pytest.approx(1, abs=0.5)
     assert scores["q_gain"][0] == scores["q_gain"][1]
+
+
+def test_evidence_needs_no_policy_where_no_channel_asks_one(batch: Batch, witnesses: Witnesses) -> None:
+    blind = replace(witnesses, policy=None)
+    without, beside = (Evidence(asked, limits(nll_max=9, infidelity=0.5)).decide(batch) for asked in (blind, witnesses))
+    assert [item.pairs for item in without] == [item.pairs for item in beside]
+    assert {item.q_gain for item in without} == {None} and None not in {item.q_gain for item in beside}
+    with pytest.raises(ConfigError, match="q_gain asks a policy"):
+        get("q_gain").score(View(batch, blind))
 
 
 def test_collecting_batches_keeps_their_order(batch: Batch, witnesses: Witnesses) -> None:

@@ -167,6 +167,15 @@ def test_no_policy_is_learned_for_nothing(data: Any, prefect_server: None, tmp_p
     assert "so none was learned" in (sink / "report.html").read_text()
 
 
+def test_evidence_without_a_channel_that_asks_a_policy_learns_none(data: Any, prefect_server: None, tmp_path: Path) -> None:
+    """Regression: a sparring victim and a policy were made, the longest part of a run, and asked by nobody."""
+    sink, overrides = tmp_path / "sink", ["workers=1", "bounds=0", "retrain.arms=[none]", "retrain.protocols=[p1]"]
+    verdict = srd(data.source, str(sink), data.trusted, profile="test", overrides=[*overrides, "evidence.channels=[nll_max, infidelity]"])
+    made = {path.name for path in (sink / "stages").iterdir()}
+    assert {"calibrate", "weigh", "cleanse-evidence"} <= made and not {"synthesize", "spar", "learn"} & made
+    assert verdict["status"] != "not judged" and check(str(sink)) == []
+
+
 def test_masks_alone_need_a_policy_and_no_thresholds() -> None:
     line = Recorder(run_of("retrain.arms=[none, srd]", "retrain.protocols=[p1]", "cleanse.mode=srd"))
     witnesses, _ = learn_defence(line, TRUSTED)  # type: ignore[arg-type]

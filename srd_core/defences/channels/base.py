@@ -24,11 +24,11 @@ Scores = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Witnesses:
-    """The models of the trusted side that can be asked."""
+    """The models of the trusted side that can be asked; no policy where no channel asks one."""
 
     base: Captioner
     reference: Captioner
-    policy: Policy
+    policy: Policy | None
     fidelity: SemanticFidelity
 
 
@@ -56,15 +56,33 @@ class View:
         return self._witnesses.fidelity.score(self.captions, [self.references[owner] for owner in self.owners]).sfs
 
     @cached_property
-    def choices(self) -> list[Choice]:
-        """The policy's choice for each sample, N of them."""
-        return self._witnesses.policy.choose(self.batch.images)
+    def choices(self) -> list[Choice] | None:
+        """The policy's choice for each sample, N of them; None where there is no policy."""
+        return self._witnesses.policy.choose(self.batch.images) if self._witnesses.policy else None
 
 
-Channel = Callable[[View], Scores]
+Score = Callable[[View], Scores]
+
+
+@dataclass(frozen=True)
+class Channel:
+    """A way to score pairs, and whether it needs `View.choices`: a policy is learned only for those that do."""
+
+    score: Score
+    asks_policy: bool = False
+
+
 _CHANNELS: Registry[Channel] = Registry("srd_core.defences.channels", "evidence channel")
 
-channel = _CHANNELS.register
-"""Decorator: make a channel known under a name."""
 get = _CHANNELS.get
 """The channel of that name."""
+
+
+def channel(name: str, *, asks_policy: bool = False) -> Callable[[Score], Score]:
+    """Decorator: make a channel known under a name."""
+
+    def keep(score: Score) -> Score:
+        _CHANNELS.add(name, Channel(score, asks_policy))
+        return score
+
+    return keep
