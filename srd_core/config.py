@@ -86,7 +86,7 @@ class EvidenceConfig(Section):
     channels: tuple[str, ...] = Field(
         ("nll_mean", "nll_max", "infidelity", "q_gain"),
         min_length=1,
-        description="Scores of a pair; only q_gain needs a policy to be learned",
+        description="Scores of a pair; of these only q_gain needs a policy",
     )
 
 

@@ -29,7 +29,7 @@ class Evidence:
         view = View(batch, self._witnesses)
         scores = {
             name: get(name).score(view) for name in self._calibration.scales
-        }  # of channels without a threshold too: they are on record
+        }  # also of channels without a threshold: they are on record
         excess = self._calibration.excess(scores)
         pairs: list[list[PairDecision]] = [[] for _ in batch.captions]
         for pair, owner in enumerate(view.owners.tolist()):

@@ -36,7 +36,7 @@ def _retrain(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcom
     if not len(pairs):
         raise SourceError(
             f"arm {details['arm']} leaves no pair to train on: it withholds everything, or nothing could be read",
-            hint="Either the set is wholly unlike the trusted one or poisoned throughout. The reasons are in decisions/*.parquet of the sink; "
+            hint="The set is wholly unlike the trusted one, or poisoned throughout. Why, is in decisions/*.parquet; "
             "evidence.action=recaption keeps images",
         )
     model = captioner(inputs["start"], folder)
