@@ -54,7 +54,7 @@ def _scores(model: Path, test: str, config: Config) -> dict[str, Any]:
     from srd_core.data.manifest import StageManifest
     from srd_core.models.flamingo import FlamingoCaptioner
     from srd_core.scoring.asr import attack_success, false_trigger_rate
-    from srd_core.scoring.captioning import caption_scores, cider_per_image
+    from srd_core.scoring.captioning import bleu_4, cider_per_image
     from srd_core.scoring.intervals import bootstrap_cider
     from srd_core.seeds import derive
     from srd_core.stages.test_images import TestSet, planted
@@ -66,11 +66,11 @@ def _scores(model: Path, test: str, config: Config) -> dict[str, Any]:
     inventory = StageManifest(stage="inventory", key="", facts={"inventory": take_inventory(test).model_dump(mode="json")})
     images = TestSet(config, inventory, attack, holdout_only=False)
     clean = captioner.caption(images.clean)
-    cider = bootstrap_cider(cider_per_image(clean, images.references), derive(config.seed, "bootstrap"))
+    seed = derive(config.seed, "bootstrap")
     scores: dict[str, Any] = {
         "images": len(clean),
-        "bleu_4": caption_scores(clean, images.references)["bleu_4"],
-        "cider": cider.model_dump(mode="json"),
+        "bleu_4": bleu_4(clean, images.references, seed).model_dump(mode="json"),
+        "cider": bootstrap_cider(cider_per_image(clean, images.references), seed).model_dump(mode="json"),
     }
     if attack:
         target = config.evaluation.target

@@ -333,7 +333,9 @@ def test_a_model_is_trained_and_then_scored(data: Any, tmp_path: Path) -> None:
     again = srd("train", data.source, str(tmp_path / "again"), "--profile", "test", "--set", "canvas=48", "--init", str(tmp_path / "model"))
     assert again.exit_code == 0 and "100 pairs" in again.stdout
     scored = srd("evaluate", str(tmp_path / "again"), data.source, "--profile", "test", "--attack", "badnet", "--json")
-    assert json.loads(scored.stdout).keys() == {"images", "bleu_4", "cider", "asr", "false_trigger"}
+    found = json.loads(scored.stdout)
+    assert found.keys() == {"images", "bleu_4", "cider", "asr", "false_trigger"}
+    assert all(found[name].keys() >= {"value", "low", "high"} for name in found if name != "images")
 
 
 def test_what_evaluation_is_told_counts(data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
