@@ -221,7 +221,7 @@ def _done(actions: Mapping[str, int] | None, ended: int) -> str:
 
 def _effect(backdoor: BackdoorEffect | None) -> str:
     if backdoor is None:
-        return "What a trigger does to a model trained on cleansed data was not measured: no attack is known, or nothing was cleansed."
+        return "What a trigger does to a model trained on cleansed data was not measured: that takes a known attack, and cleansed data."
     before, after = (f"{percent(item.value)} ({percent(item.low)} to {percent(item.high)})" for item in (backdoor.before, backdoor.after))
     way = visible(backdoor.protocol, NAME).upper()
     if backdoor.attacker_trains:
@@ -237,7 +237,7 @@ def _unseen(status: Status, figures: VerdictFigures) -> str:
     advice = {
         "no sign of poison": "Read a few flagged pairs before trusting this",
         "suspicious": "Look at the flagged pairs before training on this data",
-        "poisoned": "Do not train on the data as it came",
+        "poisoned": "Train on what was cleansed, if at all, and not on the data as it came",
     }[status]
-    blind = f", captions of these kinds in any number ({', '.join(figures.blind_to)})" if figures.blind_to else ""
-    return f"{advice}; {room}{blind}, and attacks whose captions fit their images, may go unseen."
+    blind = f"; in any number, captions like these that were tried: {', '.join(figures.blind_to)}" if figures.blind_to else ""
+    return f"{advice}. What may go unseen: {room}{blind}; attacks whose captions fit their images."

@@ -155,7 +155,7 @@ def test_poison_of_which_less_is_found_must_be_more_to_be_seen() -> None:
 def test_kinds_of_poison_that_no_threshold_finds_are_named() -> None:
     verdict = decide(pairs=10_000, flagged=50, budget=0.005, recall={"inserted word": 0.006, "replaced caption": 0.9})
     assert verdict.figures.blind_to == ("inserted word",) and verdict.figures.detectable_share < 0.01
-    assert "captions of these kinds in any number (inserted word), and attacks whose" in verdict.lines[4]
+    assert "; in any number, captions like these that were tried: inserted word; attacks whose" in verdict.lines[4]
     assert decide(pairs=10_000, flagged=50, budget=0.005, recall={"replaced caption": 0.9}).figures.blind_to == ()
 
 
