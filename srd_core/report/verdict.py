@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -87,69 +88,88 @@ class Verdict(BaseModel):
     figures: VerdictFigures
 
 
-def decide(
-    *,
-    pairs: int,
-    flagged: int,
-    budget: float,
-    words: Sequence[WordEvidence] = (),
-    actions: Mapping[str, int] | None = None,
-    calibrated_on: int | None = None,
-    recall: Mapping[str, float] | None = None,
-    shared: Mapping[str, int] | None = None,
-    pictured: Mapping[str, int] | None = None,
-    backdoor: BackdoorEffect | None = None,
-    weighed: bool = True,
-    ended: int = 0,
-) -> Verdict:
-    """Reach a verdict.
+@dataclass(frozen=True)
+class Findings:
+    """What the evidence said.
 
     Args:
         pairs: pairs that were judged (rejected ones are not).
         flagged: pairs above the threshold.
         budget: false-positive rate that the thresholds were set for.
         words: suspicious words of the flagged pairs, in any order.
-        actions: pairs by action taken, for the third line.
         calibrated_on: trusted pairs that the thresholds were set on.
         recall: share of each kind of injected poison that the thresholds flag; without it all poison is taken to be flagged.
         shared: further pairs that were condemned because they hold a word that flagged ones share, by word.
         pictured: further pairs that were condemned because their images show what those of a word share, by word.
-        backdoor: what an experiment measured.
-        weighed: whether evidence was looked for at all; without it nothing is said about poison.
-        ended: shards that were not read to their end.
 
     Raises:
         ValueError: no pairs, or more flags than pairs.
     """
-    if pairs < 1 or not 0 <= flagged <= pairs or not 0 < budget < 1:
-        raise ValueError(f"no verdict on {flagged} flags among {pairs} pairs with a false-positive budget of {budget}")
-    top = min(words, key=lambda item: (-log_likelihood_ratio(item.flagged, item.pairs, flagged / pairs), item.word), default=None)
+
+    pairs: int
+    flagged: int
+    budget: float
+    words: Sequence[WordEvidence] = ()
+    calibrated_on: int | None = None
+    recall: Mapping[str, float] = field(default_factory=dict)
+    shared: Mapping[str, int] = field(default_factory=dict)
+    pictured: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.pairs < 1 or not 0 <= self.flagged <= self.pairs or not 0 < self.budget < 1:
+            told = f"{self.flagged} flags among {self.pairs} pairs with a false-positive budget of {self.budget}"
+            raise ValueError(f"no verdict on {told}")
+
+
+def decide(
+    found: Findings,
+    *,
+    actions: Mapping[str, int] | None = None,
+    ended: int = 0,
+    backdoor: BackdoorEffect | None = None,
+    weighed: bool = True,
+) -> Verdict:
+    """Reach a verdict.
+
+    Args:
+        found: what the evidence said.
+        actions: pairs by action taken, for the third line.
+        ended: shards that were not read to their end.
+        backdoor: what an experiment measured.
+        weighed: whether evidence was looked for at all; without it nothing is said about poison.
+    """
+    figures = _figures(found, backdoor)
+    status = _status(figures) if weighed else "not judged"
+    lines = (_headline(status, figures), _about_word(figures), _done(actions, ended), _effect(backdoor), _unseen(status, figures))
+    return Verdict(status=status, lines=lines, figures=figures)
+
+
+def _figures(found: Findings, backdoor: BackdoorEffect | None) -> VerdictFigures:
+    pairs, flagged, budget = found.pairs, found.flagged, found.budget
+    top = min(found.words, key=lambda item: (-log_likelihood_ratio(item.flagged, item.pairs, flagged / pairs), item.word), default=None)
     count = min(top.flagged, flagged) if top else 0
     share = wilson(count, flagged)
-    held, shown = Counter(shared or {}), Counter(pictured or {})
-    needed = least_significant(pairs, budget, LEVEL, calibrated_on) / pairs
-    found = {kind: _least_share(needed, budget, rate) for kind, rate in (recall or {"all poison": 1.0}).items()}
-    figures = VerdictFigures(
+    shared, pictured = Counter(found.shared), Counter(found.pictured)
+    needed = least_significant(pairs, budget, LEVEL, found.calibrated_on) / pairs
+    least = {kind: _least_share(needed, budget, recall) for kind, recall in (found.recall or {"all poison": 1.0}).items()}
+    return VerdictFigures(
         pairs=pairs,
         flagged=flagged,
         flagged_share=wilson(flagged, pairs),
         budget=budget,
-        p_value=excess_p_value(flagged, pairs, budget, calibrated_on),
-        detectable_share=max((least for least in found.values() if not math.isnan(least)), default=math.nan),
-        blind_to=tuple(sorted(kind for kind, least in found.items() if math.isnan(least))) if recall else (),
+        p_value=excess_p_value(flagged, pairs, budget, found.calibrated_on),
+        detectable_share=max((share for share in least.values() if not math.isnan(share)), default=math.nan),
+        blind_to=tuple(sorted(kind for kind in found.recall if math.isnan(least[kind]))),
         word=visible(top.word, NAME) if top else None,
         word_flagged=count,
         word_share=share,
         word_concentrated=count >= FEWEST and share.low > CONCENTRATED,
-        second_look=held.total(),
-        shared_word=_most(held),
-        pictured=shown.total(),
-        picture_word=_most(shown),
+        second_look=shared.total(),
+        shared_word=_most(shared),
+        pictured=pictured.total(),
+        picture_word=_most(pictured),
         backdoor=backdoor,
     )
-    status = _status(figures) if weighed else "not judged"
-    lines = (_headline(status, figures), _about_word(figures), _done(actions, ended), _effect(backdoor), _unseen(status, figures))
-    return Verdict(status=status, lines=lines, figures=figures)
 
 
 def percent(value: float) -> str:

@@ -18,7 +18,7 @@ from srd_core.defences.weighed import PICTURED, SECOND_LOOK
 from srd_core.policy.learned import LearnedPolicy
 from srd_core.report.data import Attention, OperatingPoint, PolicyFigures, Provenance, ReportData
 from srd_core.report.html import render
-from srd_core.report.verdict import BackdoorEffect, Verdict, WordEvidence, decide
+from srd_core.report.verdict import BackdoorEffect, Findings, Verdict, WordEvidence, decide
 from srd_core.scoring.distance import distance
 from srd_core.scoring.scores import Interval, ModelScores, Scores
 from srd_core.stages.attention import SHEET
@@ -132,20 +132,17 @@ def _verdict(
     """What evidence says, whichever arm's data is handed back in `rows`; without it, that nothing was judged."""
     account = accounting(rows)
     actions = account.actions
-    return decide(
+    found = Findings(
         pairs=account.pairs - actions.get("reject", 0),
         flagged=sum(map(is_flagged, weighed or ())),
         budget=run.config.evidence.false_positives,
         words=words,
-        actions=actions,
         calibrated_on=thresholds.pairs if thresholds else None,
-        recall=thresholds.recall if thresholds else None,
+        recall=thresholds.recall if thresholds else {},
         shared=condemned_by(SECOND_LOOK, weighed or ()),
         pictured=condemned_by(PICTURED, weighed or ()),
-        backdoor=_effect(run, scores),
-        weighed=weighed is not None,
-        ended=account.ended,
     )
+    return decide(found, actions=actions, ended=account.ended, backdoor=_effect(run, scores), weighed=weighed is not None)
 
 
 def _effect(run: Run, scores: Scores) -> BackdoorEffect | None:

@@ -20,7 +20,7 @@ from srd_core.report.data import (
     ReportData,
     ShardAccount,
 )
-from srd_core.report.verdict import BackdoorEffect, WordEvidence, decide
+from srd_core.report.verdict import BackdoorEffect, Findings, WordEvidence, decide
 from srd_core.scoring.frequency import FrequentWord
 from srd_core.scoring.intervals import wilson
 from srd_core.scoring.scores import DetectionScores, Interval, ModelScores, Scores
@@ -101,10 +101,9 @@ def full() -> ReportData:
     counts = np.zeros((4, 10, 10), np.int64)
     counts[1, 0:2, 0:2] = [[301, 60], [48, 12]]
     counts += generator(0, "heat").poisson(1.5, counts.shape)
-    verdict = decide(
-        pairs=ACCOUNT.pairs - 6, flagged=490, budget=0.005, words=WORDS, actions=ACCOUNT.actions, calibrated_on=750,
-        backdoor=BackdoorEffect(before=wilson(489, 490), after=wilson(2, 490), protocol="p1"),
-    )  # fmt: skip
+    said = Findings(pairs=ACCOUNT.pairs - 6, flagged=490, budget=0.005, words=WORDS, calibrated_on=750)
+    effect = BackdoorEffect(before=wilson(489, 490), after=wilson(2, 490), protocol="p1")
+    verdict = decide(said, actions=ACCOUNT.actions, backdoor=effect)
     rows = [
         ("none", "p1", 489, 0.91),
         ("random", "p1", 488, 0.88),
@@ -143,7 +142,7 @@ def bare() -> ReportData:
     account = Accounting((ShardAccount("a", {"keep": 200}),))
     return ReportData(
         title="bare",
-        verdict=decide(pairs=200, flagged=1, budget=0.005, actions=account.actions),
+        verdict=decide(Findings(pairs=200, flagged=1, budget=0.005), actions=account.actions),
         accounting=account,
         provenance=Provenance({}, "0" * 64, {}),
         scores=Scores(models=(model("none", "p1", 0, 0.9).model_copy(update={"asr": None, "asr_raw": None, "sfs": None}),)),

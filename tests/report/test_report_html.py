@@ -13,7 +13,7 @@ import pytest
 from srd_core.report.data import Accounting, Attention, GalleryItem, Provenance, ReportData, ShardAccount
 from srd_core.report.html import LIMIT, render
 from srd_core.report.images import SIDE, ImageBudget, png
-from srd_core.report.verdict import WordEvidence, decide
+from srd_core.report.verdict import Findings, WordEvidence, decide
 from srd_core.scoring.frequency import FrequentWord
 from srd_core.scoring.scores import Scores
 from srd_core.seeds import generator
@@ -59,7 +59,7 @@ def hostile(full: ReportData) -> ReportData:
     )
     words = (WordEvidence(word=ATTACK, flagged=9, pairs=9),)
     account = Accounting((ShardAccount(ATTACK, {"keep": 90, "recaption": 9, "reject": 1}),), {ATTACK: 1})
-    verdict = decide(pairs=99, flagged=9, budget=0.005, words=words, actions=account.actions)
+    verdict = decide(Findings(pairs=99, flagged=9, budget=0.005, words=words), actions=account.actions)
     return replace(
         full,
         title=ATTACK,

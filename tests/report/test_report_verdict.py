@@ -5,13 +5,15 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from dataclasses import fields
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from srd_core.report.verdict import LEVEL, BackdoorEffect, Verdict, WordEvidence, decide
+from srd_core.report.verdict import LEVEL, BackdoorEffect, Findings, Verdict, WordEvidence, decide
 from srd_core.scoring.excess import excess_p_value, least_significant
 from srd_core.scoring.intervals import wilson
 
@@ -20,55 +22,62 @@ def words(*counts: int) -> list[WordEvidence]:
     return [WordEvidence(word=f"word{i}", flagged=count, pairs=count + 3) for i, count in enumerate(counts)]
 
 
+def decided(**known: Any) -> Verdict:
+    """The verdict on findings and the rest, in one call."""
+    names = {field.name for field in fields(Findings)}
+    found = Findings(**{name: value for name, value in known.items() if name in names and value is not None})
+    return decide(found, **{name: value for name, value in known.items() if name not in names})
+
+
 def test_as_many_flags_as_the_budget_is_no_sign() -> None:
-    assert decide(pairs=10_000, flagged=50, budget=0.005, words=words(1, 1, 1)).status == "no sign of poison"
+    assert decided(pairs=10_000, flagged=50, budget=0.005, words=words(1, 1, 1)).status == "no sign of poison"
 
 
 def test_no_flags_is_no_sign() -> None:
-    verdict = decide(pairs=10, flagged=0, budget=0.005)
+    verdict = decided(pairs=10, flagged=0, budget=0.005)
     assert (verdict.status, verdict.figures.p_value) == ("no sign of poison", 1.0)
 
 
 def test_the_status_changes_exactly_at_the_least_significant_number() -> None:
     needed = least_significant(10_000, 0.005, LEVEL)
-    below, at = (decide(pairs=10_000, flagged=count, budget=0.005).status for count in (needed - 1, needed))
+    below, at = (decided(pairs=10_000, flagged=count, budget=0.005).status for count in (needed - 1, needed))
     assert (below, at) == ("no sign of poison", "suspicious")
 
 
 def test_many_flags_without_a_word_are_suspicious_only() -> None:
-    assert decide(pairs=1000, flagged=100, budget=0.005, words=words(*[3] * 33)).status == "suspicious"
+    assert decided(pairs=1000, flagged=100, budget=0.005, words=words(*[3] * 33)).status == "suspicious"
 
 
 def test_many_flags_with_one_word_are_poison() -> None:
-    assert decide(pairs=1000, flagged=100, budget=0.005, words=words(2, 60)).status == "poisoned"
+    assert decided(pairs=1000, flagged=100, budget=0.005, words=words(2, 60)).status == "poisoned"
 
 
 def test_one_word_behind_few_flags_is_suspicious() -> None:
-    assert decide(pairs=10_000, flagged=50, budget=0.005, words=words(20)).status == "suspicious"
+    assert decided(pairs=10_000, flagged=50, budget=0.005, words=words(20)).status == "suspicious"
 
 
 def test_four_flags_with_one_word_are_too_few_to_tell() -> None:
-    statuses = [decide(pairs=2000, flagged=count, budget=0.005, words=words(count)).status for count in (4, 5)]
+    statuses = [decided(pairs=2000, flagged=count, budget=0.005, words=words(count)).status for count in (4, 5)]
     assert statuses == ["no sign of poison", "suspicious"]
 
 
 def test_a_word_that_condemns_further_pairs_is_suspicious_and_named_though_it_does_not_stand_out() -> None:
     """Regression: 180 pairs were condemned for holding one word, and the verdict said that there is no sign and no word stands out."""
-    few, more = (decide(pairs=40_000, flagged=220, budget=0.005, words=words(20), shared={"banana": n}) for n in (4, 180))
+    few, more = (decided(pairs=40_000, flagged=220, budget=0.005, words=words(20), shared={"banana": n}) for n in (4, 180))
     assert (few.status, more.status) == ("no sign of poison", "suspicious")
     assert "; the look at the whole set condemned 180 more." in more.lines[0]
     assert "flagged pairs hold “banana” far more often than chance has it, and so do 180 more" in more.lines[1]
 
 
 def test_what_looks_at_the_set_condemned_is_said_beside_a_word_that_stands_out() -> None:
-    verdict = decide(pairs=10_000, flagged=132, budget=0.005, words=words(110), pictured={"banana": 929}, shared={"banana": 4})
+    verdict = decided(pairs=10_000, flagged=132, budget=0.005, words=words(110), pictured={"banana": 929}, shared={"banana": 4})
     assert verdict.status == "poisoned" and "condemned 933 more" in verdict.lines[0]
     assert "planted target" in verdict.lines[1] and "929 pairs" in verdict.lines[1]
 
 
 def test_a_picture_behind_a_word_is_a_second_sign() -> None:
     few, alone, both = (
-        decide(pairs=10_000, flagged=flags, budget=0.005, pictured={"banana": n, "a": 1}) for flags, n in ((50, 3), (50, 20), (300, 20))
+        decided(pairs=10_000, flagged=flags, budget=0.005, pictured={"banana": n, "a": 1}) for flags, n in ((50, 3), (50, 20), (300, 20))
     )
     assert [made.status for made in (few, alone, both)] == ["no sign of poison", "suspicious", "poisoned"]
     assert "“banana”; the images of 21 pairs" in alone.lines[1]
@@ -76,34 +85,34 @@ def test_a_picture_behind_a_word_is_a_second_sign() -> None:
 
 
 def test_few_trusted_pairs_ask_for_more_flags() -> None:
-    many, few = (decide(pairs=5000, flagged=50, budget=0.005, calibrated_on=n) for n in (100_000, 400))
+    many, few = (decided(pairs=5000, flagged=50, budget=0.005, calibrated_on=n) for n in (100_000, 400))
     assert (many.status, few.status) == ("suspicious", "no sign of poison")
 
 
 def test_the_truth_does_not_move_the_status() -> None:
     effect = BackdoorEffect(before=wilson(100, 100), after=wilson(100, 100), protocol="p2")
-    with_truth = decide(pairs=1000, flagged=5, budget=0.005, backdoor=effect)
-    assert with_truth.status == decide(pairs=1000, flagged=5, budget=0.005).status == "no sign of poison"
+    with_truth = decided(pairs=1000, flagged=5, budget=0.005, backdoor=effect)
+    assert with_truth.status == decided(pairs=1000, flagged=5, budget=0.005).status == "no sign of poison"
 
 
 def test_a_measured_backdoor_is_told_before_and_after() -> None:
     effect = BackdoorEffect(before=wilson(100, 100), after=wilson(1, 100), protocol="p1")
-    line = decide(pairs=1000, flagged=5, budget=0.005, backdoor=effect).lines[3]
+    line = decided(pairs=1000, flagged=5, budget=0.005, backdoor=effect).lines[3]
     assert "100 %" in line and "1.0 %" in line and "P1" in line
 
 
 def test_an_unmeasured_backdoor_is_said_to_be_unmeasured() -> None:
-    assert "not measured" in decide(pairs=1000, flagged=5, budget=0.005).lines[3]
+    assert "not measured" in decided(pairs=1000, flagged=5, budget=0.005).lines[3]
 
 
 def test_the_order_of_words_does_not_matter() -> None:
     found = words(7, 7, 3)
-    verdicts = {decide(pairs=1000, flagged=20, budget=0.005, words=order).model_dump_json() for order in itertools.permutations(found)}
+    verdicts = {decided(pairs=1000, flagged=20, budget=0.005, words=order).model_dump_json() for order in itertools.permutations(found)}
     assert len(verdicts) == 1
 
 
 def test_a_hostile_word_is_shown_and_not_obeyed() -> None:
-    verdict = decide(
+    verdict = decided(
         pairs=100, flagged=9, budget=0.005, words=[WordEvidence(word="\x1b]0;x\x07\u202ebad" + "w" * 9999, flagged=9, pairs=9)]
     )
     text = "".join(verdict.lines)
@@ -111,7 +120,7 @@ def test_a_hostile_word_is_shown_and_not_obeyed() -> None:
 
 
 def test_machines_can_read_it_back() -> None:
-    verdict = decide(pairs=1000, flagged=0, budget=0.005)
+    verdict = decided(pairs=1000, flagged=0, budget=0.005)
     text = verdict.model_dump_json()
     assert json.loads(text)["figures"]["word_share"]["value"] is None
     assert Verdict.model_validate_json(text).lines == verdict.lines
@@ -120,7 +129,7 @@ def test_machines_can_read_it_back() -> None:
 @pytest.mark.parametrize(("pairs", "flagged", "budget"), [(0, 0, 0.005), (10, 11, 0.005), (10, -1, 0.005), (10, 1, 0.0), (10, 1, 1.0)])
 def test_impossible_counts_are_refused(pairs: int, flagged: int, budget: float) -> None:
     with pytest.raises(ValueError, match="no verdict"):
-        decide(pairs=pairs, flagged=flagged, budget=budget)
+        decided(pairs=pairs, flagged=flagged, budget=budget)
 
 
 @given(st.integers(1, 400), st.integers(0, 400), st.floats(0.001, 0.3), st.integers(5, 2000))
@@ -133,19 +142,19 @@ def test_p_values_are_those_of_scipy(pairs: int, flagged: int, budget: float, tr
 
 
 def test_a_hopelessly_small_set_says_so() -> None:
-    verdict = decide(pairs=1, flagged=0, budget=0.2)
+    verdict = decided(pairs=1, flagged=0, budget=0.2)
     assert math.isnan(verdict.figures.detectable_share) and "so small a set" in verdict.lines[4]
 
 
 def test_what_was_not_weighed_is_not_called_clean() -> None:
-    verdict = decide(pairs=100, flagged=0, budget=0.005, weighed=False, actions={"mask": 100})
+    verdict = decided(pairs=100, flagged=0, budget=0.005, weighed=False, actions={"mask": 100})
     assert verdict.status == "not judged" and "nothing is said about poison" in verdict.lines[0]
     assert not any("No sign of poison" in line for line in verdict.lines)
 
 
 def test_poison_of_which_less_is_found_must_be_more_to_be_seen() -> None:
     def least(**recall: float) -> float:
-        return decide(pairs=10_000, flagged=50, budget=0.005, calibrated_on=2250, recall=recall or None).figures.detectable_share
+        return decided(pairs=10_000, flagged=50, budget=0.005, calibrated_on=2250, recall=recall or None).figures.detectable_share
 
     needed = least_significant(10_000, 0.005, LEVEL, 2250) / 10_000
     assert least() == least(all=1.0) == pytest.approx((needed - 0.005) / 0.995)
@@ -153,19 +162,19 @@ def test_poison_of_which_less_is_found_must_be_more_to_be_seen() -> None:
 
 
 def test_kinds_of_poison_that_no_threshold_finds_are_named() -> None:
-    verdict = decide(pairs=10_000, flagged=50, budget=0.005, recall={"inserted word": 0.006, "replaced caption": 0.9})
+    verdict = decided(pairs=10_000, flagged=50, budget=0.005, recall={"inserted word": 0.006, "replaced caption": 0.9})
     assert verdict.figures.blind_to == ("inserted word",) and verdict.figures.detectable_share < 0.01
     assert "; in any number, captions like these that were tried: inserted word; attacks whose" in verdict.lines[4]
-    assert decide(pairs=10_000, flagged=50, budget=0.005, recall={"replaced caption": 0.9}).figures.blind_to == ()
+    assert decided(pairs=10_000, flagged=50, budget=0.005, recall={"replaced caption": 0.9}).figures.blind_to == ()
 
 
 def test_as_many_poisoned_pairs_as_the_least_share_are_just_significant() -> None:
     recall, pairs = 0.4, 20_000
-    share = decide(pairs=pairs, flagged=0, budget=0.005, recall={"kind": recall}).figures.detectable_share
+    share = decided(pairs=pairs, flagged=0, budget=0.005, recall={"kind": recall}).figures.detectable_share
     flags = round(pairs * (share * recall + (1 - share) * 0.005))
     assert flags == least_significant(pairs, 0.005, LEVEL)
 
 
 def test_shards_that_were_not_read_to_their_end_are_told() -> None:
-    said = decide(pairs=10, flagged=0, budget=0.005, actions={"keep": 10}, ended=2).lines[2]
+    said = decided(pairs=10, flagged=0, budget=0.005, actions={"keep": 10}, ended=2).lines[2]
     assert said == "Pairs: 10 kept. 2 shards were not read to their end; what follows there is not counted."

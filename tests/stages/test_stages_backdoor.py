@@ -14,7 +14,7 @@ from srd_core.data.manifest import StageManifest
 from srd_core.data.samples import Images
 from srd_core.errors import ConfigError
 from srd_core.experiments.scenes import SceneExperiment
-from srd_core.report.verdict import BackdoorEffect, decide
+from srd_core.report.verdict import BackdoorEffect, Findings, decide
 from srd_core.scenes.dataset import write_shards
 from srd_core.scoring.intervals import wilson
 from srd_core.scoring.scores import Scores
@@ -106,5 +106,5 @@ def test_where_nothing_is_cleansed_no_effect_of_cleansing_is_told() -> None:
 
 def test_the_verdict_says_whose_model_it_was() -> None:
     effect = BackdoorEffect(before=wilson(99, 100), after=wilson(0, 100), protocol="p1", attacker_trains=True)
-    made = decide(pairs=100, flagged=0, budget=0.01, words=[], actions={"keep": 100}, calibrated_on=100, backdoor=effect)
+    made = decide(Findings(pairs=100, flagged=0, budget=0.01, calibrated_on=100), actions={"keep": 100}, backdoor=effect)
     assert any(line.startswith("The attacker's model obeys") for line in made.lines)
