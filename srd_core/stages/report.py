@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from srd_core import __version__
 from srd_core.config import Arm
-from srd_core.data.decisions import Decision
+from srd_core.data.decisions import Decision, DecisionWriter
 from srd_core.data.images import decode
 from srd_core.data.manifest import StageManifest, digest
 from srd_core.defences.calibration import Calibration
@@ -35,6 +35,9 @@ from srd_core.stages.screen import suspicion
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
 from srd_core.stages.trusted import fluency_of
 from srd_core.stages.truth import coverage_by_masks, detection, done, truth_digest
+
+FLAGGED = "flagged.parquet"
+"""What evidence would have done, as rows of decisions, where something else is handed back: the pairs that the verdict speaks of."""
 
 
 def _report(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:
@@ -82,7 +85,17 @@ def _report(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome
     paths["scores.json"].write_text(scores.model_dump_json(indent=1))
     paths["verdict.json"].write_text(verdict.model_dump_json(indent=1))
     paths["report.html"].write_bytes(render(data))
+    if mode != "evidence" and "evidence" in rows:
+        paths[FLAGGED] = _flagged(rows["evidence"], folder / FLAGGED)
     return Outcome(paths, {"status": verdict.status})
+
+
+def _flagged(rows: Iterable[Decision], path: Path) -> Path:
+    with DecisionWriter(path) as writer:
+        for row in rows:
+            if row.action in ("recaption", "quarantine"):
+                writer.write(row)
+    return path
 
 
 def _distance(rows: Iterable[Decision], thresholds: Calibration | None) -> float | None:

@@ -84,14 +84,15 @@ class Pipeline:
             "score": lambda: self._execute(
                 SCORE, self.inputs("model", "reference", "fluency", test="trusted"), {**arms, "domain": HOLDOUT}
             ),
-            "report": lambda: self._execute(
-                REPORT,
-                self.inputs("source", "trusted", "fluency", "policy", "calibration")
-                | {f"cleansed-{arm}-0": self.make(f"cleansed-{arm}") for arm in ("evidence", "srd")}
-                | {"score-evidence": self.make("score")},
-            ),
+            "report": lambda: self._execute(REPORT, self.reported),
         }
         return plans[name]()
+
+    @property
+    def reported(self) -> dict[str, StageManifest]:
+        """What the report is made of."""
+        arms = {f"cleansed-{arm}-0": self.make(f"cleansed-{arm}") for arm in ("evidence", "srd")}
+        return self.inputs("source", "trusted", "fluency", "policy", "calibration") | arms | {"score-evidence": self.make("score")}
 
 
 @pytest.fixture(scope="session")

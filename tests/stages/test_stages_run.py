@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from srd_core.attacks.poison import PoisonSummary
-from srd_core.data.decisions import Decision, sample_of
+from srd_core.data.decisions import Decision, read_decisions, sample_of
 from srd_core.data.images import decode
 from srd_core.data.loading import read_samples, split_of
 from srd_core.data.manifest import FileRef, StageManifest
@@ -30,6 +30,7 @@ from srd_core.stages.consensus import CONSENSUS
 from srd_core.stages.evidence_found import DecisionRows, accounting, mask_counts
 from srd_core.stages.files import local_folder, shards_of, trusted_pairs
 from srd_core.stages.learned import curve_of, held_out_of
+from srd_core.stages.report import REPORT
 from srd_core.stages.score import load_scores
 from srd_core.stages.seal import NAME, seal
 from srd_core.stages.stage import Run
@@ -286,6 +287,16 @@ def test_the_report_holds_what_the_stages_found(pipeline: Pipeline) -> None:
     assert "<html" in page and "evidence" in page
     surplus = page.split("More frequent than in the trusted set")[1].split("</table>")[0]
     assert "<bdi>banana</bdi>" in surplus
+
+
+def test_flagged_pairs_can_be_looked_at_where_masks_are_handed_back(pipeline: Pipeline, tmp_path: Path) -> None:
+    """Regression: the verdict said to look at them, and they were in no file that stays."""
+    masks = pipeline.run.config.model_copy(update={"cleanse": pipeline.run.config.cleanse.model_copy(update={"mode": "srd"})})
+    report = REPORT.execute(replace(pipeline.run, sink=str(tmp_path / "sink"), config=masks), pipeline.reported, {})
+    told = [row.pair for row in read_decisions(tmp_path / "sink" / "flagged.parquet")]
+    rows = decisions(pipeline, "evidence", tmp_path)
+    assert told == [row.pair for row in rows if row.action in ("recaption", "quarantine")] and len(told) > 5
+    assert "flagged.parquet" in report.outputs and "flagged.parquet" not in pipeline.make("report").outputs
 
 
 def test_a_sealed_sink_tells_what_was_changed(pipeline: Pipeline) -> None:
