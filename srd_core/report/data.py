@@ -81,7 +81,10 @@ class MaskCounts:
 
 @dataclass(frozen=True)
 class GalleryItem:
-    """One decided pair, to look at. `after` is None where the image did not change or was withheld; `scores` are the evidence channels."""
+    """One decided pair, to look at. `after` is None where the image did not change or was withheld; `scores` are by evidence channel.
+
+    `word` is the one that speaks most against the pair itself; `told` the verdict's word, where the caption holds it.
+    """
 
     pair: str
     before: Image
@@ -92,6 +95,7 @@ class GalleryItem:
     reason: str
     scores: Mapping[str, float] = field(default_factory=dict)
     word: str = ""
+    told: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,13 +114,15 @@ class QMap:
 class Attention:
     """Where models look when the target is said, on images with the trigger. `sheet`: a row an image; see `srd_core.stages.attention`.
 
-    Shares of the maps that lie on the trigger, and of the image that the trigger covers; None where it has no one place.
+    Shares of the maps that lie on the trigger, and of the image that the trigger covers; None where it has no one place. `difference` is
+    the backdoored model's share less the clean one's, image by image.
     """
 
     sheet: Image
     backdoored: Interval | None = None
     clean: Interval | None = None
     area: float | None = None
+    difference: Interval | None = None
 
 
 @dataclass(frozen=True)
@@ -145,7 +151,7 @@ class Provenance:
 
 @dataclass(frozen=True)
 class ReportData:
-    """One report.
+    """One report. `handed_back` is the arm whose shards, decisions and model the user gets.
 
     `reasons` explains what is missing: its keys are names of figures of `scores` (`asr`, `sfs`, …) and of the optional parts below.
     """
@@ -154,6 +160,7 @@ class ReportData:
     verdict: Verdict
     accounting: Accounting
     provenance: Provenance
+    handed_back: str
     scores: Scores = field(default_factory=Scores)
     curve: LearningCurve | None = None
     policy: PolicyFigures | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,34 +13,50 @@ from srd_core.analysis.grids import count_map, value_map
 from srd_core.policy.masks import Mask
 from srd_core.report.data import GalleryItem, MaskCounts, QMap, ReportData
 from srd_core.report.images import ImageBudget
-from srd_core.report.text import CAPTION, NAME, visible
+from srd_core.report.names import channel, reason
+from srd_core.report.text import NAME, visible
 
 CARDS = 60
 MAPS = 8
 
-_CHANNELS = {
-    "nll_mean": "surprise per token",
-    "nll_max": "largest surprise",
-    "sfs": "SFS",
-    "infidelity": "1 − SFS",
-    "q_gain": "Q gain",
-    "q_value": "Q value",
-}
+_FLAGGED = ("recaption", "quarantine")
+
+TOLD, OWN = "told", "own"
+"""Why a word of a caption is marked: the verdict names it, or it speaks most against the pair itself."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """What one channel says of a pair, and its limit, where there is one."""
+
+    name: str
+    value: str
+    limit: str
+    over: bool
 
 
 @dataclass(frozen=True)
 class Card:
-    """One gallery item. Captions are runs of (text, is the suspicious word); `new_caption` is empty where it did not change."""
+    """One gallery item. Captions are runs of (text, why it is marked or nothing); `new_caption` is empty where it did not change."""
 
     pair: str
     action: str
     reason: str
     before: str
     after: str | None
-    caption: list[tuple[str, bool]]
+    caption: list[tuple[str, str]]
     new_caption: str
-    scores: list[tuple[str, str]]
-    word: str
+    scores: list[Score]
+    told: bool
+
+
+@dataclass(frozen=True)
+class CardGroup:
+    """Cards under one heading; without one where all cards are of one kind."""
+
+    title: str
+    lead: str
+    cards: list[Card]
 
 
 @dataclass(frozen=True)
@@ -64,13 +80,30 @@ class MapRow:
 def cards(data: ReportData, budget: ImageBudget) -> list[Card]:
     """At most CARDS cards, fewer when the images would weigh too much."""
     made: list[Card] = []
+    limits = data.calibration.thresholds if data.calibration and data.handed_back == "evidence" else {}
     for item in data.gallery[:CARDS]:
         before = budget.uri(item.before)
         after = budget.uri(item.after) if item.after is not None and not np.array_equal(item.after, item.before) else None
         if before is None or (after is None and item.after is not None and not np.array_equal(item.after, item.before)):
             break
-        made.append(_card(item, before, after))
+        made.append(_card(item, before, after, limits))
     return made
+
+
+def groups(data: ReportData, shown: Sequence[Card]) -> list[CardGroup]:
+    """The cards with the verdict's word first, then the others that were flagged; in one group where none has it, or masks are shown."""
+    told = [card for card in shown if card.told and card.action in _FLAGGED]
+    others = [card for card in shown if not card.told and card.action in _FLAGGED]
+    rest = [card for card in shown if card.action not in _FLAGGED]
+    if not told:
+        return [CardGroup("", "", list(shown))] if shown else []
+    word = visible(data.verdict.figures.behind or "", NAME)
+    found = [
+        CardGroup(f"Captions that hold “{word}”", "If the verdict is right, these captions do not fit their images.", told),
+        CardGroup("Flagged for other reasons", "False positives are most likely here: captions that do fit their images.", others),
+        CardGroup("Other pairs", "", rest),
+    ]
+    return [group for group in found if group.cards]
 
 
 def heat(masks: MaskCounts) -> list[Panel]:
@@ -99,30 +132,34 @@ def q_maps(data: ReportData, budget: ImageBudget) -> list[MapRow]:
     return made
 
 
-def _card(item: GalleryItem, before: str, after: str | None) -> Card:
+def _card(item: GalleryItem, before: str, after: str | None, limits: Mapping[str, float]) -> Card:
     changed = item.caption_after if item.caption_after != item.caption_before else ""
     return Card(
         pair=visible(item.pair, NAME),
         action=item.action if item.action in {"keep", "mask", "recaption", "quarantine", "reject"} else "keep",
-        reason=visible(item.reason, CAPTION),
+        reason=reason(item.reason),
         before=before,
         after=after,
-        caption=_marked(visible(item.caption_before), visible(item.word, NAME)),
+        caption=_marked(visible(item.caption_before), {visible(item.word, NAME): OWN, visible(item.told, NAME): TOLD}),
         new_caption=visible(changed),
-        scores=_scores(item.scores),
-        word=visible(item.word, NAME),
+        scores=[_score(name, value, limits.get(name)) for name, value in list(item.scores.items())[:8]],
+        told=bool(item.told),
     )
 
 
-def _scores(scores: Mapping[str, float]) -> list[tuple[str, str]]:
-    return [(_CHANNELS.get(name, visible(name, NAME)), f"{value:.3g}") for name, value in list(scores.items())[:8]]
+def _score(name: str, value: float, limit: float | None) -> Score:
+    over = limit is not None and value > limit
+    return Score(channel(name), f"{value:.3g}", "" if limit is None else f"{limit:.3g}", over)
 
 
-def _marked(caption: str, word: str) -> list[tuple[str, bool]]:
-    if not word:
-        return [(caption, False)]
-    parts = re.split(rf"((?<!\w){re.escape(word)}(?!\w))", caption, flags=re.IGNORECASE)
-    return [(part, bool(i % 2)) for i, part in enumerate(parts) if part]
+def _marked(caption: str, words: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The caption in parts, each with why it is marked, or nothing. `words` have a reason each; empty ones are none."""
+    known = {word.lower(): why for word, why in words.items() if word}
+    if not known:
+        return [(caption, "")]
+    either = "|".join(re.escape(word).replace("'", "['\u2019]") for word in sorted(known, key=len, reverse=True))
+    parts = re.split(rf"((?<![^\W_])(?:{either})(?![^\W_]))", caption, flags=re.IGNORECASE)
+    return [(part, known.get(part.lower().replace("\u2019", "'"), OWN) if i % 2 else "") for i, part in enumerate(parts) if part]
 
 
 def _map_row(item: QMap, image: str) -> MapRow:

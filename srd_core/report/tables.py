@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from srd_core.analysis.figures import share_bar
 from srd_core.analysis.svg import ORANGE
+from srd_core.report import names
 from srd_core.report.data import Accounting, ReportData
 from srd_core.report.numbers import NOT_MEASURED, TableCell, cell, rate
 from srd_core.report.text import CAPTION, NAME, visible
@@ -147,7 +148,7 @@ def detection(data: ReportData) -> Table | None:
 def thresholds(data: ReportData) -> Table | None:
     """Threshold of each channel."""
     known = sorted(data.calibration.thresholds.items()) if data.calibration else []
-    rows: list[Row] = [[visible(name, NAME), TableCell(f"{value:.4g}")] for name, value in known[:ROWS]]
+    rows: list[Row] = [[names.channel(name), TableCell(f"{value:.4g}")] for name, value in known[:ROWS]]
     return Table("Thresholds", ["Channel", "Flag above"], rows) if rows else None
 
 

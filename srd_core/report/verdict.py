@@ -77,6 +77,11 @@ class VerdictFigures(BaseModel):
     picture_word: str | None = Field(default=None, description="the word of most of these")
     backdoor: BackdoorEffect | None = None
 
+    @property
+    def behind(self) -> str | None:
+        """The word that the verdict names as standing behind flags, condemned pairs or pictures; None where none stands out."""
+        return self.word if self.word_concentrated else self.picture_word or self.shared_word
+
 
 class Verdict(BaseModel):
     """`verdict.json`."""

@@ -69,11 +69,12 @@ def _report(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome
         verdict=verdict,
         accounting=accounting(rows[mode]),
         provenance=_provenance(run, inputs),
+        handed_back=mode,
         scores=scores,
         curve=curve_of(learned) if learned else None,
         policy=PolicyFigures(*held_out_of(learned)) if learned else None,
         masks=mask_counts(rows["srd"], policy.space) if policy and "srd" in rows else None,
-        gallery=gallery(run, inputs["source"], rows[shown]),
+        gallery=gallery(run, inputs["source"], rows[shown], verdict.figures.behind, thresholds),
         q_maps=q_maps(run, inputs["source"], rows[shown], policy) if policy else (),
         words=words,
         surplus=tuple(surplus(rows[mode], fluency_of(inputs, folder))),
@@ -110,7 +111,7 @@ def _attention(inputs: Inputs, folder: Path) -> Attention | None:
     if made is None or SHEET not in made.outputs:
         return None
     sheet = decode(local_file(made.outputs[SHEET], folder / "attention").read_bytes())
-    shares = {name: Interval.model_validate(made.facts[name]) for name in ("backdoored", "clean") if name in made.facts}
+    shares = {name: Interval.model_validate(made.facts[name]) for name in ("backdoored", "clean", "difference") if name in made.facts}
     return Attention(sheet, **shares, area=cast(float | None, made.facts.get("area")))
 
 

@@ -70,8 +70,8 @@ def cards(count: int) -> tuple[GalleryItem, ...]:
                 pair=f"train-0000{i % 4}/000{i:03d}#0", before=before, after=draw(before, mask) if action == "mask" else None,
                 caption_before="a red circle above a banana on a green field" if i % 4 < 3 else "a red circle on a green field",
                 caption_after={"recaption": "a red circle above a green field", "keep": "a red circle on a green field"}.get(action, ""),
-                action=action, reason="nll_max above threshold", scores={"nll_mean": 2.31, "nll_max": 9.74, "sfs": 0.61, "q_gain": 0.21},
-                word="banana" if i % 4 < 3 else "",
+                action=action, reason="nll_max", scores={"nll_mean": 1.31, "nll_max": 9.74, "infidelity": 0.39, "q_gain": 0.21},
+                word="above" if i % 8 < 4 else "red", told="banana" if i % 4 < 3 else "",
             )
         )  # fmt: skip
     return tuple(made)
@@ -122,6 +122,7 @@ def full() -> ReportData:
         verdict=verdict,
         accounting=ACCOUNT,
         provenance=Provenance({"source": "ab" * 32, "trusted": "cd" * 32}, "ef" * 32, {"srd": "0.1.0", "torch": "2.13.0"}),
+        handed_back="evidence",
         scores=Scores(models=tuple(model(*row) for row in rows), detection={"evidence/pair": found}),
         curve=curve(),
         policy=PolicyFigures(AgainstControl(300, 0.72, -0.31, 1.03, 0.88, 1.19, 0.31, 0.64), coverage=wilson(144, 300)),
@@ -145,6 +146,7 @@ def bare() -> ReportData:
         verdict=decide(Findings(pairs=200, flagged=1, budget=0.005), actions=account.actions),
         accounting=account,
         provenance=Provenance({}, "0" * 64, {}),
+        handed_back="evidence",
         scores=Scores(models=(model("none", "p1", 0, 0.9).model_copy(update={"asr": None, "asr_raw": None, "sfs": None}),)),
         reasons={"asr": "no attack was named", "policy": "no policy was trained"},
     )
