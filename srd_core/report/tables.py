@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from markupsafe import Markup
@@ -12,9 +12,9 @@ from srd_core.analysis.figures import share_bar
 from srd_core.analysis.svg import ORANGE
 from srd_core.report import names
 from srd_core.report.data import Accounting, ReportData
-from srd_core.report.numbers import NOT_MEASURED, TableCell, cell, rate
+from srd_core.report.numbers import NOT_MEASURED, PERCENT, TableCell, cell, rate
 from srd_core.report.text import CAPTION, NAME, visible
-from srd_core.scoring.scores import ModelScores
+from srd_core.scoring.scores import DetectionScores, Interval, ModelScores
 
 ROWS = 100
 """Rows of a table that are shown."""
@@ -32,6 +32,7 @@ _FIGURES = {
     "sfs": "SFS",
 }
 _RATES = ("asr", "asr_raw", "false_trigger")
+_BY_IMAGE = " by image"
 
 
 Row = Sequence[TableCell | str]
@@ -39,30 +40,33 @@ Row = Sequence[TableCell | str]
 
 @dataclass(frozen=True)
 class Table:
-    """A table: the first `names` columns are text, the others figures. `notes` explain gaps; `more` rows were left out."""
+    """A table: the first columns are text, the others figures. `notes` explain gaps; `more` rows were left out; `own` are the user's."""
 
     caption: str
     columns: Sequence[str]
     rows: Sequence[Row]
     notes: Sequence[str] = field(default=())
     more: int = 0
+    own: frozenset[int] = frozenset()
 
 
 def arms(data: ReportData) -> Table | None:
-    """One row a retrained model and test set; None when nothing was retrained."""
-    models = data.scores.models
+    """One row a retrained model and test set, those of the arm handed back first; None when nothing was retrained."""
+    models = sorted(data.scores.models, key=lambda model: model.arm != data.handed_back)
     if not models:
         return None
-    seeds = len({model.seed for model in models}) > 1
-    names = ["Data", "Protocol", "Test set", *(["Seed"] if seeds else [])]
+    about = _about(data, models)
+    figures = [name for name in _FIGURES if name != "asr_raw" or any(_value(model.asr_raw) != _value(model.asr) for model in models)]
     limits = {"cider": max([1.0, *(m.cider.value for m in models if math.isfinite(m.cider.value))])}
     rows: list[Row] = [
-        [*_names(model, seeds), *(_figure(model, name, limits.get(name, 1.0)) for name in _FIGURES)] for model in models[:ROWS]
+        [*(say(model) for say in about.values()), *(_figure(model, name, limits.get(name, 1.0)) for name in figures)]
+        for model in models[:ROWS]
     ]
-    gaps = [i for i, name in enumerate(_FIGURES) if any(not _is_measured(row[len(names) + i]) for row in rows)]
-    notes = [f"{list(_FIGURES.values())[i]} — {NOT_MEASURED}: {reason(data, list(_FIGURES)[i])}" for i in gaps]
-    caption = "Retrained models, each figure with its 95 % interval"
-    return Table(caption, [*names, *_FIGURES.values()], rows, notes, max(len(models) - ROWS, 0))
+    gaps = [name for i, name in enumerate(figures) if any(not _is_measured(row[len(about) + i]) for row in rows)]
+    notes = [*_protocols(models), *(f"{_FIGURES[name]} — {NOT_MEASURED}: {reason(data, name)}" for name in gaps)]
+    own = frozenset(number for number, model in enumerate(models) if model.arm == data.handed_back)
+    caption = f"Retrained models, each figure with its 95{PERCENT} interval"
+    return Table(caption, [*about, *(_FIGURES[name] for name in figures)], rows, notes, max(len(models) - ROWS, 0), own)
 
 
 def reason(data: ReportData, name: str) -> str:
@@ -94,8 +98,7 @@ def rejections(accounting: Accounting) -> Table | None:
 
 
 def words(data: ReportData) -> Table | None:
-    """The most telling words of the flagged pairs; None when there are none."""
-    ranked = sorted(data.words, key=lambda item: (-item.flagged, item.word))
+    """The words of the flagged pairs, as they come: the most telling first; None when there are none."""
     flagged = max(data.verdict.figures.flagged, 1)
     rows: list[Row] = [
         [
@@ -105,10 +108,11 @@ def words(data: ReportData) -> Table | None:
             TableCell(f"{item.pairs:,}"),
             cell(min(item.flagged / item.pairs, 1.0), percent=True, colour=ORANGE),
         ]
-        for item in ranked[:20]
+        for item in data.words[:20]
     ]
     columns = ["Word", "Flagged pairs that hold it", "Share of all flags", "Pairs that hold it", "Of these, flagged"]
-    return Table("Words of the flagged captions that others lack", columns, rows, (), max(len(ranked) - 20, 0)) if rows else None
+    caption = "Words of the flagged captions that others lack, the most telling first"
+    return Table(caption, columns, rows, (), max(len(data.words) - 20, 0)) if rows else None
 
 
 def surplus(data: ReportData) -> Table | None:
@@ -127,22 +131,41 @@ def surplus(data: ReportData) -> Table | None:
     return Table("Words that these captions hold at least four times as often as trusted ones", columns, rows) if rows else None
 
 
-def detection(data: ReportData) -> Table | None:
-    """Detectors against the truth, in experiments only."""
-    columns = ["Detector", "AUROC", "Average precision", "Precision", "Recall", "Recall at 0.5 % false positives", "Clean pairs left alone"]
-    rows: list[Row] = [
-        [
-            visible(name, NAME),
-            cell(item.auroc),
-            cell(item.average_precision),
-            cell(item.precision, percent=True),
-            cell(item.recall, percent=True),
-            cell(item.recall_at_half_percent, percent=True),
-            cell(item.kept_clean, percent=True),
-        ]
-        for name, item in sorted(data.scores.detection.items())[:ROWS]
-    ]
-    return Table("Detection against the truth, known in experiments only", columns, rows) if rows else None
+def detection(data: ReportData) -> list[Table]:
+    """In experiments only, against the truth: what each arm's decisions were worth, and how well each score separates by itself."""
+    found = {_detector(name): item for name, item in sorted(data.scores.detection.items())[:ROWS]}
+    made = {(arm, unit): item for (arm, _, unit), item in found.items()}
+    tables = (
+        Table(
+            "Decisions as made, by all channels together",
+            ["Arm", "Precision", "Recall", "Clean pairs left alone"],
+            [
+                [names.arm(arm) + unit, *(cell(part, percent=True) for part in (item.precision, item.recall, item.kept_clean))]
+                for (arm, unit), item in made.items()
+            ],
+        ),
+        Table(
+            "What each score alone would tell",
+            ["Score", "AUROC", "Average precision", *(f"Recall at {part}{PERCENT} false positives" for part in ("0.5", "1"))],
+            [
+                [(names.channel(score) if score else f"score of {names.arm(arm)}") + unit, *_separates(item)]
+                for (arm, score, unit), item in found.items()
+            ],
+        ),
+    )
+    return list(tables) if found else []
+
+
+def _detector(name: str) -> tuple[str, str, str]:
+    """Arm, score (empty where the arm has one only) and unit of a detector's name."""
+    of_pairs = name.removesuffix(_BY_IMAGE)
+    arm, _, score = of_pairs.partition("/")
+    return arm, score, _BY_IMAGE if of_pairs != name else ""
+
+
+def _separates(item: DetectionScores) -> list[TableCell]:
+    recalls = (item.recall_at_half_percent, item.recall_at_one_percent)
+    return [cell(item.auroc), cell(item.average_precision), *(cell(part, percent=True) for part in recalls)]
 
 
 def thresholds(data: ReportData) -> Table | None:
@@ -169,9 +192,29 @@ def provenance(data: ReportData) -> Table:
     return Table("What this run depended on", ["What", "Value or digest"], rows, (), max(len(listed) - ROWS, 0))
 
 
-def _names(model: ModelScores, seeds: bool) -> list[TableCell | str]:
-    shown: list[TableCell | str] = [visible(model.arm, NAME), visible(model.protocol, NAME).upper(), visible(model.domain, NAME)]
-    return [*shown, str(model.seed)] if seeds else shown
+def _about(data: ReportData, models: Sequence[ModelScores]) -> dict[str, Callable[[ModelScores], str]]:
+    """The columns that say which model it is, without those in which all are alike."""
+    effect = data.verdict.figures.backdoor
+    labels = {"none": "the attacker's own model"} if effect and effect.attacker_trains else {}
+    columns: dict[str, Callable[[ModelScores], str]] = {"Data": lambda model: labels.get(model.arm) or names.arm(model.arm)}
+    if len({model.protocol for model in models}) > 1:
+        columns["Protocol"] = lambda model: visible(model.protocol, NAME).upper()
+    columns["Test set"] = lambda model: visible(model.domain, NAME)
+    if len({model.seed for model in models}) > 1:
+        columns["Seed"] = lambda model: str(model.seed)
+    return columns
+
+
+def _protocols(models: Sequence[ModelScores]) -> list[str]:
+    """What the protocols are, of those that there are."""
+    found = {model.protocol for model in models}
+    said = {"p1": "retrained from the base model", "p2": "continued from the model that was trained on the data as it came"}
+    known = [f"{name.upper()}: {meaning}" for name, meaning in said.items() if name in found]
+    return [f"{'Every model is' if len(found) == 1 else 'Models are'} {'; '.join(known)}."] if known else []
+
+
+def _value(item: Interval | None) -> float | None:
+    return item.value if item else None
 
 
 def _figure(model: ModelScores, name: str, limit: float) -> TableCell:

@@ -1,4 +1,4 @@
-"""What the page says beside the figures: which words of a caption are marked, and why it is there."""
+"""What the page says beside the figures: which words are marked and whose rows these are."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from srd_core.report import names
+from srd_core.report import names, tables
 from srd_core.report.data import ReportData
 from srd_core.report.html import render
+from srd_core.report.verdict import WordEvidence
 
 
 def text(data: ReportData) -> str:
@@ -62,3 +63,47 @@ def test_a_card_gives_scores_with_their_limits_and_its_reason_in_words(full: Rep
 )
 def test_reasons_are_words(reason: str, said: str) -> None:
     assert names.reason(reason) == said
+
+
+def test_words_keep_the_order_in_which_they_are_telling(full: ReportData) -> None:
+    """Regression: the table sorted by count, so that "the" came before the planted word."""
+    found = tables.words(
+        replace(full, words=tuple(WordEvidence(word=w, flagged=f, pairs=p) for w, f, p in [("fig", 300, 300), ("the", 305, 999)]))
+    )
+    assert found is not None and [row[0] for row in found.rows] == ["fig", "the"]
+
+
+def test_the_models_of_the_users_result_come_first_and_say_so(full: ReportData) -> None:
+    found = tables.arms(full)
+    assert found is not None and found.own == {0, 1} and [row[0] for row in found.rows][:3] == ["evidence", "evidence", "as it came"]
+    assert text(full).count('<span class="chip">your result</span>') == 2
+    other = tables.arms(replace(full, handed_back="srd"))
+    assert other is not None and other.rows[0][0] == names.ARMS["srd"]
+
+
+def test_columns_in_which_all_models_are_alike_are_left_out(full: ReportData) -> None:
+    first = [model for model in full.scores.models if model.protocol == "p1"]
+    same = tuple(model.model_copy(update={"asr_raw": model.asr}) for model in first)
+    whole, less = (tables.arms(replace(full, scores=full.scores.model_copy(update={"models": m}))) for m in (full.scores.models, same))
+    assert whole is not None and {"Protocol", "Attack success, substring"} < set(whole.columns)
+    assert less is not None and not {"Protocol", "Attack success, substring"} & set(less.columns)
+    assert "Every model is P1: retrained from the base model." in less.notes and all(len(row) == len(less.columns) for row in less.rows)
+
+
+def test_what_the_attacker_trained_is_not_the_data_as_it_came(full: ReportData) -> None:
+    effect = full.verdict.figures.backdoor
+    assert effect is not None
+    figures = full.verdict.figures.model_copy(update={"backdoor": effect.model_copy(update={"attacker_trains": True})})
+    found = tables.arms(replace(full, verdict=full.verdict.model_copy(update={"figures": figures})))
+    assert found is not None and "the attacker's own model" in [row[0] for row in found.rows]
+
+
+def test_what_the_decisions_were_worth_is_said_once(full: ReportData) -> None:
+    """Regression: precision and recall of all channels together stood on the row of every score, as if each had decided so."""
+    found = full.scores.detection["evidence/pair"]
+    kinds = ("evidence/nll_max", "evidence/nll_max by image", "evidence/q_gain", "evidence/q_gain by image", "abl")
+    decided, scores = tables.detection(replace(full, scores=full.scores.model_copy(update={"detection": dict.fromkeys(kinds, found)})))
+    assert [row[0] for row in decided.rows] == ["abl", "evidence", "evidence by image"] and "Precision" in decided.columns
+    named = [row[0] for row in scores.rows]
+    assert named == ["score of abl", "most surprising word", "most surprising word by image", "gain of a mask", "gain of a mask by image"]
+    assert not {"Precision", "Recall", "Clean pairs left alone"} & set(scores.columns)

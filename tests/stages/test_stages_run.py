@@ -285,6 +285,7 @@ def test_the_report_holds_what_the_stages_found(pipeline: Pipeline) -> None:
     assert 0 < scores["distance"] < 0.5 and set(scores["done"]) == {"evidence", "srd"}
     page = (sink / "report.html").read_text()
     assert "<html" in page and "evidence" in page
+    assert '<span class="chip">your result</span>' in page
     surplus = page.split("More frequent than in the trusted set")[1].split("</table>")[0]
     assert "<bdi>banana</bdi>" in surplus
 
