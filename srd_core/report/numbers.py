@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, field
 
 from markupsafe import Markup
@@ -31,6 +32,11 @@ def rate(value: float) -> str:
     share = 100 * value
     figure = f"{share:.0f}" if share >= 99.95 or share == 0 else f"{share:.1f}" if share >= 1 else f"{share:.2g}"
     return figure + PERCENT
+
+
+def unbroken(text: str) -> str:
+    """`text` in which no sign for per cent is torn off its number."""
+    return re.sub(r"(?<=\d) %", PERCENT, text)
 
 
 def score(value: float) -> str:

@@ -9,12 +9,13 @@ from typing import Any
 from markupsafe import Markup
 
 from srd_core.analysis.figures import improved_chart, reward_chart
-from srd_core.report import pictures, tables
+from srd_core.report import names, pictures, tables
 from srd_core.report.data import Attention, ReportData
 from srd_core.report.images import ImageBudget
-from srd_core.report.numbers import rate, span
+from srd_core.report.numbers import rate, span, unbroken
 from srd_core.report.text import CAPTION, NAME, visible
 from srd_core.report.verdict import VerdictFigures
+from srd_core.scoring.intervals import Interval
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ _LINE_NAMES = ("The word", "What was done", "The backdoor", "What to do")
 def page(data: ReportData, budget: ImageBudget) -> dict[str, Any]:
     """Everything that the template reads."""
     kind = _STATUS[data.verdict.status]
-    headline, *lines = (visible(line, 2 * CAPTION) for line in data.verdict.lines)
+    headline, *lines = (unbroken(visible(line, 2 * CAPTION)) for line in data.verdict.lines)
     cards, maps = pictures.cards(data, budget), pictures.q_maps(data, budget)
     return {
         "title": visible(data.title, NAME),
@@ -60,6 +61,7 @@ def page(data: ReportData, budget: ImageBudget) -> dict[str, Any]:
         "marked": {why for card in cards for _, why in card.caption},
         "cards_left": len(data.gallery) - len(cards),
         "heat": pictures.heat(data.masks) if data.masks else [],
+        "masks_of": _masks_of(data),
         "unmasked": f"{data.masks.unmasked:,}" if data.masks else "",
         "q_maps": maps,
         "charts": [Markup(reward_chart(data.curve)), Markup(improved_chart(data.curve))] if data.curve else [],
@@ -118,11 +120,33 @@ def _policy(data: ReportData) -> list[Tile]:
     return tiles
 
 
+def _masks_of(data: ReportData) -> str:
+    """Whose masks are shown, where they are not those of the user's result."""
+    if data.handed_back == "srd":
+        return ""
+    masked = data.accounting.actions.get("mask", 0)
+    result = "no image was masked" if not masked else f"{masked:,} pairs have other masks ({names.arm(data.handed_back)})"
+    return f"These are the masks of the paper's SRD (arm srd), run for comparison; in your result {result}."
+
+
 def _attention(found: Attention) -> str:
     if found.backdoored is None or found.clean is None or found.area is None:
         return "The trigger has no one place, so there is no share to tell."
     own, other = f"{rate(found.backdoored.value)} ({span(found.backdoored, percent=True)})", rate(found.clean.value)
-    return f"The trigger covers {rate(found.area)} of the image. On it lie {own} of the backdoored model's map, {other} of the clean one's."
+    said = f"The trigger covers {rate(found.area)} of the image. On it lie {own} of the backdoored model's map, {other} of the clean one's."
+    judged = "" if math.isnan(found.backdoored.low) else _shown(found.backdoored, found.clean, found.area, found.difference)
+    return f"{said} {judged}".rstrip()
+
+
+def _shown(own: Interval, clean: Interval, area: float, difference: Interval | None) -> str:
+    """What the shares come to, by their intervals."""
+    above = difference.low > 0 if difference else own.low > clean.high
+    if not own.low > area:
+        beside = ", if more than in the clean model" if above else ""
+        return f"That is no more than its share of the area{beside}: these maps do not show the trigger."
+    if not above:
+        return "That is more than its share of the area, but no more than in the clean model: something else may draw the look there."
+    return "That is more than its share of the area, and more than in the clean model: these maps show the trigger."
 
 
 def _calibration(data: ReportData) -> str:

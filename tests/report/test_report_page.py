@@ -1,8 +1,9 @@
-"""What the page says beside the figures: which words are marked and whose rows these are."""
+"""What the page says beside the figures: which words are marked, whose rows and masks these are, and what the attention maps show."""
 
 from __future__ import annotations
 
 import html
+import math
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,9 @@ import pytest
 from srd_core.report import names, tables
 from srd_core.report.data import ReportData
 from srd_core.report.html import render
+from srd_core.report.numbers import unbroken
 from srd_core.report.verdict import WordEvidence
+from srd_core.scoring.intervals import Interval, wilson
 
 
 def text(data: ReportData) -> str:
@@ -98,6 +101,11 @@ def test_what_the_attacker_trained_is_not_the_data_as_it_came(full: ReportData) 
     assert found is not None and "the attacker's own model" in [row[0] for row in found.rows]
 
 
+def test_masks_of_another_arm_are_told_from_the_result(full: ReportData) -> None:
+    assert "run for comparison; in your result no image was masked" in text(full)
+    assert "run for comparison" not in text(replace(full, handed_back="srd"))
+
+
 def test_what_the_decisions_were_worth_is_said_once(full: ReportData) -> None:
     """Regression: precision and recall of all channels together stood on the row of every score, as if each had decided so."""
     found = full.scores.detection["evidence/pair"]
@@ -107,3 +115,25 @@ def test_what_the_decisions_were_worth_is_said_once(full: ReportData) -> None:
     named = [row[0] for row in scores.rows]
     assert named == ["score of abl", "most surprising word", "most surprising word by image", "gain of a mask", "gain of a mask by image"]
     assert not {"Precision", "Recall", "Clean pairs left alone"} & set(scores.columns)
+
+
+@pytest.mark.parametrize(
+    ("own", "difference", "said"),
+    [
+        (wilson(30, 100), None, "and more than in the clean model: these maps show the trigger"),
+        (wilson(9, 100), Interval(value=0.08, low=-0.01, high=0.1, n=100), "but no more than in the clean model: something else"),
+        (wilson(1, 400), Interval(value=0.01, low=0.001, high=0.02, n=100), "area, if more than in the clean model: these maps do not"),
+        (Interval(value=math.nan, low=math.nan, high=math.nan, n=0), None, "1.0 % of the clean one's.</p>"),
+        (wilson(1, 400), None, "no more than its share of the area: these maps do not show the trigger"),
+    ],
+)
+def test_attention_maps_are_judged_by_their_intervals(full: ReportData, own: Interval, difference: Interval | None, said: str) -> None:
+    assert full.attention is not None
+    page = text(replace(full, attention=replace(full.attention, backdoored=own, difference=difference)))
+    assert said in page and "<span>clean model</span>" in page
+
+
+def test_no_sign_for_per_cent_is_torn_off(full: ReportData) -> None:
+    assert unbroken("10.3 % of 5 %, a % b") == "10.3\N{NO-BREAK SPACE}% of 5\N{NO-BREAK SPACE}%, a % b"
+    page = render(full).decode()
+    assert "95 %" not in page and not [line for line in full.verdict.lines if " %" in line and line in page]
