@@ -127,12 +127,17 @@ class Attention:
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """Where the thresholds of evidence lie, set without the truth: thresholds by channel, recall on self-injected poisons by kind."""
+    """Where the thresholds of evidence lie, set without the truth: thresholds by channel, recall on self-injected poisons by kind.
+
+    `flagged` is the share of the `pairs` trusted ones that they flag, `unused` are the channels that got no share of the `budget`.
+    """
 
     budget: float
     pairs: int
     thresholds: Mapping[str, float]
     expected_recall: Mapping[str, Interval | float] = field(default_factory=dict)
+    flagged: float | None = None
+    unused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -153,8 +153,9 @@ def _calibration(data: ReportData) -> str:
     known = data.calibration
     if known is None:
         return ""
+    found = f"; they flag {rate(known.flagged)} of these" if known.flagged is not None else ""
     held_out = f"{known.pairs:,} trusted pairs that no model was trained on"
-    said = f"Thresholds leave {rate(known.budget)} false positives on {held_out}. No truth was used."
+    said = f"Thresholds are set for {rate(known.budget)} false positives at most, on {held_out}{found}. No truth was used."
     far = data.scores.distance
     if far is None:
         return said

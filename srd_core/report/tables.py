@@ -172,6 +172,8 @@ def thresholds(data: ReportData) -> Table | None:
     """Threshold of each channel."""
     known = sorted(data.calibration.thresholds.items()) if data.calibration else []
     rows: list[Row] = [[names.channel(name), TableCell(f"{value:.4g}")] for name, value in known[:ROWS]]
+    unused = data.calibration.unused if data.calibration else ()
+    rows += [[names.channel(name), TableCell("not used: no share of the budget")] for name in unused[:ROWS]]
     return Table("Thresholds", ["Channel", "Flag above"], rows) if rows else None
 
 

@@ -171,7 +171,8 @@ def _effect(run: Run, scores: Scores) -> BackdoorEffect | None:
 
 
 def _calibration(run: Run, made: Calibration) -> OperatingPoint:
-    return OperatingPoint(run.config.evidence.false_positives, made.pairs, made.thresholds, made.recall)
+    unused = tuple(sorted(made.scales.keys() - made.thresholds.keys()))
+    return OperatingPoint(run.config.evidence.false_positives, made.pairs, made.thresholds, made.recall, made.clean_flagged, unused)
 
 
 def _provenance(run: Run, inputs: Inputs) -> Provenance:

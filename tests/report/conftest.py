@@ -133,7 +133,7 @@ def full() -> ReportData:
         surplus=(FrequentWord("banana", 490, 0.098, 3, 0.0002), FrequentWord("postcard", 61, 0.0122, 0, 0.0)),
         attention=Attention(photo(9, 300), wilson(9, 100), wilson(1, 100), 0.0088),
         calibration=OperatingPoint(0.005, 750, {"nll_max": 7.1342, "nll_mean": 2.02},
-            {"patch, any place": wilson(96, 100), "whole frame": wilson(71, 100)}),
+            {"patch, any place": wilson(96, 100), "whole frame": wilson(71, 100)}, flagged=0.0027, unused=("q_gain",)),
     )  # fmt: skip
 
 

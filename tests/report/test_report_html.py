@@ -158,6 +158,13 @@ def test_figures_that_are_missing_say_why(bare: ReportData) -> None:
     assert "SFS — not measured: not part of this run" in page
 
 
+def test_a_budget_is_not_told_as_what_was_found(full: ReportData) -> None:
+    """Regression: “thresholds leave 0.5 % false positives” was the budget; channels that got nothing of it were not named."""
+    text = render(full).decode().replace("\N{NO-BREAK SPACE}", " ")
+    assert "set for 0.50 % false positives at most, on 750 trusted pairs that no model was trained on; they flag 0.27 % of these" in text
+    assert "not used: no share of the budget" in text
+
+
 def test_figures_come_with_intervals(full: ReportData) -> None:
     text = render(full).decode().replace("\N{NO-BREAK SPACE}", " ")
     assert "99.8 %" in text and "98.9 – 100 %" in text and "0.88 – 0.94" in text
