@@ -161,7 +161,7 @@ def test_figures_that_are_missing_say_why(bare: ReportData) -> None:
 def test_a_budget_is_not_told_as_what_was_found(full: ReportData) -> None:
     """Regression: “thresholds leave 0.5 % false positives” was the budget; channels that got nothing of it were not named."""
     text = render(full).decode().replace("\N{NO-BREAK SPACE}", " ")
-    assert "set for 0.50 % false positives at most, on 750 trusted pairs that no model was trained on; they flag 0.27 % of these" in text
+    assert "set for 0.5 % false positives at most, on 750 trusted pairs that no model was trained on; they flag 0.27 % of these" in text
     assert "not used: no share of the budget" in text
 
 
