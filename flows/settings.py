@@ -88,7 +88,7 @@ def prefect_server(meanwhile: Callable[[], T]) -> Iterator[T]:
                     yield result
             finally:
                 EventsWorker.drain_all(timeout=10)
-                server.stop()
+                _stop(server)
 
 
 def _must_answer() -> None:
@@ -108,7 +108,7 @@ def _start(server: SubprocessASGIServer) -> None:
     from prefect.settings import PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS as STARTUP
 
     try:
-        with _deaf_to_interrupts():
+        with _deaf_to_signals():
             server.start()
     except RuntimeError as error:
         problem = f"Prefect's temporary server did not answer within {STARTUP.value()} seconds"
@@ -137,10 +137,17 @@ def _environment(settings: Mapping[str, str]) -> Iterator[None]:
         refresh_global_settings_context()
 
 
+def _stop(server: SubprocessASGIServer) -> None:
+    """Its process hears nothing else, and its records are in memory."""
+    if server.server_process is not None:
+        server.server_process.kill()
+    server.stop()
+
+
 @contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """Processes started inside never see Ctrl-C: the server must outlive the work that reports to it."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+def _deaf_to_signals() -> Iterator[None]:
+    """Processes started inside never see Ctrl-C, nor a SIGTERM to the whole group: the server must outlive the work that reports to it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield
     finally:

@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from srd_core.data.manifest import digest
@@ -90,3 +91,21 @@ def finish(process: subprocess.Popen[bytes]) -> float:
     _, errors = process.communicate()
     assert process.returncode == 0, errors.decode()
     return time.perf_counter() - clock
+
+
+def marked(mark: str) -> set[str]:
+    """Numbers of the living processes whose environment holds `mark`."""
+    found = set()
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if mark.encode() in (entry / "environ").read_bytes() and "Z" not in (entry / "stat").read_text().rpartition(")")[2].split()[:1]:
+                found.add(entry.name)
+    return found
+
+
+def until(met: Callable[[], bool], seconds: float) -> bool:
+    """Whether that is so at last, looking for at most so long."""
+    deadline = time.monotonic() + seconds
+    while not met() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return met()

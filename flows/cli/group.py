@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
+import threading
 import traceback
-from types import TracebackType
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType, TracebackType
 from typing import Any
 
 import click
@@ -13,8 +17,14 @@ import click
 from srd_core.errors import SrdError
 
 _COMMANDS = ("demo", "inspect", "sanitize", "cleanse", "verify", "decisions", "poison", "train", "evaluate", "config", "bench")
+_CONTINUED = frozenset(("demo", "sanitize", "cleanse", "bench"))
+"""Commands that find what they had finished when they are called again."""
 _VERBOSE = "srd.verbose"
-INTERRUPTED, UNEXPECTED = 130, 70
+INTERRUPTED, TERMINATED, UNEXPECTED = 130, 143, 70
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM has come: the same as Ctrl-C to whatever is going on, but for the exit code."""
 
 
 class Commands(click.Group):
@@ -34,14 +44,41 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; errors become exit codes."""
         try:
-            return super().invoke(ctx)
+            with _termination_interrupts():
+                return super().invoke(ctx)
         except (KeyboardInterrupt, click.Abort) as error:
-            raise click.exceptions.Exit(INTERRUPTED) from error
+            goes_on = "; the same command goes on where it was" if ctx.invoked_subcommand in _CONTINUED else ""
+            click.echo(f"stopped{goes_on}", err=True)
+            raise click.exceptions.Exit(TERMINATED if isinstance(error, Terminated) else INTERRUPTED) from error
         except SrdError as error:
             if is_verbose(ctx):
                 click.echo("".join(traceback.format_exception(error)), err=True)
             click.echo(f"error: {' '.join(str(error).split())}", err=True)
             raise click.exceptions.Exit(error.exit_code) from error
+
+
+@contextmanager
+def _termination_interrupts() -> Iterator[None]:
+    """SIGTERM raises Terminated, once: `timeout` sends it twice, to the command and to its group, and tidying up must come to its end.
+
+    A flow has a handler of Prefect's, which sends the signal again to this one when the flow has ended.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came = False
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal came
+        if not came:
+            came = True
+            raise Terminated
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def is_verbose(ctx: click.Context) -> bool:

@@ -268,7 +268,8 @@ def test_interrupting_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("flows.cli.config.checked", interrupted)
-    assert srd("config").exit_code == 130
+    result = srd("config")
+    assert (result.exit_code, result.stderr) == (130, "stopped\n")
 
 
 def test_config_prints_what_config_takes(tmp_path: Path) -> None:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import subprocess
-import time
 import uuid
-from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flows.settings import prefect_server
-from tests.kills import empty, finish, manifest, start, survive
+from tests.kills import empty, finish, manifest, marked, start, survive, until
 from tests.proxies import at_random, spoiled
 
 QUICK = ["policy.dqn.steps=96", "policy.dqn.points=2"]
@@ -48,23 +45,6 @@ def test_kills_leave_no_trace_on_s3(data: Any, s3: Any, monkeypatch: pytest.Monk
     sink = "s3://runs/killed"
     with prefect_server(lambda: None):  # one that outlives the runs, as it is operated
         assert len(survive(cleanse(data, sink), sink, 100, QUICK)) == 1
-
-
-def marked(mark: str) -> set[str]:
-    """Numbers of the living processes whose environment holds `mark`."""
-    found = set()
-    for entry in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            if mark.encode() in (entry / "environ").read_bytes() and "Z" not in (entry / "stat").read_text().rpartition(")")[2].split()[:1]:
-                found.add(entry.name)
-    return found
-
-
-def until(met: Callable[[], bool], seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while not met() and time.monotonic() < deadline:
-        time.sleep(0.2)
-    return met()
 
 
 def test_nothing_outlives_a_run_that_is_killed(data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

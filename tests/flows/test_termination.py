@@ -1,0 +1,55 @@
+"""SIGTERM, from `timeout` or a service manager, is an interruption: one line, an exit code of its own, and nothing left running."""
+
+from __future__ import annotations
+
+import os
+import signal
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from flows.cli import cli
+from tests.kills import finish, manifest, marked, start, until
+
+STOPPED = "stopped; the same command goes on where it was"
+
+
+def terminate(*_: object, **__: object) -> None:
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.mark.parametrize(("command", "said"), [(["config"], "stopped"), (["sanitize", "SOURCE", "sink"], STOPPED)])
+def test_termination_is_143(data: Any, monkeypatch: pytest.MonkeyPatch, command: list[str], said: str) -> None:
+    """Regression: `timeout` sends it twice; the second must not end what tidies up after the first."""
+    before = signal.getsignal(signal.SIGTERM)
+    for name in ("config", "sanitize"):
+        monkeypatch.setattr(f"flows.cli.{name}.checked", terminate)
+    result = CliRunner().invoke(cli, [data.source if part == "SOURCE" else part for part in command])
+    assert (result.exit_code, result.stderr, result.stdout) == (143, f"{said}\n", "")
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.slow
+def test_a_run_whose_whole_group_is_terminated_goes_on(data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regression: the temporary server ended first, and the run with an internal error, exit code 70."""
+    mark = f"SRD_MARK={uuid.uuid4().hex}"
+    monkeypatch.setenv(*mark.split("="))
+    sink = str(tmp_path / "sink")
+    command, settings = ["cleanse", data.source, sink, "--trusted", data.trusted, "--profile", "test"], ["workers=2"]
+    run = start(command, settings)
+    assert until(lambda: any((tmp_path / "sink" / "stages").glob("base/*.json")), 120)
+    assert len(marked(mark)) >= 4
+    for _ in range(2):
+        os.killpg(run.pid, signal.SIGTERM)
+    _, errors = run.communicate(timeout=60)
+    lines = errors.decode().splitlines()
+    assert (run.returncode, lines[-1]) == (143, STOPPED) and "error" not in errors.decode()
+    assert until(lambda: not marked(mark), 5), [Path(f"/proc/{number}/cmdline").read_text() for number in marked(mark)]
+    finish(start(command, settings))
+    assert manifest(sink)
