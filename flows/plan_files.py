@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from flows.plan import Cell, Plan, problem
 from flows.size import Size, placed
 from srd_core.errors import ConfigError
+from srd_core.suggestions import did_you_mean
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -97,5 +98,7 @@ def _text(kind: str, name: str) -> str:
     if name in _names(kind):  # before files: one of that name in the working folder may have come with data
         return resources.files("flows").joinpath(f"{kind}s").joinpath(f"{name}.yaml").read_text()
     if not Path(name).is_file():
-        raise ConfigError(f"there is no {kind} {name!r}", hint="Give a YAML file, or one of: " + ", ".join(_names(kind)))
+        raise ConfigError(
+            f"there is no {kind} {name!r}", hint=f"{did_you_mean(name, _names(kind))}Give a YAML file, or one of: {', '.join(_names(kind))}"
+        )
     return Path(name).read_text()

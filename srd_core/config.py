@@ -6,7 +6,7 @@ Stages read slices of the tree, and only a slice's digest enters a stage's cache
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -21,6 +21,7 @@ from srd_core.models.architecture import Architecture
 from srd_core.models.schedule import Schedule, Through
 from srd_core.policy.dqn_config import DqnConfig
 from srd_core.reward.rule import RewardRule
+from srd_core.suggestions import did_you_mean
 
 Screen = Literal[
     "abl", "abl-5", "abl-max", "abl-oracle", "ct", "drop", "nll", "pmi", "rare", "residual", "templates", "vdc", "vdc-min", "windows"
@@ -178,15 +179,27 @@ def load_config(profile: str | None = None, file: Path | None = None, overrides:
         return Config.model_validate(tree)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        unknown = first["type"] == "extra_forbidden"
-        problem = f"unknown key {key!r}" if unknown else f"{key} = {first['input']!r}: {first['msg']}"
-        raise ConfigError(f"configuration: {problem}", hint="`srd config` prints every key with its value") from error
+        key, hint = ".".join(map(str, first["loc"])), "`srd config` prints every key with its value"
+        problem = f"{key} = {first['input']!r}: {first['msg']}"
+        if first["type"] == "extra_forbidden":
+            problem, hint = f"unknown key {key!r}", did_you_mean(key, _names(Config)) + hint
+        elif first["type"] == "model_type":
+            below = ", ".join(name for name in _names(Config) if name.rpartition(".")[0] == key)
+            problem, hint = f"{key} = {first['input']!r}: {key} is a section, not a key", f"In it are {below}"
+        raise ConfigError(f"configuration: {problem}", hint=hint) from error
 
 
 def quoted(value: object) -> str:
     """The text of `value` as a YAML string for an override, so that a path, or a name such as `no`, stays what it is."""
     return "'" + str(value).replace("'", "''") + "'"
+
+
+def _names(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """Every section and every key below `section`, dotted."""
+    for name, field in section.model_fields.items():
+        yield f"{prefix}{name}"
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _names(field.annotation, f"{prefix}{name}.")
 
 
 def _read(profile: str | None, file: Path | None) -> dict[str, Any]:
@@ -201,7 +214,9 @@ def _read(profile: str | None, file: Path | None) -> dict[str, Any]:
             raise ConfigError(f"{file} cannot be read: {error}", hint="Give a text file in YAML") from error
     elif profile is not None:
         if profile not in profiles():
-            raise ConfigError(f"unknown profile {profile!r}", hint="Choose one of: " + ", ".join(profiles()))
+            raise ConfigError(
+                f"unknown profile {profile!r}", hint=did_you_mean(profile, profiles()) + "Choose one of: " + ", ".join(profiles())
+            )
         text = resources.files("srd_core.profiles").joinpath(f"{profile}.yaml").read_text()
     else:
         return {}

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from srd_core.errors import ConfigError
+from srd_core.suggestions import did_you_mean
 
 T = TypeVar("T")
 
@@ -53,7 +54,8 @@ class Registry(Generic[T]):
             ConfigError: unknown name.
         """
         if name not in self.names():
-            raise ConfigError(f"unknown {self._noun} {name!r}", hint=f"Choose one of: {', '.join(self.names())}")
+            hint = f"{did_you_mean(name, self.names())}Choose one of: {', '.join(self.names())}"
+            raise ConfigError(f"unknown {self._noun} {name!r}", hint=hint)
         return self._entries[name]
 
     def names(self) -> tuple[str, ...]:

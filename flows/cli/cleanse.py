@@ -16,7 +16,9 @@ from srd_core.errors import ConfigError
 @click.command("cleanse", cls=WithNames, names=(profiles, attacks), short_help="Cleanse a suspect set, retrain, score, report.")
 @click.argument("source")
 @click.argument("sink")
-@click.option("--trusted", required=True, metavar="T", help="Shards that you vouch for: a few thousand pairs.")
+@click.option(
+    "--trusted", required=True, metavar="T", help="Shards of a few thousand pairs that you vouch for and that look like SOURCE; see README."
+)
 @configuration
 @click.option("--test", "tests", multiple=True, metavar="DOMAIN=URI", help="Clean test shards; repeatable. Default: the trusted hold-out.")
 @click.option("--attack", metavar="NAME", help="In experiments: put this attack's trigger on the test images and report its success.")

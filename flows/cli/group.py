@@ -9,6 +9,7 @@ import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -50,11 +51,27 @@ class Commands(click.Group):
             goes_on = "; the same command goes on where it was" if ctx.invoked_subcommand in _CONTINUED else ""
             click.echo(f"stopped{goes_on}", err=True)
             raise click.exceptions.Exit(TERMINATED if isinstance(error, Terminated) else INTERRUPTED) from error
+        except click.UsageError as error:
+            raise _explained(error) from error
         except SrdError as error:
             if is_verbose(ctx):
                 click.echo("".join(traceback.format_exception(error)), err=True)
             click.echo(f"error: {' '.join(str(error).split())}", err=True)
             raise click.exceptions.Exit(error.exit_code) from error
+
+
+def _explained(error: click.UsageError) -> click.UsageError:
+    """With the way out: what a missing option is for; quotes where the shell has made many arguments of a glob."""
+    text = error.format_message()
+    if isinstance(error, click.MissingParameter) and isinstance(error.param, click.Option) and error.param.help:
+        text = f"{text} {error.param.help}"
+    given = [str(value) for value in error.ctx.params.values()] if error.ctx else []
+    words = [word.strip("'\"(),.") for word in (*given, *text.split())]
+    shards = dict.fromkeys(word for word in words if word.endswith(".tar"))
+    if len(shards) > 1:
+        glob = Path(next(iter(shards))).with_name("*.tar")
+        text = f"{text.rstrip('.')}. Quote a glob, so that it stays one argument: '{glob}'"
+    return click.UsageError(text, ctx=error.ctx)
 
 
 @contextmanager

@@ -114,7 +114,10 @@ def started(*_: object, **__: object) -> None:
     [
         (["--attack", "nope"], "unknown attack 'nope'"),
         (["--attack", "shadowcast-clean", "--target", "banana"], "cannot plant 'banana'"),
-        (["--set", "evidence.channels=[nll_maxx]"], "unknown evidence channel 'nll_maxx'. Choose one of: infidelity, nll_max"),
+        (
+            ["--set", "evidence.channels=[nll_maxx]"],
+            "unknown evidence channel 'nll_maxx'. Did you mean nll_max or nll_mean? Choose one of: infidelity, nll_max",
+        ),
         (["--truth", "nowhere.json"], "there is no list of poisoned pairs at nowhere.json"),
         (["--truth", "odd.json"], "odd.json is not a list of poisoned pairs"),
         (["--truth", "gs://bucket/t.json"], "gs://bucket"),
