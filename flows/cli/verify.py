@@ -10,6 +10,11 @@ from flows.cli.group import verbose_option
 from flows.cli.options import json_option
 from srd_core.errors import VerificationError
 
+_NAMED = 3
+_STRANGER = " is in the sink, but "
+_STRANGERS = (f"{_STRANGER}not in the manifest", f"{_STRANGER}no file that the run wrote")
+"""How a problem of `check` ends that is about no output."""
+
 
 @click.command("verify", short_help="Compare every output with MANIFEST.json.")
 @click.argument("sink")
@@ -27,6 +32,11 @@ def command(sink: str, as_json: bool) -> None:
         click.echo(json.dumps({"sink": sink, "problems": problems}, ensure_ascii=False))
     for problem in problems if not as_json else ():
         click.echo(problem)
+    strangers = [problem.rpartition(_STRANGER)[0] for problem in problems if problem.endswith(_STRANGERS)]
+    if strangers and len(strangers) == len(problems):
+        named = ", ".join(strangers[:_NAMED]) + (f" and {len(strangers) - _NAMED:,} more" if len(strangers) > _NAMED else "")
+        hint = "All that the run wrote is as it was: remove the rest if it is yours, and keep results apart from other files"
+        raise VerificationError(f"{sink} holds what the run did not write: {named}", hint=hint)
     if problems:
         count = "1 problem" if len(problems) == 1 else f"{len(problems):,} problems"
         hint = f"Keep a copy of {sink} as evidence; running the same command again overwrites what differs"

@@ -1,13 +1,13 @@
 """A sink belongs to one run: the first to write RUN.json there. The same run may come again, to go on; any other is told.
 
 Written with the storage's own create-if-absent, so of many that start together exactly one wins, and results of two never mix. It is the
-run's alone: no input lies in it, since an output of the same name would take its place.
+run's alone: no input lies in it, since an output of the same name would take its place, nor anything else that no run wrote there.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from srd_core import __version__
@@ -34,7 +34,8 @@ def claim(run: Run, inputs: Mapping[str, StageManifest]) -> None:
 
     Raises:
         ConfigError: an input lies in it, or results of stages that no run has claimed.
-        ClaimedError: it is another run's; says in what they differ.
+        ClaimedError: it is another run's, and the message says in what they differ; or it is no run's and not empty. Hidden files, which
+            belong to the folder (`.gitkeep`, `.DS_Store`), do not count.
     """
     sink = run.sink_storage
     for role, manifest in inputs.items():
@@ -47,6 +48,10 @@ def claim(run: Run, inputs: Mapping[str, StageManifest]) -> None:
     if not run.config.work and run.work_storage.list() and sink.stat(NAME) is None:
         problem = f"{sink.uri} holds stages/ but no {NAME}: what lies there is no run's, and would be taken for this one's"
         raise ConfigError(problem, hint="Choose another sink, or remove that folder if you know where it comes from")
+    stranger = next(_strangers(run), "") if sink.stat(NAME) is None else ""
+    if stranger and sink.stat(NAME) is None:  # the same run, started twice, may have come first and written there
+        hint = "Choose another sink, such as a new folder in it, or remove what lies there"
+        raise ClaimedError(f"{sink.uri} holds {stranger[:_SHOWN]!a}, and no {NAME}: a run has its sink to itself", hint=hint)
     mine = _content(run, inputs)
     try:
         sink.put_bytes(NAME, canonical_json(mine))
@@ -54,6 +59,15 @@ def claim(run: Run, inputs: Mapping[str, StageManifest]) -> None:
         hint = f"Choose another sink; with `--set work={run.work_storage.uri}` it uses what has been computed here"
         different = _difference(sink.read_bytes(NAME), mine)
         raise ClaimedError(f"{sink.uri} belongs to a run that is different in {different}", hint=hint) from error
+
+
+def _strangers(run: Run) -> Iterator[str]:
+    """Names of what lies in the sink, beside what is computed on the way and hidden files."""
+    home = run.sink_storage.uri
+    for name in run.sink_storage.names():
+        hidden = any(part.startswith(".") for part in name.split("/"))
+        if not hidden and not within(f"{home}/{name}", run.work_storage.uri):
+            yield name
 
 
 def claimed(run: Run, inputs: Mapping[str, StageManifest]) -> bytes:

@@ -8,7 +8,7 @@ Readers never see half an object. Keys are relative, `/`-separated and cannot le
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +40,9 @@ class Storage(Protocol):
 
         What cannot be an object's key is left out, so that one odd name does not hide the others.
         """
+
+    def names(self) -> Iterator[str]:
+        """Of everything that lies here, objects or not, as they are found: who has seen enough need not wait for the end of the listing."""
 
     def unlisted(self) -> tuple[str, ...]:
         """What lies here and is no object, sorted: names that cannot be a key; on a folder, also special files and links that lead out."""

@@ -43,6 +43,10 @@ class LocalStorage:
         found = (self.stat(name) for name in self._names() if name.startswith(prefix) and self._is_object(name))
         return sorted((info for info in found if info), key=lambda info: info.key)
 
+    def names(self) -> Iterator[str]:
+        """See `Storage.names`: files, links and special files; folders that are links are not entered."""
+        return self._names()
+
     def unlisted(self) -> tuple[str, ...]:
         """See `Storage.unlisted`."""
         return tuple(sorted(name for name in self._names() if not self._is_object(name)))

@@ -47,6 +47,10 @@ class S3Storage:
         """See `Storage.list`. Folder markers (keys that end in `/`) are left out."""
         return sorted((info for info in self._everything(prefix) if is_key(info.key)), key=lambda info: info.key)
 
+    def names(self) -> Iterator[str]:
+        """See `Storage.names`: a page at a time. Folder markers are left out."""
+        return (info.key for info in self._everything(""))
+
     def unlisted(self) -> tuple[str, ...]:
         """See `Storage.unlisted`."""
         return tuple(sorted(info.key for info in self._everything("") if not is_key(info.key)))

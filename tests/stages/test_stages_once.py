@@ -14,7 +14,7 @@ from srd_core.config import Config
 from srd_core.data.images import encode
 from srd_core.data.samples import Sample
 from srd_core.data.shards import ShardWriter
-from srd_core.errors import ConfigError, ConflictError
+from srd_core.errors import ClaimedError, ConfigError, ConflictError
 from srd_core.stages.sanitize import sanitize
 from srd_core.stages.stage import Run
 from srd_core.stages.verification import check
@@ -114,6 +114,9 @@ def test_a_sink_with_results_that_no_run_has_claimed_is_refused(source: Path, tm
     with pytest.raises(ConfigError, match=r"holds stages/ but no RUN\.json"):
         sanitize(Run(str(source), str(sink), "", Config()))
     (sink / "stages").unlink()
+    with pytest.raises(ClaimedError, match=r"and no RUN\.json: a run has its sink to itself"):
+        sanitize(Run(str(source), str(sink), "", Config()))
+    shutil.rmtree(sink)
     sanitize(Run(str(source), str(sink), "", Config()))
 
 
@@ -131,6 +134,29 @@ def test_a_sink_that_holds_an_input_is_refused_before_anything_is_written(source
     assert not (tmp_path / "data" / "RUN.json").exists()
 
 
+@pytest.mark.parametrize("name", ["notes.txt", "shards/s0.tar", "deep/er/x"])
+def test_a_sink_that_holds_other_files_is_refused_before_anything_is_written(source: Path, tmp_path: Path, name: str) -> None:
+    """Regression: the run ended well, and `srd verify` called its sink altered."""
+    file = tmp_path / "sink" / name
+    file.parent.mkdir(parents=True)
+    file.write_text("mine")
+    run = Run(str(source), str(tmp_path / "sink"), "", Config())
+    with pytest.raises(ClaimedError, match=rf"sink holds '{name}', and no RUN\.json: a run has its sink to itself\. Choose another sink"):
+        sanitize(run)
+    assert [path for path in (tmp_path / "sink").rglob("*") if path.is_file()] == [file] and file.read_text() == "mine"
+
+
+def test_hidden_files_and_work_kept_in_the_sink_keep_no_run_out(source: Path, tmp_path: Path) -> None:
+    sink = tmp_path / "sink"
+    sink.mkdir()
+    (sink / ".gitkeep").touch()
+    config = Config(work=str(sink / "work"))
+    sanitize(Run(str(source), str(tmp_path / "first"), "", config))
+    sanitize(Run(str(source), str(sink), "", config))
+    (sink / "notes.txt").touch()
+    sanitize(Run(str(source), str(sink), "", config))
+
+
 def test_a_sink_below_its_source_is_fine(source: Path, tmp_path: Path) -> None:
     shutil.copytree(source, tmp_path / "data")
     sanitize(Run(str(tmp_path / "data"), str(tmp_path / "data" / "cleansed"), "", Config()))
@@ -144,6 +170,9 @@ def test_an_object_store_is_no_exception(source: Path, remote: str) -> None:
         with pytest.raises(ConfigError, match=rf"{sink} holds {remote}-twice/shards/s0\.tar, a shard of source"):
             sanitize(Run(f"{remote}-twice/shards", sink, "", Config()))
     sanitize(Run(f"{remote}-twice/shards", f"{remote}-twice/shar", "", Config()))
+    open_storage(f"{remote}-mine").put_bytes("notes.txt", b"mine")
+    with pytest.raises(ClaimedError, match=rf"{remote}-mine holds 'notes\.txt'"):
+        sanitize(Run(f"{remote}-twice/shards", f"{remote}-mine", "", Config()))
 
 
 def test_what_differs_is_told_whole(source: Path, tmp_path: Path) -> None:

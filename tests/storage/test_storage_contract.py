@@ -32,8 +32,14 @@ def test_listing_is_sorted_and_filtered_by_prefix(storage: Storage) -> None:
     assert [info.key for info in storage.list("a")] == ["a-1", "a/1"]
 
 
+def test_names_are_those_of_everything(storage: Storage) -> None:
+    for key in ("b/2", "a", ".hidden/x"):
+        storage.put_bytes(key, b"x")
+    assert sorted(storage.names()) == [".hidden/x", "a", "b/2"]
+
+
 def test_an_empty_root_lists_nothing(storage: Storage) -> None:
-    assert storage.list() == []
+    assert storage.list() == [] == list(storage.names())
     assert storage.stat("a") is None
 
 
