@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from srd_core import __version__
+from srd_core.config import load_config, profiles
 from srd_core.data.manifest import StageManifest, canonical_json
 from srd_core.errors import ClaimedError, ConfigError, ConflictError
 from srd_core.stages.files import shards_of
@@ -22,6 +23,9 @@ WITHOUT_EFFECT = {"work", "workers"}
 
 _SHOWN = 60
 """Characters of a value in a message."""
+_NAMED = 4
+"""Differences that a message tells."""
+_SETTING = "configuration."
 _NOTHING = object()
 
 
@@ -84,13 +88,37 @@ def _content(run: Run, inputs: Mapping[str, StageManifest]) -> dict[str, Any]:
 
 
 def _difference(theirs: bytes, mine: Mapping[str, Any]) -> str:
+    """In what two runs differ: inputs first, then the version and the profile, then what neither's profile explains."""
     try:
         old, new = _flat(json.loads(theirs)), _flat(mine)
-    except ValueError:
+    except (ValueError, AttributeError):
         return f"that its {NAME} cannot be read"
     keys = [key for key in sorted(old.keys() | new.keys()) if old.get(key, _NOTHING) != new.get(key, _NOTHING)]
-    named = ", ".join(f"{key.removeprefix('configuration.')} ({_short(old, key)} there, {_short(new, key)} here)" for key in keys[:3])
-    return named + (f" and {len(keys) - 3} more" if len(keys) > 3 else "")
+    first = [_told(old, new, key) for key in keys if not key.startswith(_SETTING)]
+    (there, said_there), (here, said_here) = _profile(old), _profile(new)
+    if there != here:
+        first.append(f"the profile ({there} there, {here} here)")
+        keys = [key for key in keys if old.get(key) != said_there.get(key) or new.get(key) != said_here.get(key)]
+    told = first + [_told(old, new, key) for key in keys if key.startswith(_SETTING)]
+    return ", ".join(told[:_NAMED]) + (f" and {len(told) - _NAMED} more" if len(told) > _NAMED else "")
+
+
+def _profile(flat: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The profile that a run is nearest to, which RUN.json does not name, and all that it sets."""
+    best, fewest = ("", dict[str, Any]()), -1
+    for name in (None, *profiles()):
+        settings = load_config(name).model_dump(mode="json", exclude=WITHOUT_EFFECT)
+        sets = _flat({"configuration": settings})
+        differing = sum(flat.get(key, value) != value for key, value in sets.items())
+        if fewest < 0 or differing < fewest:
+            best, fewest = (name or "none", sets), differing
+    return best
+
+
+def _told(old: Mapping[str, Any], new: Mapping[str, Any], key: str) -> str:
+    if key.startswith("inputs.") and key in old and key in new:
+        return f"{key} (other shards)"
+    return f"{key.removeprefix(_SETTING)} ({_short(old, key)} there, {_short(new, key)} here)"
 
 
 def _short(flat: Mapping[str, Any], key: str) -> str:

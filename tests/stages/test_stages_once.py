@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from srd_core.config import Config
+from srd_core.config import Config, load_config
 from srd_core.data.images import encode
 from srd_core.data.samples import Sample
 from srd_core.data.shards import ShardWriter
@@ -89,6 +89,21 @@ def test_another_source_is_told_too(source: Path, tmp_path: Path) -> None:
     with pytest.raises(ConflictError, match=r"inputs\.source.*Choose another sink"):
         sanitize(Run(str(other), sink, "", Config()))
     assert check(sink) == []
+
+
+def test_what_differs_is_told_with_the_weightiest_first(source: Path, tmp_path: Path) -> None:
+    """Regression: of another source and another profile, the message told three settings of a model and a number."""
+    sink = str(tmp_path / "sink")
+    sanitize(Run(str(source), sink, "", load_config("photos", overrides=["seed=4"])))
+    other = make(tmp_path / "other", shards=1)
+    told = r"different in inputs\.source \(other shards\), the profile \(photos there, test here\), seed \(4 there, 0 here\)\. Choose"
+    with pytest.raises(ClaimedError, match=told):
+        sanitize(Run(str(other), sink, "", load_config("test")))
+    with pytest.raises(ClaimedError, match=r"different in the profile \(photos there, none here\), seed \(4 there, 5 here\)\. "):
+        sanitize(Run(str(source), sink, "", Config(seed=5)))
+    (tmp_path / "sink" / "RUN.json").write_text("[]")
+    with pytest.raises(ClaimedError, match=r"that its RUN\.json cannot be read"):
+        sanitize(Run(str(source), sink, "", Config()))
 
 
 def test_a_key_that_an_older_version_did_not_have_is_named(source: Path, tmp_path: Path) -> None:
