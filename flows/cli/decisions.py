@@ -29,12 +29,20 @@ _WIDE = 120
 @click.option("--action", "actions", multiple=True, type=click.Choice(ACTIONS), help="Only these; may be repeated.")
 @click.option("--word", metavar="W", help="Only pairs whose caption before or suspicious word is or holds this word; kept ones too.")
 @click.option("--pair", metavar="ID", help="Only this pair, SHARD/KEY#NUMBER, with all its figures; kept or not.")
+@click.option("--flagged", is_flag=True, help="What evidence would have done, where something else was handed back.")
 @click.option("--limit", type=click.IntRange(min=1), help=f"Pairs that the terminal shows.  [default: {_SHOWN}]")
 @click.option("--out", "out", metavar="FILE", type=click.Path(path_type=Path), help="Write a .csv or .parquet for a spreadsheet.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line on stdout.")
 @verbose_option
 def command(
-    sink: str, actions: tuple[str, ...], word: str | None, pair: str | None, limit: int | None, out: Path | None, as_json: bool
+    sink: str,
+    actions: tuple[str, ...],
+    word: str | None,
+    pair: str | None,
+    flagged: bool,
+    limit: int | None,
+    out: Path | None,
+    as_json: bool,
 ) -> None:
     """Show the decisions of the finished run at SINK: how many of each kind, then the pairs that were changed, strongest evidence first.
 
@@ -50,7 +58,7 @@ def command(
         raise click.UsageError(f"--word {word!r} holds no letter or digit")
     rows = (
         row
-        for row in _rows(sink)
+        for row in _rows(sink, flagged)
         if (not actions or row.action in actions) and (pair is None or _is(row, pair)) and (not phrase or _holds(row, phrase))
     )
     if as_json:
@@ -64,13 +72,13 @@ def command(
         _tell(rows, sink, limit or _SHOWN, kept=bool(word or pair or "keep" in actions), whole=pair is not None)
 
 
-def _rows(sink: str) -> Iterator[Decision]:
+def _rows(sink: str, flagged: bool) -> Iterator[Decision]:
     from srd_core.stages.decided import decided
     from srd_core.stages.seal import Statement
     from srd_core.storage import open_storage
 
     try:
-        yield from decided(sink)
+        yield from decided(sink, flagged=flagged)
     except TransientStorageError:
         raise
     except StorageError as error:

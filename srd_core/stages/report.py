@@ -24,6 +24,7 @@ from srd_core.scoring.scores import Interval, ModelScores, Scores
 from srd_core.stages.attention import SHEET
 from srd_core.stages.calibrate import load_calibration
 from srd_core.stages.claim import WITHOUT_EFFECT
+from srd_core.stages.decided import FLAGGED
 from srd_core.stages.evidence_found import DecisionRows, accounting, condemned_by, is_flagged, mask_counts, surplus, suspicious_words
 from srd_core.stages.exhibits import gallery, q_maps
 from srd_core.stages.files import local_file, local_folder, shards_of
@@ -35,9 +36,6 @@ from srd_core.stages.screen import suspicion
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
 from srd_core.stages.trusted import fluency_of
 from srd_core.stages.truth import coverage_by_masks, detection, done, truth_digest
-
-FLAGGED = "flagged.parquet"
-"""What evidence would have done, as rows of decisions, where something else is handed back: the pairs that the verdict speaks of."""
 
 
 def _report(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:

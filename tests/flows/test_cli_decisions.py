@@ -30,7 +30,7 @@ ROWS = (
 def shown(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
     """Lines on stdout of `srd decisions SINK …` for these rows, in a terminal of 80 columns."""
     monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setattr("srd_core.stages.decided.decided", lambda sink: iter(ROWS))
+    monkeypatch.setattr("srd_core.stages.decided.decided", lambda sink, flagged: iter(ROWS))
 
     def lines(*options: str) -> list[str]:
         result = srd("decisions", "sink", *options)
@@ -113,10 +113,24 @@ def test_a_decisions_file_that_is_missing_or_damaged_points_to_verify(data: Any,
 
 
 def test_a_store_that_fails_for_now_is_not_called_damaged(data: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(sink: str) -> Iterator[Decision]:
+    def fails(sink: str, *, flagged: bool) -> Iterator[Decision]:
         raise TransientStorageError("503")
         yield
 
     monkeypatch.setattr("srd_core.stages.decided.decided", fails)
     result = srd("decisions", data.source)
     assert result.exit_code == 2 and result.stderr.startswith("error: 503")
+
+
+def test_what_evidence_would_have_done_is_shown_from_its_own_file(tmp_path: Path) -> None:
+    from srd_core.data.decisions import DecisionWriter
+    from srd_core.scenes.dataset import write_shards
+    from srd_core.stages import decided
+
+    write_shards(tmp_path / "source", 3, seed=1, side=32)
+    assert srd("sanitize", str(tmp_path / "source"), str(tmp_path / "sink")).exit_code == 0
+    missing = srd("decisions", str(tmp_path / "sink"), "--flagged")
+    assert missing.exit_code == 2 and f"has no {decided.FLAGGED}. A run leaves it whose cleanse.mode is not evidence" in missing.stderr
+    with DecisionWriter(tmp_path / "sink" / decided.FLAGGED) as writer:
+        writer.write(ROWS[1])
+    assert srd("decisions", str(tmp_path / "sink"), "--flagged").exit_code == 2  # the manifest does not vouch for it
