@@ -133,7 +133,7 @@ TRAP = """
 import pathlib
 from transformers import PreTrainedTokenizerFast
 pathlib.Path({record!r}).write_text("code ran")
-Trap = PreTrainedTokenizerFast
+class Trap(PreTrainedTokenizerFast): "Of its own: transformers marks the class that it loads so, for as long as the process lives."
 """
 
 

@@ -88,7 +88,7 @@ def test_only_what_was_asked_for(sink: str, tmp_path: Path) -> None:
 
 
 def test_people_get_counts(sink: str) -> None:
-    reject, counts = decisions(sink).stdout.splitlines()
+    counts, reject = decisions(sink).stdout.splitlines()
     assert counts == "6 keep, 1 reject" and reject.startswith("reject     s9/=1+1#0: ")
 
 
