@@ -140,7 +140,8 @@ def _lines(row: Decision, *, whole: bool) -> Iterator[str]:
             if caption:
                 yield f"  {f'{name}:':7} {visible(caption, len(caption) if whole else CAPTION)}"
     if whole:
-        yield "  " + ", ".join(f"{name} {value:.4g}" for name, value in as_row(row).items() if isinstance(value, float))
+        figures = [(name, value) for name, value in as_row(row).items() if isinstance(value, float)]
+        yield "  " + ", ".join(f"{name} {value:.4g}" for name, value in (*figures, *row.score_others))
 
 
 def _fitted(line: str, width: int) -> str:

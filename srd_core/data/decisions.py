@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Literal, Self, get_args
+from typing import Any, BinaryIO, Literal, Self, get_args
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -30,8 +30,8 @@ class Decision:
 
     `mask_x`, `mask_y` (centre) and `mask_size` are fractions of the shorter side; None where there is no mask. `q_value` is the
     policy's value of the chosen action, `q_gain` its lead over doing nothing. `score_nll_*` are in nats a token, `score_sfs` is the
-    SFS; None where not computed. Captions and image digests are empty where there is none (a reject has no "after"). `image_width` and
-    `image_height` are in pixels, None where nobody has looked.
+    SFS; None where not computed. `score_others` are those of evidence channels that have no column, by name. Captions and image digests
+    are empty where there is none (a reject has no "after"). `image_width` and `image_height` are in pixels, None where nobody has looked.
     """
 
     shard: str
@@ -54,19 +54,24 @@ class Decision:
     image_sha256_after: str = ""
     image_width: int | None = None
     image_height: int | None = None
+    score_others: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
         if self.action not in ACTIONS:
             raise ValueError(f"{self.pair}: action {self.action!r} is none of {', '.join(ACTIONS)}")
 
 
-_NUMBERS = {"float | None": pa.float64(), "int | None": pa.int64()}
-"""Columns of these types may hold nothing; all others hold text."""
+_TYPES = {
+    "float | None": pa.float64(),
+    "int | None": pa.int64(),
+    "tuple[tuple[str, float], ...]": pa.map_(pa.string(), pa.float64()),
+}
+"""All other columns hold text."""
 
-SCHEMA = pa.schema([pa.field(f.name, _NUMBERS.get(str(f.type), pa.string()), nullable=str(f.type) in _NUMBERS) for f in fields(Decision)])
+SCHEMA = pa.schema([pa.field(f.name, _TYPES.get(str(f.type), pa.string()), nullable="None" in str(f.type)) for f in fields(Decision)])
 """Columns of `decisions/NAME.parquet`, in order."""
 
-_SINCE = frozenset(("image_width", "image_height"))
+_SINCE = frozenset(("image_width", "image_height", "score_others"))
 """Columns that files of earlier versions lack."""
 
 
@@ -117,9 +122,13 @@ def read_decisions(source: Path | BinaryIO) -> Iterator[Decision]:
             if [name for name in SCHEMA.names if name not in _SINCE] != [name for name in file.schema_arrow.names if name not in _SINCE]:
                 raise SourceError(f"{source} has other columns than a decisions file", hint="Read it with the version that wrote it")
             for number in range(file.num_row_groups):
-                yield from (Decision(**row) for row in file.read_row_group(number).to_pylist())
+                yield from map(_decision, file.read_row_group(number).to_pylist())
     except (pa.ArrowInvalid, OSError) as error:
         raise SourceError(f"{source} cannot be read as decisions: {error}"[:300], hint="Check the path; run `srd verify`") from error
+
+
+def _decision(row: dict[str, Any]) -> Decision:
+    return Decision(**{**row, "score_others": tuple(row.get("score_others") or ())})
 
 
 def sample_of(decision: Decision) -> tuple[str, str]:
@@ -127,6 +136,6 @@ def sample_of(decision: Decision) -> tuple[str, str]:
     return decision.shard, decision.key
 
 
-def as_row(decision: Decision) -> dict[str, str | float | None]:
+def as_row(decision: Decision) -> dict[str, str | float | dict[str, float] | None]:
     """The decision as a plain mapping, for JSON and tables."""
-    return asdict(decision)
+    return {**asdict(decision), "score_others": dict(decision.score_others)}

@@ -38,6 +38,9 @@ class Output:
 
 DEFAULT = Output()
 
+_COLUMNS = frozenset(("nll_mean", "nll_max", "infidelity", "sfs", "q_gain"))
+"""Evidence that has columns of its own in the decisions."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
@@ -146,6 +149,7 @@ def _outcome(item: _Decided) -> Outcome:
                 image_sha256_after="" if withheld else after,
                 image_width=look.width or None,
                 image_height=look.height or None,
+                score_others=tuple(sorted((name, score) for name, score in pair.evidence.items() if name not in _COLUMNS)),
             )
         )
     kept = replace(sample, image=data, captions=tuple(staying), raw=()) if staying else None

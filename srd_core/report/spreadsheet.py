@@ -7,7 +7,7 @@ that cannot be seen are spelled out. So these files are for reading; what was de
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def write(decisions: Iterable[Decision], target: Path) -> int:
     raise ConfigError(f"{target} is neither .csv nor .parquet", hint="Name the file after the format that you want")
 
 
-_Row = dict[str, str | float | None]
+_Row = dict[str, str | float | dict[str, float] | None]
 
 
 def _safe(decision: Decision) -> _Row:
@@ -57,9 +57,13 @@ def _csv(rows: Iterator[_Row], target: Path) -> int:
         writer = csv.DictWriter(file, SCHEMA.names)
         writer.writeheader()
         for row in rows:
-            writer.writerow(row)
+            writer.writerow({name: _told(value) if isinstance(value, dict) else value for name, value in row.items()})
             count += 1
     return count
+
+
+def _told(scores: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {score:.6g}" for name, score in scores.items())
 
 
 def _parquet(rows: Iterator[_Row], target: Path) -> int:

@@ -121,7 +121,7 @@ def _scores(row: Decision) -> dict[str, float]:
     """By evidence channel, those that are on record."""
     misfit = None if row.score_sfs is None else 1 - row.score_sfs
     known = {"nll_max": row.score_nll_max, "nll_mean": row.score_nll_mean, "infidelity": misfit, "q_gain": row.q_gain}
-    return {name: value for name, value in known.items() if value is not None and np.isfinite(value)}
+    return {name: value for name, value in (known | dict(row.score_others)).items() if value is not None and np.isfinite(value)}
 
 
 def _excess(row: Decision, calibration: Calibration | None) -> float:

@@ -42,7 +42,7 @@ def detection(run: Run, rows: Mapping[Arm, Iterable[Decision]], suspicion: dict[
     found: dict[str, DetectionScores] = {}
     for arm in (arm for arm in rows if arm == "evidence" or arm in suspicion) if truth is not None else ():
         own = suspicion.get(arm)
-        read: dict[str, Score] = {arm: _known_by(own)} if own else {f"{arm}/{name}": get for name, get in _SCORES.items()}
+        read: dict[str, Score] = {arm: _known_by(own)} if own else {f"{arm}/{name}": get for name, get in _channels(run.config).items()}
         judged = _Judged.of(rows[arm], read, truth or {})
         for name, values in judged.scores.items():
             if len(values) and not np.isnan(values).any():
@@ -88,7 +88,16 @@ _SCORES: dict[str, Score] = {
     "infidelity": lambda row: None if row.score_sfs is None else 1 - row.score_sfs,
     "q_gain": lambda row: row.q_gain,
 }
-"""What the decisions hold of evidence."""
+"""What the decisions hold of evidence in columns."""
+
+
+def _channels(config: Config) -> dict[str, Score]:
+    """How to read the score of every channel."""
+    return _SCORES | {name: _other(name) for name in config.evidence.channels if name not in _SCORES}
+
+
+def _other(name: str) -> Score:
+    return lambda row: dict(row.score_others).get(name)
 
 
 def done(run: Run, rows: Mapping[Arm, Iterable[Decision]]) -> dict[str, dict[str, dict[str, int]]]:

@@ -51,12 +51,12 @@ def test_columns_can_be_queried_with_missing_numbers(tmp_path: Path) -> None:
     assert table["score_sfs"].null_count == 2
 
 
-def test_files_of_versions_that_did_not_write_the_size_of_images_are_read(tmp_path: Path) -> None:
-    sized = replace(MASKED, image_width=500, image_height=375)
+def test_files_of_versions_that_wrote_fewer_columns_are_read(tmp_path: Path) -> None:
+    sized = replace(MASKED, image_width=500, image_height=375, score_others=(("length", 3.5), ("odd", -1.0)))
     path = written(tmp_path / "d.parquet", [sized])
     assert list(read_decisions(path)) == [sized]
-    pq.write_table(pq.read_table(path).drop_columns(["image_width", "image_height"]), path)
-    assert list(read_decisions(path)) == [replace(sized, image_width=None, image_height=None)]
+    pq.write_table(pq.read_table(path).drop_columns(["image_width", "image_height", "score_others"]), path)
+    assert list(read_decisions(path)) == [MASKED]
     pq.write_table(pq.read_table(path).drop_columns(["mask_x"]), path)
     with pytest.raises(SourceError, match="other columns"):
         list(read_decisions(path))

@@ -46,7 +46,7 @@ class Script:
 
     def _pair(self, caption: str) -> PairDecision:
         action = self.actions.get(caption, "keep" if self.mask is None else "mask")
-        return PairDecision(action, "as told", f"new {caption}" if action == "recaption" else None, {"nll_max": 2.5}, "word")
+        return PairDecision(action, "as told", f"new {caption}" if action == "recaption" else None, {"nll_max": 2.5, "length": 7.0}, "word")
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ def test_masks_are_red_where_they_were_put_at_the_images_own_size(shard: bytes, 
     assert np.abs(new[:, : x - 16] - old[:, : x - 16]).max() <= tolerance
     (row, *_) = [row for row in made.rows if row.key == key]
     assert (row.mask_x, row.mask_y, row.mask_size) == pytest.approx((0.75 * width / 30, 0.5 * height / 30, 0.4))
-    assert (row.image_width, row.image_height) == (width, height)
+    assert (row.image_width, row.image_height, row.score_others) == (width, height, (("length", 7.0),))
     assert row.image_sha256_before != row.image_sha256_after
 
 

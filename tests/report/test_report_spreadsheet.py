@@ -43,7 +43,10 @@ def test_plain_words_stay_as_they_are(text: str) -> None:
 
 def rows() -> list[Decision]:
     texts = [*FORMULAS, 'a "dog", a cat', "two\nlines", "gr\u00fc\u00df"]
-    return [Decision("s", f"{i}", f"s/{i}#0", "keep", "", q_value=-0.5, caption_before=text) for i, text in enumerate(texts)]
+    return [
+        Decision("s", f"{i}", f"s/{i}#0", "keep", "", q_value=-0.5, caption_before=text, score_others=(("length", 1.5),))
+        for i, text in enumerate(texts)
+    ]
 
 
 def test_a_csv_holds_every_row_once(tmp_path: Path) -> None:
@@ -52,6 +55,7 @@ def test_a_csv_holds_every_row_once(tmp_path: Path) -> None:
         read = list(csv.DictReader(file))
     assert list(read[0]) == SCHEMA.names
     assert [row["caption_before"] for row in read] == [safe_cell(row.caption_before) for row in rows()]
+    assert {row["score_others"] for row in read} == {"length 1.5"}
     assert {row["q_value"] for row in read} == {"-0.5"} and {row["mask_x"] for row in read} == {""}
 
 

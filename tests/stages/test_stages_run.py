@@ -163,6 +163,14 @@ def test_the_truth_is_joined_by_pair_id(pipeline: Pipeline, tmp_path: Path) -> N
     assert detection(pipeline.run, {"evidence": perfect}, {})["evidence/nll_mean"].auroc.value == 1.0
 
 
+def test_a_channel_without_a_column_is_measured_like_the_others(pipeline: Pipeline, tmp_path: Path) -> None:
+    poisoned = {pair.id for pair in pipeline.truth.poisoned}
+    rows = [replace(row, score_others=(("length", float(row.pair in poisoned)),)) for row in decisions(pipeline, "evidence", tmp_path)]
+    evidence = pipeline.run.config.evidence.model_copy(update={"channels": ("nll_max", "length")})
+    run = replace(pipeline.run, config=pipeline.run.config.model_copy(update={"evidence": evidence}))
+    assert detection(run, {"evidence": rows}, {})["evidence/length"].auroc.value == 1.0
+
+
 def test_an_image_is_as_suspicious_as_its_worst_pair(pipeline: Pipeline, tmp_path: Path) -> None:
     poisoned = {pair.id for pair in pipeline.truth.poisoned}
     rows = decisions(pipeline, "none", tmp_path)
