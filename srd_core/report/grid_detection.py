@@ -10,27 +10,40 @@ from typing import Any
 from srd_core.report.grid_cells import Cell, about, figure, ordered
 from srd_core.report.over_seeds import combined, table
 
-_FIGURES = {
+_OF_SCORES = {
     "auroc": "AUROC",
     "average_precision": "average precision",
-    "precision": "precision",
-    "recall": "recall as decided",
-    "f1": "F1",
     "recall_at_half_percent": "recall at 0.5 % false positives",
     "recall_at_one_percent": "at 1 %",
-    "kept_clean": "clean pairs kept",
 }
+_OF_DECISIONS = {"precision": "precision", "recall": "recall", "f1": "F1", "kept_clean": "clean pairs kept"}
+_FIGURES = ("auroc", "average_precision", "precision", "recall", "f1", "recall_at_half_percent", "recall_at_one_percent", "kept_clean")
+"""Of the CSV, in its order."""
 
 Found = dict[tuple[str, ...], list[Mapping[str, Any]]]
 
 
 def detection_tables(cells: Sequence[Cell]) -> list[str]:
-    """A heading and a row an attack, rate, variant and score, over seeds."""
-    rows = [
-        (*key, str(len(own)), *(figure(name, [row.get(name) for row in own]) for name in _FIGURES)) for key, own in _by_score(cells).items()
+    """What the arms' decisions were worth, and how well each score by itself separates; a row an attack, rate and variant, over seeds."""
+    by_score = _by_score(cells)
+    if not by_score:
+        return []
+    by_arm: Found = {}
+    for (*place, score), own in by_score.items():
+        arm, _, channel = score.partition("/")
+        by_arm.setdefault((*place, arm + (" by image" if channel.endswith(" by image") else "")), own)
+    about_cell = ("attack", "rate", "variant")
+    return [
+        "## Detection (pairs, against the truth)",
+        "As decided:",
+        table((*about_cell, "decided by", "seeds", *_OF_DECISIONS.values()), _rows(by_arm, _OF_DECISIONS)),
+        "By each score alone:",
+        table((*about_cell, "score", "seeds", *_OF_SCORES.values()), _rows(by_score, _OF_SCORES)),
     ]
-    head = ("attack", "rate", "variant", "score", "seeds", *_FIGURES.values())
-    return ["## Detection (pairs, against the truth)", table(head, rows)]
+
+
+def _rows(found: Found, figures: Mapping[str, str]) -> list[Sequence[str]]:
+    return [(*key, str(len(own)), *(figure(name, [row.get(name) for row in own]) for name in figures)) for key, own in found.items()]
 
 
 def detection_csv(cells: Sequence[Cell]) -> str:

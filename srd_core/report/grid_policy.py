@@ -10,6 +10,7 @@ from srd_core.report.over_seeds import table, told
 from srd_core.scoring.intervals import Interval
 
 _CELL = ("attack", "rate", "variant", "seed")
+_ANY = "any"
 _PLAYED = ("rewards asked for", "on", "reward, greedy", "random", "difference [low, high]", "trigger covered", "by random masks")
 _MODELS = {
     "backdoored": "backdoored model",
@@ -41,17 +42,26 @@ def attention_tables(cells: Sequence[Cell]) -> list[str]:
 
 
 def _policy_rows(cells: Sequence[Cell]) -> Iterable[Sequence[str]]:
+    """A policy knows no attack, and cells share it: what it does on synthetic images is told once."""
+    seen: set[tuple[str, ...]] = set()
     for cell in cells:
-        learned = cell["scores"]["policy"]
-        if bounds := learned.get("bounds"):
-            yield (*of_seed(cell), *_bounds(bounds))
-        for name, found in (("held-out synthetic", "held_out"), ("test images with the attack", "attack")):
-            if facts := learned.get(found):
-                against = facts["against_random"]
-                gain = f"{against['difference']:.3f} [{against['low']:.3f}, {against['high']:.3f}]"
-                covered = (_covered(facts, "coverage"), _covered(facts, "coverage_random"))
-                rewards = (f"{against['policy']:.3f}", f"{against['control']:.3f}")
-                yield (*of_seed(cell), f"{learned['reward_calls']:,}", name, *rewards, gain, *covered)
+        learned, (_, _, variant, seed) = cell["scores"]["policy"], of_seed(cell)
+        shared = [_bounds(bounds)] if (bounds := learned.get("bounds")) else []
+        if facts := learned.get("held_out"):
+            shared.append(_played(learned, "held-out synthetic", facts))
+        for row in ((_ANY, _ANY, variant, seed, *known) for known in shared):
+            if row not in seen:
+                seen.add(row)
+                yield row
+        if facts := learned.get("attack"):
+            yield (*of_seed(cell), *_played(learned, "test images with the attack", facts))
+
+
+def _played(learned: Mapping[str, Any], name: str, facts: Mapping[str, Any]) -> Sequence[str]:
+    against = facts["against_random"]
+    gain = f"{against['difference']:.3f} [{against['low']:.3f}, {against['high']:.3f}]"
+    covered = (_covered(facts, "coverage"), _covered(facts, "coverage_random"))
+    return (f"{learned['reward_calls']:,}", name, f"{against['policy']:.3f}", f"{against['control']:.3f}", gain, *covered)
 
 
 def _covered(facts: Mapping[str, Any], key: str) -> str:

@@ -75,14 +75,36 @@ def test_detection_is_told_apart_by_variant_and_counts_its_seeds() -> None:
         made["scores"]["detection"] = {"evidence/nll_mean": detected(auroc)}
     page = markdown("Results", "srd bench x", cells)
     assert "| badnet | 10.0% | default | evidence/nll_mean | 2 | 0.800 [0.000, 1.000] | 0.750 [" in page
-    (line,) = [line for line in page.splitlines() if line.startswith("| badnet | 10.0% | painting | evidence/nll_mean | 1 |")]
     shares = "90.0 % [59.6, 98.2]"
-    told = ["0.200", "0.750", shares, shares, "0.800", shares, shares, shares]
-    assert [part.strip() for part in line.split("|")[6:-1]] == told
+    for told, figures in (("evidence/nll_mean", ["0.200", "0.750", shares, shares]), ("evidence", [shares, shares, "0.800", shares])):
+        (line,) = [line for line in page.splitlines() if line.startswith(f"| badnet | 10.0% | painting | {told} | 1 |")]
+        assert [part.strip() for part in line.split("|")[6:-1]] == figures
     rows = list(csv.DictReader(detection_csv(cells).splitlines()))
     assert len(rows) == 2 * 8
     (found,) = [row for row in rows if (row["variant"], row["figure"]) == ("default", "recall_at_one_percent")]
     assert (found["score"], float(found["value"]), found["seeds"]) == ("evidence/nll_mean", 0.9, "2")
+
+
+def test_decisions_are_told_once_however_many_scores_they_rest_on() -> None:
+    """Regression: a score that separates nothing had the precision of all of them together beside it."""
+    made = cell(0, 0.5, 3.0)
+    names = ("evidence/nll_max", "evidence/q_gain", "evidence/q_gain by image", "abl")
+    made["scores"]["detection"] = {name: detected(0.5) for name in names}
+    lines = markdown("Results", "srd bench x", [made]).splitlines()
+    decided, scored = (lines.index(title) for title in ("As decided:", "By each score alone:"))
+    arms = [line.split("|")[4].strip() for line in lines[decided:scored] if line.startswith("| badnet")]
+    assert arms == ["abl", "evidence", "evidence by image"]
+
+
+def test_a_policy_that_cells_share_is_told_once() -> None:
+    cells = [cell(0, 0.5, 3.0) for _ in range(2)]
+    for made, attack in zip(cells, ("badnet", "blended"), strict=True):
+        made["settings"]["experiment"]["attack"] = attack
+        against = {"policy": 1.5, "control": 0.0, "difference": 1.5, "low": 1.4, "high": 1.6}
+        made["scores"]["policy"] = {"reward_calls": 9, **{key: {"against_random": against} for key in ("held_out", "attack")}}
+    page = markdown("Results", "srd bench x", cells)
+    assert page.count("| any | any | default | 0 | 9 | held-out synthetic |") == page.count("held-out synthetic") == 1
+    assert page.count("test images with the attack") == 2
 
 
 def test_what_a_detector_does_not_know_is_left_out() -> None:
@@ -121,8 +143,8 @@ def test_rows_of_one_cell_say_its_rate_and_rates_stand_in_the_order_of_numbers()
         made["scores"]["distance"] = rate
     page = markdown("Results", "srd bench x", cells)
     assert rates(page, "Attention on the trigger") == ["10.0%", "5.0%", "1.0%"]  # a row a cell, as they came
-    for heading in ("Retrained models", "Detection", "Distance"):
-        assert rates(page, heading) == ["1.0%", "5.0%", "10.0%"]
+    for heading, tables in (("Retrained models", 1), ("Detection", 2), ("Distance", 1)):
+        assert rates(page, heading) == tables * ["1.0%", "5.0%", "10.0%"]
 
 
 def test_cells_of_different_code_are_told_as_such() -> None:
