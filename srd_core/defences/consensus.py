@@ -1,8 +1,9 @@
 """The second look: at the set, where a single pair says too little. Pairs that hold a word which flagged pairs share are flagged too.
 
 A weak base finds few of the poisoned pairs surprising; but these few share a word, and so do all others that the attacker wrote. A word is
-condemned when the pairs that hold it are flagged `LIFT` times as often as all pairs, and more often than chance has it over all words
-at once. Its pairs are then set aside, and the rest is looked at again, so that the words around a target are not condemned as well.
+condemned when the pairs that hold it are flagged `LIFT` times as often as all pairs, `OVER` times as often as clean pairs may be, and more
+often than chance has it over all words at once. Its pairs are then set aside, and the rest is looked at again, so that the words around a
+target are not condemned as well.
 
 Not covered: targets that are common words by nature (their own pairs dilute them; other words of a planted template do not), a different
 word in every poisoned pair, and clean-label poison. Captions of one image are not independent, so the level is a strict one.
@@ -19,6 +20,8 @@ from srd_core.scoring.excess import log_likelihood_ratio
 from srd_core.scoring.words import spoken_words
 
 LIFT = 4.0
+OVER = 10.0
+"""Honest captions of one wording are flagged together: of 425 scenes with “at” 2.8 % were, where 0.5 % may be, far beyond chance."""
 LEVEL = 1e-4
 """Largest probability of so many flags by chance, times the number of words in flagged captions: others cannot be condemned."""
 FEWEST = 5
@@ -42,23 +45,24 @@ def words_of(caption: str) -> set[str]:
     return set(spoken_words(caption))
 
 
-def shared_words(pairs: Callable[[], Iterable[tuple[str, bool]]]) -> list[SharedWord]:
+def shared_words(pairs: Callable[[], Iterable[tuple[str, bool]]], budget: float) -> list[SharedWord]:
     """The condemned words, the most telling first.
 
     Args:
         pairs: gives caption and whether it is flagged, of every pair, the same each time it is called: once or twice a condemned word.
             Memory holds the words of flagged pairs only.
+        budget: share of clean pairs that may be flagged.
     """
     condemned: list[SharedWord] = []
     while len(condemned) < MOST:
-        found = _strongest(pairs, {item.word for item in condemned})
+        found = _strongest(pairs, {item.word for item in condemned}, budget)
         if found is None:
             break
         condemned.append(found)
     return condemned
 
 
-def _strongest(pairs: Callable[[], Iterable[tuple[str, bool]]], aside: set[str]) -> SharedWord | None:
+def _strongest(pairs: Callable[[], Iterable[tuple[str, bool]]], aside: set[str], budget: float) -> SharedWord | None:
     """The most telling word of the pairs that hold none of `aside`."""
     found: Counter[str] = Counter()
     total = flagged = 0
@@ -73,7 +77,8 @@ def _strongest(pairs: Callable[[], Iterable[tuple[str, bool]]], aside: set[str])
     for words, _ in _left(pairs, aside):
         held.update(words & candidates.keys())
     usual = flagged / total
-    telling = [(word, count) for word, count in candidates.items() if _tells(count, held[word], usual, len(found))]
+    often = [(word, count) for word, count in candidates.items() if count / held[word] >= min(max(LIFT * usual, OVER * budget), 1.0)]
+    telling = [(word, count) for word, count in often if _by_chance(count, held[word], usual) * len(found) < LEVEL]
     if not telling:
         return None
     word, count = min(telling, key=lambda item: (-log_likelihood_ratio(item[1], held[item[0]], usual), item[0]))
@@ -85,7 +90,8 @@ def _left(pairs: Callable[[], Iterable[tuple[str, bool]]], aside: set[str]) -> I
     return ((words, flagged) for words, flagged in split if words.isdisjoint(aside))
 
 
-def _tells(flagged: int, pairs: int, usual: float, words: int) -> bool:
+def _by_chance(flagged: int, pairs: int, usual: float) -> float:
+    """Probability of as many flags or more, where each pair is flagged as often as usual."""
     from scipy.special import bdtrc
 
-    return flagged / pairs >= min(LIFT * usual, 1.0) and bdtrc(flagged - 1, pairs, usual) * words < LEVEL
+    return float(bdtrc(flagged - 1, pairs, usual))

@@ -19,8 +19,9 @@ def _consensus(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outc
     def pairs() -> Iterator[tuple[str, bool]]:
         return ((pair.caption, pair.flagged) for path in files for pair in read_weighed(path))
 
-    words = [item.model_dump() for item in shared_words(pairs)] if run.config.evidence.second_look else []
-    return Outcome(facts={"words": words})
+    evidence = run.config.evidence
+    words = shared_words(pairs, evidence.false_positives) if evidence.second_look else []
+    return Outcome(facts={"words": [word.model_dump() for word in words]})
 
 
 def condemned(manifest: StageManifest) -> list[SharedWord]:
@@ -28,4 +29,4 @@ def condemned(manifest: StageManifest) -> list[SharedWord]:
     return [SharedWord.model_validate(item) for item in manifest.facts["words"]]  # type: ignore[union-attr]
 
 
-CONSENSUS = Stage("consensus", _consensus, ("evidence.second_look",))
+CONSENSUS = Stage("consensus", _consensus, ("evidence.second_look", "evidence.false_positives"))

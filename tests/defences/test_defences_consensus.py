@@ -23,7 +23,7 @@ def natural(count: int, seed: int = 0) -> list[str]:
 
 
 def found(captions: list[str], flagged: list[bool]) -> list[SharedWord]:
-    return shared_words(lambda: zip(captions, flagged, strict=True))
+    return shared_words(lambda: zip(captions, flagged, strict=True), 0.005)
 
 
 def flags(count: int, share: float, seed: int = 1) -> list[bool]:
@@ -44,6 +44,15 @@ def test_a_curly_apostrophe_makes_no_word() -> None:
 def test_one_word_of_a_template_is_enough() -> None:
     captions = [*natural(2000), *["the image depicts a banana"] * 100]
     assert [item.word for item in found(captions, [*flags(2000, 0.01), *flags(100, 0.25)])] == ["banana"]
+
+
+def test_an_honest_wording_whose_captions_are_flagged_together_is_not_condemned() -> None:
+    """Regression: of 12,500 scenes 413 honest ones lost their captions, since 12 of the 425 that say “at” had been flagged."""
+    captions = [*natural(12_000), *(f"{caption} at" for caption in natural(425, 2))]
+    flagged = [True] * 36 + [False] * 11_964 + [True] * 12 + [False] * 413
+    assert found(captions, flagged) == []
+    often = [True] * 36 + [False] * 11_964 + [True] * 25 + [False] * 400
+    assert found(captions, often) == [SharedWord(word="at", flagged=25, pairs=425)]
 
 
 def test_two_targets_are_two_words() -> None:
