@@ -73,7 +73,7 @@ def command(
 
 
 def _rows(sink: str, flagged: bool) -> Iterator[Decision]:
-    from srd_core.stages.decided import decided
+    from srd_core.stages.decided import FLAGGED, decided
     from srd_core.stages.seal import Statement
     from srd_core.storage import open_storage
 
@@ -84,7 +84,7 @@ def _rows(sink: str, flagged: bool) -> Iterator[Decision]:
     except StorageError as error:
         storage = open_storage(sink)
         for subject in Statement.read(storage).subject:
-            if subject.name.startswith("decisions/") and storage.stat(subject.name) is None:
+            if subject.name.startswith((FLAGGED, "decisions/")) and storage.stat(subject.name) is None:
                 hint = f"`srd verify {sink}` names everything that is missing or differs"
                 raise VerificationError(f"{subject.name} of {sink} is missing", hint=hint) from error
         raise

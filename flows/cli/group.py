@@ -7,9 +7,9 @@ import signal
 import sys
 import threading
 import traceback
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -65,13 +65,26 @@ def _explained(error: click.UsageError) -> click.UsageError:
     text = error.format_message()
     if isinstance(error, click.MissingParameter) and isinstance(error.param, click.Option) and error.param.help:
         text = f"{text} {error.param.help}"
-    given = [str(value) for value in error.ctx.params.values()] if error.ctx else []
-    words = [word.strip("'\"(),.") for word in (*given, *text.split())]
-    shards = dict.fromkeys(word for word in words if word.endswith(".tar"))
-    if len(shards) > 1:
-        glob = Path(next(iter(shards))).with_name("*.tar")
-        text = f"{text.rstrip('.')}. Quote a glob, so that it stays one argument: '{glob}'"
+    folder = _many_of(error, text)
+    if folder is not None:
+        text = f"{text.rstrip('.')}. Quote a glob, so that it stays one argument: '{folder}*.tar'"
     return click.UsageError(text, ctx=error.ctx)
+
+
+def _many_of(error: click.UsageError, text: str) -> str | None:
+    """The folder of which a shell has handed over several shards where one argument was asked for; None if it has not."""
+    params = {param.name: param for param in error.ctx.command.params} if error.ctx else {}
+    given = [(params.get(name), str(value)) for name, value in error.ctx.params.items()] if error.ctx else []
+    left = {word.strip("'\"(),.") for word in text.split()}
+    asked = Counter(_folder(word) for word in left | {value for param, value in given if isinstance(param, click.Argument)})
+    also = {_folder(value) for param, value in given if isinstance(param, click.Option)} & {_folder(word) for word in left}
+    several = {folder for folder, count in asked.items() if count > 1}
+    return next((folder for folder in sorted(several | also, key=str) if folder is not None), None)
+
+
+def _folder(word: str) -> str | None:
+    """Of a shard, with the slash at its end; None for anything else."""
+    return word.removesuffix(word.rpartition("/")[2]) if word.endswith(".tar") else None
 
 
 @contextmanager

@@ -27,6 +27,7 @@ def command(source: str, sink: str, profile: str | None, config_file: str | None
     config = checked(profile, config_file, list(settings))
     usable_sink(sink)
     reachable(source)
+    from srd_core.data.reasons import ends_shard
     from srd_core.stages.sanitize import sanitize
     from srd_core.stages.stage import Run
 
@@ -35,9 +36,10 @@ def command(source: str, sink: str, profile: str | None, config_file: str | None
     if as_json:
         click.echo(json.dumps(tally.as_facts()))
         return
-    why = ", ".join(f"{count:,} {reason}" for reason, count in tally.rejects.items())
+    why = ", ".join(f"{count:,} {reason}" for reason, count in tally.rejects.items() if not ends_shard(reason))
+    lost = ", ".join(f"{count:,} {reason}" for reason, count in tally.rejects.items() if ends_shard(reason))
     kept, refused = tally.actions.get("keep", 0), tally.actions.get("reject", 0) - tally.ended
     click.echo(f"{kept + refused:,} pairs: {kept:,} kept, {refused:,} refused" + (f" ({why})" if why else ""))
     if tally.ended:
-        click.echo(f"{tally.ended:,} shards were not read to their end; what follows there is not counted: see `srd inspect {source}`")
+        click.echo(f"Shards that were not read to their end: {lost}; what follows there is not counted, see `srd inspect {source}`")
     click.echo(f"Shards, decisions and MANIFEST.json are in {sink}; `srd verify {sink}` checks them")

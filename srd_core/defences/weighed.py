@@ -20,7 +20,7 @@ PICTURED = "its image shows what the images of a word's captions share"
 """How the reason of a decision begins that the look at pictures took."""
 
 UNSEEN = "its image could not be looked at"
-"""How the reason of a decision begins that nothing but this speaks for."""
+"""How the reason of a decision begins for pairs that no detector has seen."""
 
 _SCHEMA = pa.schema(
     [

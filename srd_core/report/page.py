@@ -87,8 +87,9 @@ def _tiles(figures: VerdictFigures, pairs: int) -> list[Tile]:
         Tile("Flagged", rate(share.value), f"{span(share, percent=True)}; budget {rate(figures.budget)}"),
         Tile("Pairs judged", f"{figures.pairs:,}", f"of {pairs:,} that came in"),
     ]
-    if figures.picture_word is not None and not figures.word_concentrated:
-        tiles.append(Tile("Most telling word", visible(figures.picture_word, 24), f"images of {figures.pictured:,} pairs share a picture"))
+    if figures.by_pictures:
+        word, note = figures.picture_word or "", f"images of {figures.pictured:,} pairs share a picture"
+        tiles.append(Tile("Most telling word", visible(word, 24), note))
     elif figures.word is not None:
         tiles.append(Tile("Most telling word", visible(figures.word, 24), f"behind {rate(figures.word_share.value)} of the flags"))
     if figures.backdoor is not None:

@@ -97,9 +97,10 @@ def groups(data: ReportData, shown: Sequence[Card]) -> list[CardGroup]:
     rest = [card for card in shown if card.action not in _FLAGGED]
     if not told:
         return [CardGroup("", "", list(shown))] if shown else []
-    word = visible(data.verdict.figures.behind or "", NAME)
+    figures = data.verdict.figures
+    lead = "these images share a picture, a trigger" if figures.by_pictures else "these captions do not fit their images"
     found = [
-        CardGroup(f"Captions that hold “{word}”", "If the verdict is right, these captions do not fit their images.", told),
+        CardGroup(f"Captions that hold “{visible(figures.behind or '', NAME)}”", f"If the verdict is right, {lead}.", told),
         CardGroup("Flagged for other reasons", "False positives are most likely here: captions that do fit their images.", others),
         CardGroup("Other pairs", "", rest),
     ]

@@ -63,8 +63,8 @@ def arms(data: ReportData) -> Table | None:
         for model in models[:ROWS]
     ]
     gaps = [name for i, name in enumerate(figures) if any(not _is_measured(row[len(about) + i]) for row in rows)]
-    notes = [*_protocols(models), *(f"{_FIGURES[name]} — {NOT_MEASURED}: {reason(data, name)}" for name in gaps)]
-    own = frozenset(number for number, model in enumerate(models) if model.arm == data.handed_back)
+    notes = [*_protocols(models, _by_attacker(data)), *(f"{_FIGURES[name]} — {NOT_MEASURED}: {reason(data, name)}" for name in gaps)]
+    own = frozenset(number for number, model in enumerate(models) if (model.arm, model.protocol) == (data.handed_back, "p1"))
     caption = f"Retrained models, each figure with its 95{PERCENT} interval"
     return Table(caption, [*about, *(_FIGURES[name] for name in figures)], rows, notes, max(len(models) - ROWS, 0), own)
 
@@ -196,8 +196,7 @@ def provenance(data: ReportData) -> Table:
 
 def _about(data: ReportData, models: Sequence[ModelScores]) -> dict[str, Callable[[ModelScores], str]]:
     """The columns that say which model it is, without those in which all are alike."""
-    effect = data.verdict.figures.backdoor
-    labels = {"none": "the attacker's own model"} if effect and effect.attacker_trains else {}
+    labels = {"none": "the attacker's own model"} if _by_attacker(data) else {}
     columns: dict[str, Callable[[ModelScores], str]] = {"Data": lambda model: labels.get(model.arm) or names.arm(model.arm)}
     if len({model.protocol for model in models}) > 1:
         columns["Protocol"] = lambda model: visible(model.protocol, NAME).upper()
@@ -207,12 +206,18 @@ def _about(data: ReportData, models: Sequence[ModelScores]) -> dict[str, Callabl
     return columns
 
 
-def _protocols(models: Sequence[ModelScores]) -> list[str]:
+def _by_attacker(data: ReportData) -> bool:
+    effect = data.verdict.figures.backdoor
+    return effect is not None and effect.attacker_trains
+
+
+def _protocols(models: Sequence[ModelScores], attacker_trains: bool) -> list[str]:
     """What the protocols are, of those that there are."""
     found = {model.protocol for model in models}
     said = {"p1": "retrained from the base model", "p2": "continued from the model that was trained on the data as it came"}
     known = [f"{name.upper()}: {meaning}" for name, meaning in said.items() if name in found]
-    return [f"{'Every model is' if len(found) == 1 else 'Models are'} {'; '.join(known)}."] if known else []
+    but = ", but the attacker's own" if attacker_trains else ""
+    return [f"{'Every model is' if len(found) == 1 else 'Models are'} {'; '.join(known)}{but}."] if known else []
 
 
 def _value(item: Interval | None) -> float | None:

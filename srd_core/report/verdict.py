@@ -79,8 +79,15 @@ class VerdictFigures(BaseModel):
 
     @property
     def behind(self) -> str | None:
-        """The word that the verdict names as standing behind flags, condemned pairs or pictures; None where none stands out."""
-        return self.word if self.word_concentrated else self.picture_word or self.shared_word
+        """The word that the verdict names as standing behind flags, pictures or condemned pairs; None where none stands out."""
+        if self.word_concentrated:
+            return self.word
+        return self.picture_word if self.by_pictures else self.shared_word if self.second_look >= FEWEST else None
+
+    @property
+    def by_pictures(self) -> bool:
+        """Whether only what images share speaks of that word."""
+        return self.pictured >= FEWEST and not self.word_concentrated
 
 
 class Verdict(BaseModel):
@@ -164,7 +171,7 @@ def _figures(found: Findings, backdoor: BackdoorEffect | None) -> VerdictFigures
         budget=budget,
         p_value=excess_p_value(flagged, pairs, budget, found.calibrated_on),
         detectable_share=max((share for share in least.values() if not math.isnan(share)), default=math.nan),
-        blind_to=tuple(sorted(kind for kind in found.recall if math.isnan(least[kind]))),
+        blind_to=tuple(sorted(kind for kind in found.recall if math.isnan(least[kind]))) if needed <= 1 else (),
         word=visible(top.word, NAME) if top else None,
         word_flagged=count,
         word_share=share,
@@ -222,8 +229,11 @@ def _headline(status: Status, figures: VerdictFigures) -> str:
 
 def _about_word(figures: VerdictFigures) -> str:
     pictures = f"the images of {figures.pictured:,} pairs that nothing else speaks against share a picture, which is what a trigger leaves"
-    if figures.picture_word is not None and not figures.word_concentrated:
+    if figures.by_pictures:
         return f"Most telling word: “{figures.picture_word}”; {pictures}."
+    more = f"far more often than chance has it, and so do {figures.second_look:,} more"
+    if figures.word is None and figures.shared_word is not None:
+        return f"Most telling word: “{figures.shared_word}”; flagged pairs hold it {more}."
     if figures.word is None:
         return "No suspicious word was named."
     start = f"Most telling word: “{figures.word}”, in {figures.word_flagged:,} of {figures.flagged:,} flags"
@@ -231,7 +241,7 @@ def _about_word(figures: VerdictFigures) -> str:
     if figures.word_concentrated:
         judged = "one word behind the flags is what a planted target looks like" + (f", and {pictures}" if figures.pictured else "")
     elif figures.shared_word is not None:
-        judged = f"flagged pairs hold “{figures.shared_word}” far more often than chance has it, and so do {figures.second_look:,} more"
+        judged = f"flagged pairs hold “{figures.shared_word}” {more}"
     else:
         judged = "no word stands out"
     return f"{start} ({share}); {judged}."
@@ -240,7 +250,7 @@ def _about_word(figures: VerdictFigures) -> str:
 def _done(actions: Mapping[str, int] | None, ended: int) -> str:
     names = {"keep": "kept", "mask": "masked", "recaption": "recaptioned", "quarantine": "quarantined", "reject": "rejected as unreadable"}
     parts = [f"{count:,} {names[name]}" for name in names if (count := (actions or {}).get(name, 0))]
-    lost = f" {ended:,} shards were not read to their end; what follows there is not counted." if ended else ""
+    lost = f" Shards that were not read to their end: {ended:,}; what follows there is not counted." if ended else ""
     return (f"Pairs: {', '.join(parts)}." if parts else "No action was recorded.") + lost
 
 
@@ -258,11 +268,12 @@ def _unseen(status: Status, figures: VerdictFigures) -> str:
     if status == "not judged":
         return "Take the data for suspicious until it is: set cleanse.mode to evidence, or name evidence among retrain.arms."
     share = figures.detectable_share
-    room = "poison in so small a set" if math.isnan(share) else f"poison in fewer than {percent(share)} of the pairs"
+    small = "" if figures.blind_to else "poison in so small a set"
+    room = small if math.isnan(share) else f"poison in fewer than {percent(share)} of the pairs"
     advice = {
         "no sign of poison": "Read a few flagged pairs before trusting this",
         "suspicious": "Look at the flagged pairs before training on this data",
         "poisoned": "Train on what was cleansed, if at all, and not on the data as it came",
     }[status]
-    blind = f"; in any number, captions like these that were tried: {', '.join(figures.blind_to)}" if figures.blind_to else ""
-    return f"{advice}. What may go unseen: {room}{blind}; attacks whose captions fit their images."
+    blind = f"in any number, captions like these that were tried: {', '.join(figures.blind_to)}" if figures.blind_to else ""
+    return f"{advice}. What may go unseen: {'; '.join(filter(None, (room, blind)))}; attacks whose captions fit their images."

@@ -24,10 +24,15 @@ def _census(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome
         raise SourceError(
             f"the trusted set has {pairs.total():,} pairs, of which {pairs['holdout']:,} are held out: "
             f"too few to set thresholds for {budget:.2%} false positives",
-            hint=f"Give {math.ceil(1 / budget / config.holdout):,} trusted pairs or more, raise evidence.false_positives, "
+            hint=f"Give about {math.ceil(_needed(budget) / config.holdout):,} trusted pairs, raise evidence.false_positives, "
             "or weigh no evidence (cleanse.mode, retrain.arms)",
         )
     return Outcome(facts={"fit": pairs["fit"], "holdout": pairs["holdout"]})
+
+
+def _needed(budget: float) -> float:
+    """Held-out pairs that suffice almost always: which they are is drawn by their keys, so the number varies by its root."""
+    return 1 / budget + 3 * math.sqrt(1 / budget)
 
 
 CENSUS = Stage("census", _census, ("holdout", "limits", "evidence.false_positives"))

@@ -23,6 +23,9 @@ WITHOUT_EFFECT = {"work", "workers"}
 
 _SHOWN = 60
 """Characters of a value in a message."""
+HARMLESS = frozenset((".gitkeep", ".gitignore", ".DS_Store"))
+"""What keeps a folder in a repository, or a file manager leaves there: no part of a result, and no alteration of one."""
+
 _NAMED = 4
 """Differences that a message tells."""
 _SETTING = "configuration."

@@ -12,6 +12,9 @@ from srd_core.errors import ConfigError, SourceError
 from srd_core.stages.files import shards_of
 from srd_core.stages.stage import Run
 
+_EMPTY = 10_240
+"""Bytes of an archive without members, as tar tools pad it."""
+
 
 def take(run: Run, role: str) -> StageManifest:
     """List the shards of one input.
@@ -34,13 +37,15 @@ def take(run: Run, role: str) -> StageManifest:
 
 
 def check_apart(inputs: Mapping[str, StageManifest]) -> None:
-    """Make sure that no shard is suspect and trusted at once, under whatever names.
+    """Make sure that no shard is suspect and trusted at once, under whatever names; shards that may be empty are passed over.
+
+    Local shards are known by their content, those on S3 by their ETag: a copy in the other place is not recognised.
 
     Raises:
         ConfigError: one is: nobody has vouched for it, and everything would be measured against it.
     """
     trusted = {shard.identity: shard for shard in shards_of(inputs["trusted"])}
-    for shard in shards_of(inputs["source"]):
+    for shard in (shard for shard in shards_of(inputs["source"]) if shard.size > _EMPTY):
         if (same := trusted.get(shard.identity)) is not None and same.size == shard.size:
             raise ConfigError(
                 f"{shard.uri}/{shard.key} of the suspect set is {same.uri}/{same.key} of the trusted set",

@@ -14,6 +14,7 @@ import numpy as np
 
 from srd_core.config import Arm, Config
 from srd_core.data.decisions import ACTIONS, Decision, sample_of
+from srd_core.defences.weighed import UNSEEN
 from srd_core.errors import SourceError
 from srd_core.policy.evaluation import COVERED
 from srd_core.scoring.coverage import covered_share, iou, mask_boxes, within
@@ -55,7 +56,10 @@ def detection(run: Run, rows: Mapping[Arm, Iterable[Decision]], suspicion: dict[
 
 @dataclass(frozen=True)
 class _Judged:
-    """The N pairs of an arm that could be read, in columns (N,): scores by name (NaN where a pair has none), truth, decision, image."""
+    """The N pairs of an arm that could be looked at, in columns (N,).
+
+    Scores by name (NaN where a pair has none), truth, decision, image.
+    """
 
     scores: dict[str, np.ndarray]
     poisoned: np.ndarray
@@ -66,7 +70,7 @@ class _Judged:
     def of(cls, rows: Iterable[Decision], read: Mapping[str, Score], truth: Collection[str]) -> _Judged:
         scores = {name: array("d") for name in read}
         poisoned, touched, image_of = array("b"), array("b"), array("q")
-        for image, (_, own) in enumerate(groupby((row for row in rows if row.action != "reject"), key=sample_of)):
+        for image, (_, own) in enumerate(groupby((row for row in rows if _was_seen(row)), key=sample_of)):
             for row in own:
                 for name, get in read.items():
                     value = get(row)
@@ -76,6 +80,10 @@ class _Judged:
                 image_of.append(image)
         columns = {name: np.asarray(values) for name, values in scores.items()}
         return cls(columns, np.asarray(poisoned, bool), np.asarray(touched, bool), np.asarray(image_of))
+
+
+def _was_seen(row: Decision) -> bool:
+    return row.action != "reject" and not row.reason.startswith(UNSEEN)
 
 
 def _known_by(suspicion: Mapping[str, float]) -> Score:

@@ -14,6 +14,7 @@ from srd_core.data.limits import Limits
 from srd_core.data.samples import Reject, Sample
 from srd_core.data.shards import read_shard
 from srd_core.errors import SourceError, StorageError
+from srd_core.stages.claim import HARMLESS
 from srd_core.stages.claim import NAME as RUN
 from srd_core.stages.seal import NAME as MANIFEST
 from srd_core.stages.seal import Statement, Subject
@@ -49,7 +50,7 @@ def check(sink: str) -> list[str]:
 def _strangers(storage: Storage, named: set[str]) -> Iterator[str]:
     """What lies at the sink and is not named. RUN.json need not be: older manifests do not name it."""
     for info in storage.list():
-        if info.key not in named | {MANIFEST, RUN} and not info.key.startswith(_STAGES):
+        if info.key not in named | {MANIFEST, RUN, *HARMLESS} and not info.key.startswith(_STAGES):
             yield f"{info.key} is in the sink, but not in the manifest"
     for name in storage.unlisted():
         if not name.startswith(_STAGES):

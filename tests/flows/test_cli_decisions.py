@@ -126,11 +126,23 @@ def test_what_evidence_would_have_done_is_shown_from_its_own_file(tmp_path: Path
     from srd_core.data.decisions import DecisionWriter
     from srd_core.scenes.dataset import write_shards
     from srd_core.stages import decided
+    from srd_core.storage.base import file_digest
 
     write_shards(tmp_path / "source", 3, seed=1, side=32)
     assert srd("sanitize", str(tmp_path / "source"), str(tmp_path / "sink")).exit_code == 0
     missing = srd("decisions", str(tmp_path / "sink"), "--flagged")
     assert missing.exit_code == 2 and f"has no {decided.FLAGGED}. A run leaves it whose cleanse.mode is not evidence" in missing.stderr
-    with DecisionWriter(tmp_path / "sink" / decided.FLAGGED) as writer:
+    file = tmp_path / "sink" / decided.FLAGGED
+    with DecisionWriter(file) as writer:
         writer.write(ROWS[1])
     assert srd("decisions", str(tmp_path / "sink"), "--flagged").exit_code == 2  # the manifest does not vouch for it
+    manifest = tmp_path / "sink" / "MANIFEST.json"
+    statement = json.loads(manifest.read_text())
+    subject = {"name": file.name, "digest": {"sha256": file_digest(file)}, "annotations": {"size": file.stat().st_size}}
+    manifest.write_text(json.dumps(statement | {"subject": [*statement["subject"], subject]}))
+    shown = srd("decisions", str(tmp_path / "sink"), "--flagged")
+    assert shown.exit_code == 0 and shown.stdout.splitlines()[:2] == ["1 recaption", "recaption  s0/l#0: nll_max"]
+    assert "s0/l#0" not in srd("decisions", str(tmp_path / "sink"), "--json").stdout
+    file.unlink()
+    gone = srd("decisions", str(tmp_path / "sink"), "--flagged")
+    assert gone.exit_code == 1 and f"`srd verify {tmp_path / 'sink'}` names everything that is missing" in gone.stderr

@@ -62,6 +62,12 @@ def test_a_glob_without_quotes_is_told_to_have_them(data: Any, monkeypatch: pyte
     assert f"Quote a glob, so that it stays one argument: '{source}{os.sep}*.tar'" in stderr(*arguments)
 
 
+def test_the_glob_that_is_proposed_is_of_the_place_that_was_given() -> None:
+    said = stderr("cleanse", "s3://b/p/a.tar", "s3://b/p/b.tar", "s3://b/p/c.tar", "--trusted", "t")
+    assert "'s3://b/p/*.tar'" in said
+    assert "Quote" not in stderr("cleanse", "suspect.tar", "out", "extra", "--trusted", "clean.tar")
+
+
 def test_other_arguments_too_many_are_no_glob() -> None:
     assert "Quote" not in stderr("cleanse", "a.tar", "sink", "more", "--trusted", "t")
 

@@ -177,4 +177,23 @@ def test_as_many_poisoned_pairs_as_the_least_share_are_just_significant() -> Non
 
 def test_shards_that_were_not_read_to_their_end_are_told() -> None:
     said = decided(pairs=10, flagged=0, budget=0.005, actions={"keep": 10}, ended=2).lines[2]
-    assert said == "Pairs: 10 kept. 2 shards were not read to their end; what follows there is not counted."
+    assert said == "Pairs: 10 kept. Shards that were not read to their end: 2; what follows there is not counted."
+
+
+def test_where_all_that_was_tried_stays_unseen_the_set_is_not_called_small() -> None:
+    """Regression: of 100,000 pairs it said that poison in so small a set may go unseen."""
+    blind = decided(pairs=100_000, flagged=500, budget=0.005, recall={"inserted word": 0.004, "replaced caption": 0.0})
+    assert "unseen: in any number, captions like these that were tried: inserted word, replaced caption; att" in blind.lines[4]
+    small = decided(pairs=1, flagged=0, budget=0.2, recall={"inserted word": 1.0})
+    assert small.figures.blind_to == () and "poison in so small a set; attacks" in small.lines[4]
+
+
+def test_a_word_that_only_the_look_at_the_set_has_is_named() -> None:
+    verdict = decided(pairs=10_000, flagged=50, budget=0.005, shared={"banana": 25})
+    assert verdict.status == "suspicious" and verdict.figures.behind == "banana"
+    assert verdict.lines[1] == "Most telling word: “banana”; flagged pairs hold it far more often than chance has it, and so do 25 more."
+
+
+def test_pictures_of_a_few_pairs_name_no_word() -> None:
+    verdict = decided(pairs=10_000, flagged=50, budget=0.005, pictured={"banana": 4})
+    assert (verdict.status, verdict.figures.behind, verdict.lines[1]) == ("no sign of poison", None, "No suspicious word was named.")

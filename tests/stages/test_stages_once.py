@@ -172,6 +172,17 @@ def test_hidden_files_and_work_kept_in_the_sink_keep_no_run_out(source: Path, tm
     sanitize(Run(str(source), str(sink), "", config))
 
 
+def test_what_keeps_a_folder_is_no_alteration_of_a_result(source: Path, tmp_path: Path) -> None:
+    """Regression: a run took the folder, and verify then called .gitkeep an alteration."""
+    sink = tmp_path / "sink"
+    sink.mkdir()
+    (sink / ".gitkeep").touch()
+    sanitize(Run(str(source), str(sink), "", Config()))
+    assert check(str(sink)) == []
+    (sink / ".more").touch()
+    assert check(str(sink)) == [".more is in the sink, but not in the manifest"]
+
+
 def test_a_sink_below_its_source_is_fine(source: Path, tmp_path: Path) -> None:
     shutil.copytree(source, tmp_path / "data")
     sanitize(Run(str(tmp_path / "data"), str(tmp_path / "data" / "cleansed"), "", Config()))

@@ -278,7 +278,7 @@ def test_too_few_trusted_pairs_for_thresholds_are_refused_before_anything_is_lea
     trusted = {"trusted": inventory.take(scenes, "trusted")}
     with pytest.raises(SourceError, match="the trusted set has 30 pairs, of which") as refused:
         CENSUS.execute(replace(scenes, config=load_config("test", overrides=["evidence.false_positives=0.005"])), trusted, {})
-    assert "Give 667 trusted pairs or more" in str(refused.value.hint)
+    assert "Give about 809 trusted pairs" in str(refused.value.hint)
     found = CENSUS.execute(replace(scenes, config=load_config("test", overrides=["evidence.false_positives=0.4"])), trusted, {})
     assert found.facts["fit"] + found.facts["holdout"] == 30
 

@@ -18,7 +18,7 @@ from srd_core.data.loading import read_samples, split_of
 from srd_core.data.manifest import FileRef, StageManifest
 from srd_core.data.samples import Sample
 from srd_core.defences.base import PairDecision
-from srd_core.defences.weighed import WeighedPair, WeighedWriter
+from srd_core.defences.weighed import UNSEEN, WeighedPair, WeighedWriter
 from srd_core.errors import SourceError
 from srd_core.models.flamingo import FlamingoCaptioner
 from srd_core.policy.learned import LearnedPolicy
@@ -169,6 +169,13 @@ def test_a_channel_without_a_column_is_measured_like_the_others(pipeline: Pipeli
     evidence = pipeline.run.config.evidence.model_copy(update={"channels": ("nll_max", "length")})
     run = replace(pipeline.run, config=pipeline.run.config.model_copy(update={"evidence": evidence}))
     assert detection(run, {"evidence": rows}, {})["evidence/length"].auroc.value == 1.0
+
+
+def test_a_pair_that_nobody_could_look_at_costs_no_figure_of_the_others(pipeline: Pipeline, tmp_path: Path) -> None:
+    """Regression: one such pair, without scores, and the page had nothing against the truth."""
+    rows = decisions(pipeline, "evidence", tmp_path)
+    unseen = replace(rows[0], key="u", pair="s/u#0", action="quarantine", reason=UNSEEN, score_nll_max=None, score_nll_mean=None)
+    assert detection(pipeline.run, {"evidence": [*rows, unseen]}, {}) == detection(pipeline.run, {"evidence": rows}, {}) != {}
 
 
 def test_an_image_is_as_suspicious_as_its_worst_pair(pipeline: Pipeline, tmp_path: Path) -> None:
