@@ -16,7 +16,6 @@ from flows.cli.group import verbose_option
 from flows.cli.launch import writable
 from srd_core.data.captions import clean
 from srd_core.data.decisions import ACTIONS, Decision, as_row
-from srd_core.errors import StorageError, TransientStorageError, VerificationError
 from srd_core.report.text import CAPTION, NAME, visible
 
 _SHOWN = 20
@@ -56,9 +55,11 @@ def command(
     phrase = _padded(word) if word is not None else ""
     if word is not None and not phrase.strip():
         raise click.UsageError(f"--word {word!r} holds no letter or digit")
+    from srd_core.stages.decided import decided
+
     rows = (
         row
-        for row in _rows(sink, flagged)
+        for row in decided(sink, flagged=flagged)
         if (not actions or row.action in actions) and (pair is None or _is(row, pair)) and (not phrase or _holds(row, phrase))
     )
     if as_json:
@@ -70,24 +71,6 @@ def command(
         click.echo(f"{write(rows, out):,} decisions are in {out}")
     else:
         _tell(rows, sink, limit or _SHOWN, kept=bool(word or pair or "keep" in actions), whole=pair is not None)
-
-
-def _rows(sink: str, flagged: bool) -> Iterator[Decision]:
-    from srd_core.stages.decided import FLAGGED, decided
-    from srd_core.stages.seal import Statement
-    from srd_core.storage import open_storage
-
-    try:
-        yield from decided(sink, flagged=flagged)
-    except TransientStorageError:
-        raise
-    except StorageError as error:
-        storage = open_storage(sink)
-        for subject in Statement.read(storage).subject:
-            if subject.name.startswith((FLAGGED, "decisions/")) and storage.stat(subject.name) is None:
-                hint = f"`srd verify {sink}` names everything that is missing or differs"
-                raise VerificationError(f"{subject.name} of {sink} is missing", hint=hint) from error
-        raise
 
 
 def _is(row: Decision, pair: str) -> bool:

@@ -11,9 +11,6 @@ from flows.cli.options import json_option
 from srd_core.errors import VerificationError
 
 _NAMED = 3
-_STRANGER = " is in the sink, but "
-_STRANGERS = (f"{_STRANGER}not in the manifest", f"{_STRANGER}no file that the run wrote")
-"""How a problem of `check` ends that is about no output."""
 
 
 @click.command("verify", short_help="Compare every output with MANIFEST.json.")
@@ -25,14 +22,14 @@ def command(sink: str, as_json: bool) -> None:
 
     Exit code 0: all is as it was written; 1: something differs, each problem on a line; 2: there is no manifest, or it cannot be read.
     """
-    from srd_core.stages.verification import check
+    from srd_core.stages.verification import STRANGER, check
 
     problems = check(sink)
     if as_json:
         click.echo(json.dumps({"sink": sink, "problems": problems}, ensure_ascii=False))
     for problem in problems if not as_json else ():
         click.echo(problem)
-    strangers = [problem.rpartition(_STRANGER)[0] for problem in problems if problem.endswith(_STRANGERS)]
+    strangers = [problem.rpartition(STRANGER)[0] for problem in problems if STRANGER in problem]
     if strangers and len(strangers) == len(problems):
         named = ", ".join(strangers[:_NAMED]) + (f" and {len(strangers) - _NAMED:,} more" if len(strangers) > _NAMED else "")
         hint = "All that the run wrote is as it was: remove the rest if it is yours, and keep results apart from other files"

@@ -21,6 +21,8 @@ from srd_core.errors import SourceError
 
 Action = Literal["keep", "mask", "recaption", "quarantine", "reject"]
 ACTIONS: tuple[str, ...] = get_args(Action)
+CONDEMNED: tuple[Action, ...] = ("recaption", "quarantine")
+"""What is done to a pair because of its caption."""
 ROW_GROUP = 4096
 
 

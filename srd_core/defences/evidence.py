@@ -27,9 +27,8 @@ class Evidence:
     def decide(self, batch: Batch) -> list[SampleDecision]:
         """See `Defence`."""
         view = View(batch, self._witnesses)
-        scores = {
-            name: get(name).score(view) for name in self._calibration.scales
-        }  # also of channels without a threshold: they are on record
+        # Channels without a threshold are asked too: their scores go on record.
+        scores = {name: get(name).score(view) for name in self._calibration.scales}
         excess = self._calibration.excess(scores)
         pairs: list[list[PairDecision]] = [[] for _ in batch.captions]
         for pair, owner in enumerate(view.owners.tolist()):

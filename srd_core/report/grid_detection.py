@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from srd_core.report.grid_cells import Cell, about, figure, ordered
+from srd_core.report.names import detector
 from srd_core.report.over_seeds import combined, table
 
 _OF_SCORES = {
@@ -30,8 +31,8 @@ def detection_tables(cells: Sequence[Cell]) -> list[str]:
         return []
     by_arm: Found = {}
     for (*place, score), own in by_score.items():
-        arm, _, channel = score.partition("/")
-        by_arm.setdefault((*place, arm + (" by image" if channel.endswith(" by image") else "")), own)
+        arm, _, unit = detector(score)
+        by_arm.setdefault((*place, arm + unit), own)
     about_cell = ("attack", "rate", "variant")
     return [
         "## Detection (pairs, against the truth)",

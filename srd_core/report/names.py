@@ -6,6 +6,8 @@ import re
 
 from srd_core.report.text import CAPTION, NAME, visible
 
+_BY_IMAGE = " by image"
+
 CHANNELS = {
     "nll_mean": "surprise per token",
     "nll_max": "most surprising word",
@@ -36,6 +38,13 @@ def channel(name: str) -> str:
 def arm(name: str) -> str:
     """The label of an arm."""
     return ARMS.get(name, visible(name, NAME))
+
+
+def detector(name: str) -> tuple[str, str, str]:
+    """Arm, score (empty where the arm has one only) and unit of what `Scores.detection` calls `ARM/SCORE` or `ARM/SCORE by image`."""
+    of_pairs = name.removesuffix(_BY_IMAGE)
+    arm, _, score = of_pairs.partition("/")
+    return arm, score, name.removeprefix(of_pairs)
 
 
 def reason(text: str) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from markupsafe import Markup
 
 from srd_core.analysis.grids import count_map, value_map
+from srd_core.data.decisions import CONDEMNED
 from srd_core.policy.masks import Mask
 from srd_core.report.data import GalleryItem, MaskCounts, QMap, ReportData
 from srd_core.report.images import ImageBudget
@@ -19,7 +20,6 @@ from srd_core.report.text import NAME, visible
 CARDS = 60
 MAPS = 8
 
-_FLAGGED = ("recaption", "quarantine")
 
 TOLD, OWN = "told", "own"
 """Why a word of a caption is marked: the verdict names it, or it speaks most against the pair itself."""
@@ -92,9 +92,9 @@ def cards(data: ReportData, budget: ImageBudget) -> list[Card]:
 
 def groups(data: ReportData, shown: Sequence[Card]) -> list[CardGroup]:
     """The cards with the verdict's word first, then the others that were flagged; in one group where none has it, or masks are shown."""
-    told = [card for card in shown if card.told and card.action in _FLAGGED]
-    others = [card for card in shown if not card.told and card.action in _FLAGGED]
-    rest = [card for card in shown if card.action not in _FLAGGED]
+    told = [card for card in shown if card.told and card.action in CONDEMNED]
+    others = [card for card in shown if not card.told and card.action in CONDEMNED]
+    rest = [card for card in shown if card.action not in CONDEMNED]
     if not told:
         return [CardGroup("", "", list(shown))] if shown else []
     figures = data.verdict.figures

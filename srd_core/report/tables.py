@@ -32,7 +32,6 @@ _FIGURES = {
     "sfs": "SFS",
 }
 _RATES = ("asr", "asr_raw", "false_trigger")
-_BY_IMAGE = " by image"
 
 
 Row = Sequence[TableCell | str]
@@ -133,7 +132,7 @@ def surplus(data: ReportData) -> Table | None:
 
 def detection(data: ReportData) -> list[Table]:
     """In experiments only, against the truth: what each arm's decisions were worth, and how well each score separates by itself."""
-    found = {_detector(name): item for name, item in sorted(data.scores.detection.items())[:ROWS]}
+    found = {names.detector(name): item for name, item in sorted(data.scores.detection.items())[:ROWS]}
     made = {(arm, unit): item for (arm, _, unit), item in found.items()}
     tables = (
         Table(
@@ -154,13 +153,6 @@ def detection(data: ReportData) -> list[Table]:
         ),
     )
     return list(tables) if found else []
-
-
-def _detector(name: str) -> tuple[str, str, str]:
-    """Arm, score (empty where the arm has one only) and unit of a detector's name."""
-    of_pairs = name.removesuffix(_BY_IMAGE)
-    arm, _, score = of_pairs.partition("/")
-    return arm, score, _BY_IMAGE if of_pairs != name else ""
 
 
 def _separates(item: DetectionScores) -> list[TableCell]:

@@ -21,7 +21,7 @@ def decided(sink: str, *, flagged: bool = False) -> Iterator[Decision]:
 
     Raises:
         SourceError: the run has not finished, or left no `FLAGGED`.
-        VerificationError: a file is not what it was; none of its rows is handed out.
+        VerificationError: a file is missing or not what it was; none of its rows is handed out.
     """
     storage = open_storage(sink)
     wanted = FLAGGED if flagged else "decisions/"
@@ -30,6 +30,9 @@ def decided(sink: str, *, flagged: bool = False) -> Iterator[Decision]:
         hint = "A run leaves it whose cleanse.mode is not evidence, with evidence among retrain.arms"
         raise SourceError(f"{sink} has no {FLAGGED}", hint=hint)
     for subject in sorted(subjects, key=lambda subject: subject.name):
+        if storage.stat(subject.name) is None:
+            hint = f"`srd verify {sink}` names everything that is missing or differs"
+            raise VerificationError(f"{subject.name} of {sink} is missing", hint=hint)
         with tempfile.TemporaryDirectory(prefix="srd-decided-") as folder:
             local = storage.fetch(subject.name, Path(folder))
             if file_digest(local) != subject.digest.sha256:

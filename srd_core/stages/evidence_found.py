@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from srd_core.data.captions import clean
-from srd_core.data.decisions import Decision, read_decisions, sample_of
+from srd_core.data.decisions import CONDEMNED, Decision, read_decisions, sample_of
 from srd_core.data.manifest import StageManifest
 from srd_core.data.reasons import ends_shard
 from srd_core.defences.consensus import words_of
@@ -24,7 +24,6 @@ from srd_core.scoring.excess import log_likelihood_ratio
 from srd_core.scoring.frequency import FrequentWord, frequent_words
 from srd_core.stages.files import local_file
 
-_FLAGGED = ("recaption", "quarantine")
 _WORDS = 20
 
 
@@ -41,7 +40,7 @@ class DecisionRows:
 
 def is_flagged(row: Decision) -> bool:
     """Whether the caption was found suspicious by itself, which is what the budget of false positives is about."""
-    return row.action in _FLAGGED and not row.reason.startswith((SECOND_LOOK, PICTURED, UNSEEN))
+    return row.action in CONDEMNED and not row.reason.startswith((SECOND_LOOK, PICTURED, UNSEEN))
 
 
 def condemned_by(look: str, rows: Iterable[Decision]) -> Counter[str]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from srd_core.data.captions import clean
 from srd_core.data.codec import Codec
-from srd_core.data.decisions import Decision
+from srd_core.data.decisions import CONDEMNED, Decision
 from srd_core.data.images import ImageError, shrunk, squash
 from srd_core.data.loading import read_samples
 from srd_core.data.manifest import StageManifest
@@ -72,7 +72,7 @@ def gallery(
     for row in rows:
         if row.action == "mask":
             masked.offer(row)
-        elif row.action in ("recaption", "quarantine"):
+        elif row.action in CONDEMNED:
             (holding if _holds(row, word) else others).offer(row)
     chosen = [*holding.first(_CARDS // 2), *others.first(_CARDS // 2 if word else _CARDS), *masked.first(_CARDS)][:_CARDS]
     images = _images(run, source, chosen, lambda image: shrunk(image, _SHOWN))

@@ -10,13 +10,14 @@ from typing import Any, cast
 
 from srd_core import __version__
 from srd_core.config import Arm
-from srd_core.data.decisions import Decision, DecisionWriter
+from srd_core.data.decisions import CONDEMNED, Decision, DecisionWriter
 from srd_core.data.images import decode
+from srd_core.data.inventory import Inventory
 from srd_core.data.manifest import StageManifest, digest
 from srd_core.defences.calibration import Calibration
 from srd_core.defences.weighed import PICTURED, SECOND_LOOK
 from srd_core.policy.learned import LearnedPolicy
-from srd_core.report.data import Attention, OperatingPoint, PolicyFigures, Provenance, ReportData
+from srd_core.report.data import Accounting, Attention, OperatingPoint, PolicyFigures, Provenance, ReportData
 from srd_core.report.html import render
 from srd_core.report.verdict import BackdoorEffect, Findings, Verdict, WordEvidence, decide
 from srd_core.scoring.distance import distance
@@ -27,7 +28,7 @@ from srd_core.stages.claim import WITHOUT_EFFECT
 from srd_core.stages.decided import FLAGGED
 from srd_core.stages.evidence_found import DecisionRows, accounting, condemned_by, is_flagged, mask_counts, surplus, suspicious_words
 from srd_core.stages.exhibits import gallery, q_maps
-from srd_core.stages.files import local_file, local_folder, shards_of
+from srd_core.stages.files import local_file, local_folder
 from srd_core.stages.gaps import gaps
 from srd_core.stages.learned import curve_of, held_out_of
 from srd_core.stages.origin import code
@@ -60,12 +61,13 @@ def _report(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome
         attention=looked,
     )
     words = tuple(suspicious_words(weighed))
-    verdict = _verdict(run, rows[mode], rows.get("evidence"), words, scores, thresholds)
+    account = accounting(rows[mode])
+    verdict = _verdict(run, account, rows.get("evidence"), words, scores, thresholds)
     shown: Arm = "srd" if mode == "none" and "srd" in rows else mode
     data = ReportData(
         title=f"Cleansing of {run.source}",
         verdict=verdict,
-        accounting=accounting(rows[mode]),
+        accounting=account,
         provenance=_provenance(run, inputs),
         handed_back=mode,
         scores=scores,
@@ -92,7 +94,7 @@ def _report(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome
 def _flagged(rows: Iterable[Decision], path: Path) -> Path:
     with DecisionWriter(path) as writer:
         for row in rows:
-            if row.action in ("recaption", "quarantine"):
+            if row.action in CONDEMNED:
                 writer.write(row)
     return path
 
@@ -135,14 +137,13 @@ def _models(inputs: Inputs) -> tuple[ModelScores, ...]:
 
 def _verdict(
     run: Run,
-    rows: DecisionRows,
+    account: Accounting,
     weighed: DecisionRows | None,
     words: Sequence[WordEvidence],
     scores: Scores,
     thresholds: Calibration | None,
 ) -> Verdict:
-    """What evidence says, whichever arm's data is handed back in `rows`; without it, that nothing was judged."""
-    account = accounting(rows)
+    """What evidence says, whichever arm's data is handed back and accounted for; without it, that nothing was judged."""
     actions = account.actions
     found = Findings(
         pairs=account.pairs - actions.get("reject", 0),
@@ -176,18 +177,15 @@ def _calibration(run: Run, made: Calibration) -> OperatingPoint:
 def _provenance(run: Run, inputs: Inputs) -> Provenance:
     config = run.config
     listed = {name: inputs[name] for name in ("source", "trusted") if name in inputs}
+    inventories = {name: Inventory.model_validate(manifest.facts["inventory"]) for name, manifest in listed.items()}
     told = {"seed": config.seed, "canvas": config.canvas, "cleanse.mode": config.cleanse.mode, "evidence.action": config.evidence.action}
     return Provenance(
         inputs={name: manifest.key for name, manifest in listed.items()},
         configuration=digest(config.model_dump(mode="json", exclude=WITHOUT_EFFECT)),
         versions={"srd": __version__, "code": str(code()["code"])},
-        places={name: f"{_place(run, name)}, {len(shards_of(manifest)):,} shards" for name, manifest in listed.items()},
+        places={name: f"{item.source}, {len(item.shards):,} shards" for name, item in inventories.items()},
         settings={name: str(value) for name, value in told.items()},
     )
-
-
-def _place(run: Run, name: str) -> str:
-    return run.source if name == "source" else run.trusted
 
 
 _READS = ("canvas", "limits", "cleanse", "evidence", "evaluation", "seed")

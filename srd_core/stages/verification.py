@@ -20,6 +20,9 @@ from srd_core.stages.seal import NAME as MANIFEST
 from srd_core.stages.seal import Statement, Subject
 from srd_core.storage import Storage, open_storage
 
+STRANGER = " is in the sink, but "
+"""What a problem says behind the name of something that the run did not write."""
+
 _NAMED = 20
 _STAGES = "stages/"
 """Where a run keeps what it has computed: not handed back, and checked by digest whenever it is used again."""
@@ -51,10 +54,10 @@ def _strangers(storage: Storage, named: set[str]) -> Iterator[str]:
     """What lies at the sink and is not named. RUN.json need not be: older manifests do not name it."""
     for info in storage.list():
         if info.key not in named | {MANIFEST, RUN, *HARMLESS} and not info.key.startswith(_STAGES):
-            yield f"{info.key} is in the sink, but not in the manifest"
+            yield f"{info.key}{STRANGER}not in the manifest"
     for name in storage.unlisted():
         if not name.startswith(_STAGES):
-            yield f"{name[:120]!a} is in the sink, but no file that the run wrote"
+            yield f"{name[:120]!a}{STRANGER}no file that the run wrote"
 
 
 def _problem(storage: Storage, subject: Subject) -> str:

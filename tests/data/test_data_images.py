@@ -165,3 +165,16 @@ def test_real_photographs_decode(real_shard: Path) -> None:
     with real_shard.open("rb") as stream:
         images = [decode(item.image) for item, _ in zip(read_shard(stream, "s"), range(20), strict=False)]  # type: ignore[union-attr]
     assert all(image.shape[0] >= 100 and image.std() > 5 for image in images)
+
+
+def test_an_image_that_cannot_be_made_small_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regression: memory that ran out there ended the decoder, after the pixels had been read."""
+
+    def runs_out(*_: object) -> None:
+        raise MemoryError("bicubic")
+
+    data = encode(np.zeros((8, 9, 3), np.uint8), "png")
+    monkeypatch.setattr("PIL.Image.Image.resize", runs_out)
+    with pytest.raises(ImageError, match="it cannot be made small: bicubic") as refused:
+        decode_canvas(data, 4)
+    assert refused.value.reason == "corrupt-image" and decode(data).shape == (8, 9, 3)

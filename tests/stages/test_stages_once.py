@@ -166,10 +166,11 @@ def test_hidden_files_and_work_kept_in_the_sink_keep_no_run_out(source: Path, tm
     sink.mkdir()
     (sink / ".gitkeep").touch()
     config = Config(work=str(sink / "work"))
-    sanitize(Run(str(source), str(tmp_path / "first"), "", config))
-    sanitize(Run(str(source), str(sink), "", config))
+    sanitize(Run(str(source), str(tmp_path / "first"), "", config))  # which leaves its work in the other's sink
+    made = sanitize(Run(str(source), str(sink), "", config))
     (sink / "notes.txt").touch()
-    sanitize(Run(str(source), str(sink), "", config))
+    assert sanitize(Run(str(source), str(sink), "", config)) == made and made.pairs > 0
+    assert (sink / "MANIFEST.json").exists() and (sink / ".gitkeep").exists()
 
 
 def test_what_keeps_a_folder_is_no_alteration_of_a_result(source: Path, tmp_path: Path) -> None:
