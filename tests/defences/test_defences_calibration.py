@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as arrays
 
 from srd_core.defences.calibration import Calibration, calibrate
 from srd_core.errors import SourceError
+from srd_core.scoring.excess import excess_p_value
 
 RNG = np.random.default_rng(0)
 scores = st.integers(1, 3).flatmap(
@@ -45,6 +46,21 @@ def test_new_clean_pairs_are_flagged_as_rarely_as_promised(captions: int) -> Non
     injected = {"poison": {"image": rng.normal(size=50) + 2, "caption": rng.normal(size=50) + 2}}
     made = [calibrate(draw(500), injected, 0.02).flags(draw(5000)).mean() for _ in range(300)]
     assert np.mean(made) <= 0.02 + 0.001 * captions
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_clean_sets_are_called_suspicious_as_rarely_as_the_level_says(channels: int) -> None:
+    """Also where equal channels divide the budget, so that the division is chosen which happens to have low thresholds."""
+    rng = np.random.default_rng(1)
+
+    def draw(pairs: int, shift: float = 0.0) -> dict[str, np.ndarray]:
+        return {f"c{n}": rng.normal(size=pairs) + shift for n in range(channels)}
+
+    alarms = []
+    for _ in range(400):
+        made = calibrate(draw(1000), {"poison": draw(50, 2.0)}, 0.01)
+        alarms.append(excess_p_value(int(made.flags(draw(2000)).sum()), 2000, 0.01, made.pairs) < 0.05)
+    assert 0 < np.mean(alarms) < 0.08
 
 
 def test_one_channel_spends_its_budget() -> None:

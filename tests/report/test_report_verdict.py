@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from srd_core.report.verdict import LEVEL, BackdoorEffect, Findings, Verdict, WordEvidence, decide
-from srd_core.scoring.excess import excess_p_value, least_significant
+from srd_core.scoring.excess import beta_binomial_tail, excess_p_value, least_significant
 from srd_core.scoring.intervals import wilson
 
 
@@ -138,7 +138,14 @@ def test_p_values_are_those_of_scipy(pairs: int, flagged: int, budget: float, tr
     above = math.floor(budget * trusted)
     exact, learned = excess_p_value(flagged, pairs, budget), excess_p_value(flagged, pairs, budget, trusted)
     assert exact == pytest.approx(stats.binom.sf(flagged - 1, pairs, budget), abs=1e-9)
-    assert learned == pytest.approx(stats.betabinom.sf(flagged - 1, pairs, above + 1, trusted - above), abs=1e-8)
+    assert learned == pytest.approx(stats.betabinom.sf(flagged - 1, pairs, above + 1, trusted - above), rel=1e-6, abs=1e-10)
+
+
+@pytest.mark.parametrize("captions", [1_000_000, 3_000_000])
+def test_the_smallest_tails_keep_their_digits(captions: int) -> None:
+    """Regression: one less the sum of the other side left 1e-9 of noise, more than was to be told."""
+    tail = beta_binomial_tail(captions // 20, captions, 1, 5001)
+    assert tail == pytest.approx(math.exp(-5001 * math.log1p(0.05 / 0.95)), rel=0.05) and 0 < tail < 1e-100
 
 
 def test_a_hopelessly_small_set_says_so() -> None:
