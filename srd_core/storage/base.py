@@ -1,7 +1,8 @@
 """One small interface over a folder and an S3 prefix.
 
 A put creates or finds the same bytes; other bytes under the same key are a `ConflictError` unless the caller says `overwrite`. The claim of
-a sink and the notes of the inbox are put without it, so of several writers one wins; results, which are the same whoever writes them, with.
+a sink and the note that a set was told of are put without it, so of several writers one wins; results, which are the same whoever writes
+them, with.
 Readers never see half an object. Keys are relative, `/`-separated and cannot leave the root.
 """
 
