@@ -40,11 +40,11 @@ class ShardAccount:
 
 @dataclass(frozen=True)
 class Accounting:
-    """Where every pair went. `rejected` counts pairs by the reason of their rejection; `ended` shards were not read to their end."""
+    """Where every pair went. `rejected` counts pairs by the reason of their rejection, `ended` shards by why they were not read on."""
 
     shards: tuple[ShardAccount, ...]
     rejected: Mapping[str, int] = field(default_factory=dict)
-    ended: int = 0
+    ended: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def actions(self) -> dict[str, int]:

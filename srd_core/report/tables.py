@@ -91,9 +91,18 @@ def shares(actions: Mapping[str, int]) -> Markup:
 
 def rejections(accounting: Accounting) -> Table | None:
     """Pairs by the reason for which they could not be read; None when all could."""
-    ranked = sorted(accounting.rejected.items(), key=lambda item: (-item[1], item[0]))
+    return _by_reason("Rejected pairs by reason", "Pairs", accounting.rejected)
+
+
+def endings(accounting: Accounting) -> Table | None:
+    """Shards by the reason for which they were not read to their end; None when all were."""
+    return _by_reason("Shards not read to their end, by reason", "Shards", accounting.ended)
+
+
+def _by_reason(caption: str, counted: str, counts: Mapping[str, int]) -> Table | None:
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     rows: list[Row] = [[visible(name, NAME), TableCell(f"{count:,}")] for name, count in ranked[:ROWS]]
-    return Table("Rejected pairs by reason", ["Reason", "Pairs"], rows, (), max(len(ranked) - ROWS, 0)) if rows else None
+    return Table(caption, ["Reason", counted], rows, (), max(len(ranked) - ROWS, 0)) if rows else None
 
 
 def words(data: ReportData) -> Table | None:

@@ -90,16 +90,16 @@ def accounting(rows: Iterable[Decision]) -> Accounting:
     """Where every pair went. The row that says that a shard was not read to its end is no pair's."""
     shards: dict[str, Counter[str]] = {}
     rejected: Counter[str] = Counter()
-    ended = 0
+    ended: Counter[str] = Counter()
     for row in rows:
         actions = shards.setdefault(row.shard, Counter())
+        if row.action == "reject" and ends_shard(row.reason):
+            ended[row.reason] += 1
+            continue
         if row.action == "reject":
             rejected[row.reason] += 1
-            if ends_shard(row.reason):
-                ended += 1
-                continue
         actions[row.action] += 1
-    return Accounting(tuple(ShardAccount(name, dict(actions)) for name, actions in sorted(shards.items())), dict(rejected), ended)
+    return Accounting(tuple(ShardAccount(name, dict(actions)) for name, actions in sorted(shards.items())), dict(rejected), dict(ended))
 
 
 def mask_counts(rows: Iterable[Decision], space: ActionSpace) -> MaskCounts:

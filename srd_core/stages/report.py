@@ -155,7 +155,7 @@ def _verdict(
         shared=condemned_by(SECOND_LOOK, weighed or ()),
         pictured=condemned_by(PICTURED, weighed or ()),
     )
-    return decide(found, actions=actions, ended=account.ended, backdoor=_effect(run, scores), weighed=weighed is not None)
+    return decide(found, actions=actions, ended=sum(account.ended.values()), backdoor=_effect(run, scores), weighed=weighed is not None)
 
 
 def _effect(run: Run, scores: Scores) -> BackdoorEffect | None:

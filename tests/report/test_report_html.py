@@ -58,7 +58,7 @@ def hostile(full: ReportData) -> ReportData:
         full.gallery[0], pair=ATTACK, caption_before=ATTACK, caption_after=ATTACK * 2, reason=ATTACK, word=ATTACK, scores={ATTACK: 1.0}
     )
     words = (WordEvidence(word=ATTACK, flagged=9, pairs=9),)
-    account = Accounting((ShardAccount(ATTACK, {"keep": 90, "recaption": 9, "reject": 1}),), {ATTACK: 1})
+    account = Accounting((ShardAccount(ATTACK, {"keep": 90, "recaption": 9, "reject": 1}),), {ATTACK: 1}, {ATTACK: 1})
     verdict = decide(Findings(pairs=99, flagged=9, budget=0.005, words=words), actions=account.actions)
     return replace(
         full,
@@ -222,6 +222,14 @@ def test_a_spent_budget_gives_no_more_images() -> None:
 def test_accounts_add_up_over_shards() -> None:
     account = Accounting((ShardAccount("a", {"keep": 3, "reject": 1}), ShardAccount("b", {"keep": 2, "mask": 4})))
     assert account.pairs == 10 and account.actions == {"keep": 5, "reject": 1, "mask": 4}
+
+
+def test_shards_that_ended_early_are_told_apart_from_rejected_pairs(full: ReportData) -> None:
+    ended = Accounting((ShardAccount("a", {"keep": 3}),), {}, {"truncated-shard": 2, "empty-shard": 1})
+    page = render(replace(full, accounting=ended)).decode()
+    assert "Why pairs were rejected" not in page and "not read to their end: 3;" in page
+    assert re.search(r"truncated-shard</bdi></th><td><span class=\"v\">2<", page)
+    assert "Why shards were not read to their end" not in render(full).decode()
 
 
 def test_how_far_the_data_is_from_the_trusted_pairs_is_said(full: ReportData) -> None:
