@@ -7,7 +7,7 @@ file only fixes columns and types.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from types import TracebackType
@@ -131,6 +131,22 @@ def read_decisions(source: Path | BinaryIO) -> Iterator[Decision]:
 
 def _decision(row: dict[str, Any]) -> Decision:
     return Decision(**{**row, "score_others": tuple(row.get("score_others") or ())})
+
+
+_COLUMNS: dict[str, Callable[[Decision], float | None]] = {
+    "nll_mean": lambda row: row.score_nll_mean,
+    "nll_max": lambda row: row.score_nll_max,
+    "infidelity": lambda row: None if row.score_sfs is None else 1 - row.score_sfs,
+    "q_gain": lambda row: row.q_gain,
+}
+IN_COLUMNS = tuple(_COLUMNS)
+"""Evidence channels whose scores are in columns of their own; those of all others are in `score_others`."""
+
+
+def score_of(decision: Decision, channel: str) -> float | None:
+    """What an evidence channel gave the pair; None where it gave nothing."""
+    read = _COLUMNS.get(channel)
+    return read(decision) if read else dict(decision.score_others).get(channel)
 
 
 def sample_of(decision: Decision) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 
 from srd_core.data.codec import Codec, Look, Rewrite
-from srd_core.data.decisions import Decision, rejections
+from srd_core.data.decisions import IN_COLUMNS, Decision, rejections
 from srd_core.data.images import ImageError
 from srd_core.data.samples import Reject, Sample
 from srd_core.defences.base import Batch, Defence, SampleDecision
@@ -38,8 +38,8 @@ class Output:
 
 DEFAULT = Output()
 
-_COLUMNS = frozenset(("nll_mean", "nll_max", "infidelity", "sfs", "q_gain"))
-"""Evidence that has columns of its own in the decisions."""
+_COLUMNS = frozenset((*IN_COLUMNS, "sfs"))
+"""Evidence that has columns of its own in the decisions; of a caption's misfit they hold what is left to 1, the SFS."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from markupsafe import Markup
 
 from srd_core.analysis.figures import interval_bar
+from srd_core.report.verdict import percent
 from srd_core.scoring.intervals import Interval
 
 NOT_MEASURED = "not measured"
@@ -26,12 +27,8 @@ class TableCell:
 
 
 def rate(value: float) -> str:
-    """A fraction in percent, the sign not to be torn off at a line's end: `12.3 %`, `0.53 %`; `unknown` for NaN."""
-    if math.isnan(value):
-        return "unknown"
-    share = 100 * value
-    figure = f"{share:.0f}" if share >= 99.95 or share == 0 else f"{share:.1f}" if share >= 1 else f"{share:.2g}"
-    return figure + PERCENT
+    """As `percent`, the sign not to be torn off at a line's end."""
+    return unbroken(percent(value))
 
 
 def unbroken(text: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from srd_core.data.captions import clean
 from srd_core.data.codec import Codec
-from srd_core.data.decisions import CONDEMNED, Decision
+from srd_core.data.decisions import CONDEMNED, IN_COLUMNS, Decision, score_of
 from srd_core.data.images import ImageError, shrunk, squash
 from srd_core.data.loading import read_samples
 from srd_core.data.manifest import StageManifest
@@ -119,9 +119,8 @@ def _holds(row: Decision, word: str | None) -> bool:
 
 def _scores(row: Decision) -> dict[str, float]:
     """By evidence channel, those that are on record."""
-    misfit = None if row.score_sfs is None else 1 - row.score_sfs
-    known = {"nll_max": row.score_nll_max, "nll_mean": row.score_nll_mean, "infidelity": misfit, "q_gain": row.q_gain}
-    return {name: value for name, value in (known | dict(row.score_others)).items() if value is not None and np.isfinite(value)}
+    known = ((name, score_of(row, name)) for name in (*IN_COLUMNS, *dict(row.score_others)))
+    return {name: value for name, value in known if value is not None and np.isfinite(value)}
 
 
 def _excess(row: Decision, calibration: Calibration | None) -> float:

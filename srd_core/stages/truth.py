@@ -7,13 +7,14 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from typing import Any
 
 import numpy as np
 
 from srd_core.config import Arm, Config
-from srd_core.data.decisions import ACTIONS, Decision, sample_of
+from srd_core.data.decisions import ACTIONS, IN_COLUMNS, Decision, sample_of, score_of
 from srd_core.defences.weighed import UNSEEN
 from srd_core.errors import SourceError
 from srd_core.policy.evaluation import COVERED
@@ -90,22 +91,9 @@ def _known_by(suspicion: Mapping[str, float]) -> Score:
     return lambda row: suspicion.get(row.pair)
 
 
-_SCORES: dict[str, Score] = {
-    "nll_mean": lambda row: row.score_nll_mean,
-    "nll_max": lambda row: row.score_nll_max,
-    "infidelity": lambda row: None if row.score_sfs is None else 1 - row.score_sfs,
-    "q_gain": lambda row: row.q_gain,
-}
-"""What the decisions hold of evidence in columns."""
-
-
 def _channels(config: Config) -> dict[str, Score]:
     """How to read the score of every channel."""
-    return _SCORES | {name: _other(name) for name in config.evidence.channels if name not in _SCORES}
-
-
-def _other(name: str) -> Score:
-    return lambda row: dict(row.score_others).get(name)
+    return {name: partial(score_of, channel=name) for name in dict.fromkeys((*IN_COLUMNS, *config.evidence.channels))}
 
 
 def done(run: Run, rows: Mapping[Arm, Iterable[Decision]]) -> dict[str, dict[str, dict[str, int]]]:

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from srd_core.data.decisions import SCHEMA, Decision, DecisionWriter, as_row, read_decisions, rejections
+from srd_core.data.decisions import IN_COLUMNS, SCHEMA, Decision, DecisionWriter, as_row, read_decisions, rejections, score_of
 from srd_core.data.samples import Reject
 from srd_core.errors import SourceError
 
@@ -60,6 +60,13 @@ def test_files_of_versions_that_wrote_fewer_columns_are_read(tmp_path: Path) -> 
     pq.write_table(pq.read_table(path).drop_columns(["mask_x"]), path)
     with pytest.raises(SourceError, match="other columns"):
         list(read_decisions(path))
+
+
+def test_a_score_is_found_by_the_channel_that_gave_it() -> None:
+    scored = replace(KEPT, score_nll_mean=1.0, score_nll_max=2.0, score_sfs=0.75, score_others=(("length", 3.5),))
+    found = {name: score_of(scored, name) for name in (*IN_COLUMNS, "length")}
+    assert found == {"nll_mean": 1.0, "nll_max": 2.0, "infidelity": 0.25, "q_gain": 0.0, "length": 3.5}
+    assert [score_of(replace(KEPT, q_gain=None), name) for name in (*IN_COLUMNS, "length")] == [None] * 5
 
 
 def test_an_unknown_action_is_refused() -> None:

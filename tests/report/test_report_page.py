@@ -11,8 +11,8 @@ import pytest
 from srd_core.report import names, tables
 from srd_core.report.data import ReportData
 from srd_core.report.html import render
-from srd_core.report.numbers import unbroken
-from srd_core.report.verdict import WordEvidence
+from srd_core.report.numbers import rate, unbroken
+from srd_core.report.verdict import WordEvidence, percent
 from srd_core.scoring.intervals import Interval, wilson
 
 
@@ -137,3 +137,8 @@ def test_no_sign_for_per_cent_is_torn_off(full: ReportData) -> None:
     assert unbroken("10.3 % of 5 %, a % b") == "10.3\N{NO-BREAK SPACE}% of 5\N{NO-BREAK SPACE}%, a % b"
     page = render(full).decode()
     assert "95 %" not in page and not [line for line in full.verdict.lines if " %" in line and line in page]
+
+
+@pytest.mark.parametrize("share", [0, 4e-5, 0.00534, 0.0099996, 0.123, 0.99949, 0.9995, 1, math.nan])
+def test_a_share_is_written_alike_in_the_verdict_and_in_the_tables(share: float) -> None:
+    assert rate(share) == percent(share).replace(" ", "\N{NO-BREAK SPACE}") != ""
