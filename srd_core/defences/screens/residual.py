@@ -11,6 +11,7 @@ Blind to triggers that move or are drawn anew, to warps, and to targets that mos
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
@@ -62,12 +63,12 @@ def residual(work: Screening) -> Screened:
     if len(natural) < KNOWN:
         return Screened(scores, condemned)
     limits = np.maximum(LIFT * np.max(natural, axis=0), _LEAST_LIMIT)
-    scan, owned = Scan(pairs, work.seed, trusted), [words_of(caption) for caption in pairs.captions]
+    scan = Scan(pairs, work.seed, trusted)
     for _ in range(MOST):
         found = max((trace.beyond(*limits) for trace in scan.traces()), key=lambda trace: trace.excess, default=None)
         if found is None or found.excess <= 1:
             break
-        holds = np.asarray([found.word in own for own in owned])
+        holds = np.asarray([found.word in words_of(caption) for caption in pairs.captions])
         seen = scan.agreement(found)[pairs.image_of]
         guilty = holds & above(seen, seen[~holds], OTHERS)
         words[guilty & ~condemned] = found.word
@@ -237,9 +238,14 @@ class Scan:
 def _held(pairs: CanvasSet) -> tuple[Sequence[str], _Numbers]:
     """The words, and (K, 2) which image's captions hold which word, each once, ascending."""
     numbers: dict[str, int] = {}
-    held = [
-        (image, numbers.setdefault(word, len(numbers)))
-        for image, caption in zip(pairs.image_of.tolist(), pairs.captions, strict=True)
-        for word in sorted(words_of(caption))
-    ]
-    return list(numbers), np.unique(np.asarray(held, np.int64).reshape(-1, 2), axis=0)
+    held, lengths = array("i"), array("i")
+    for caption in pairs.captions:
+        words = sorted(words_of(caption))
+        held.extend(numbers.setdefault(word, len(numbers)) for word in words)
+        lengths.append(len(words))
+    keys = np.repeat(pairs.image_of.astype(np.int64) * len(numbers), lengths)
+    keys += np.asarray(held)
+    keys = np.unique(keys)
+    found = np.empty((len(keys), 2), np.int64)
+    np.divmod(keys, max(len(numbers), 1), out=(found[:, 0], found[:, 1]))
+    return list(numbers), found
