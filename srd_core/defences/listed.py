@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from srd_core.defences.base import Batch, PairDecision, SampleDecision
@@ -14,33 +17,43 @@ from srd_core.defences.screens.base import Screened
 from srd_core.defences.weighed import UNSEEN
 
 _SCHEMA = pa.schema([("pair", pa.string()), ("score", pa.float64()), ("condemned", pa.bool_()), ("word", pa.string())])
+ROW_GROUP = 4096
+_AFTER = chr(ord("/") + 1)
+"""The sign after the one that ends the name of a shard in a pair's id."""
 
 
 def save_verdicts(path: Path, ids: Sequence[str], screened: Screened) -> None:
     """One row a pair: id, score, whether it is condemned, and by which word, if by one."""
     words = list(screened.words) or [""] * len(ids)
     columns = {"pair": list(ids), "score": screened.scores.tolist(), "condemned": screened.condemned.tolist(), "word": words}
-    pq.write_table(pa.table(columns, schema=_SCHEMA), path, compression="zstd")
+    pq.write_table(pa.table(columns, schema=_SCHEMA), path, compression="zstd", row_group_size=ROW_GROUP)
 
 
-def load_verdicts(path: Path) -> dict[str, bool]:
-    """Whether each pair is condemned."""
-    return _column(path, "condemned")
+def load_verdicts(path: Path, shards: Collection[str] | None = None) -> dict[str, bool]:
+    """Whether each pair of `shards` is condemned; None: of all."""
+    return _column(path, "condemned", _of(shards))
 
 
 def load_suspicion(path: Path) -> dict[str, float]:
     """The score of each pair."""
-    return _column(path, "score")
+    return _column(path, "score", _of(None))
 
 
-def load_condemned(path: Path) -> dict[str, str]:
-    """The condemned pairs, each with the word that condemned it."""
-    words = _column(path, "word")
-    return {pair: words[pair] for pair, condemned in load_verdicts(path).items() if condemned}
+def load_condemned(path: Path, shards: Collection[str] | None = None) -> dict[str, str]:
+    """The condemned pairs of `shards`, each with the word that condemned it; None: of all."""
+    return _column(path, "word", _of(shards) & pc.field("condemned"))
 
 
-def _column(path: Path, name: str) -> dict[str, Any]:
-    table = pq.read_table(path)
+def _of(shards: Collection[str] | None) -> pc.Expression:
+    """The ids that begin with the name of one of the shards, as ranges: row groups outside of them are not read."""
+    if shards is None:
+        return pc.scalar(True)
+    pair = pc.field("pair")
+    return reduce(or_, ((pair >= f"{name}/") & (pair < f"{name}{_AFTER}") for name in shards), pc.scalar(False))
+
+
+def _column(path: Path, name: str, which: pc.Expression) -> dict[str, Any]:
+    table = pq.read_table(path, columns=["pair", name], filters=which)
     return dict(zip(table["pair"].to_pylist(), table[name].to_pylist(), strict=True))
 
 

@@ -32,7 +32,7 @@ from srd_core.stages.weigh import weighed_files
 
 
 def _cleanse(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:
-    return cleansed(run, inputs, details, folder, _defence(run, inputs, details["arm"], folder))
+    return cleansed(run, inputs, details, folder, _defence(run, inputs, details, folder))
 
 
 def cleansed(run: Run, inputs: Inputs, details: Details, folder: Path, defence: Defence) -> Outcome:
@@ -72,7 +72,8 @@ def _one_shard(
         )
 
 
-def _defence(run: Run, inputs: Inputs, arm: Arm, folder: Path) -> Defence:
+def _defence(run: Run, inputs: Inputs, details: Details, folder: Path) -> Defence:
+    arm, shards = details["arm"], details["shards"]
     if arm in UNTOUCHED:
         return NoDefence()
     if arm == "random":
@@ -80,10 +81,10 @@ def _defence(run: Run, inputs: Inputs, arm: Arm, folder: Path) -> Defence:
     if arm == "srd":
         return MaskEverything(LearnedPolicy.load(local_folder(inputs["policy"], folder / "learned", "policy")))
     if arm in SCREENS:
-        return Listed(arm, verdicts(inputs, folder))
+        return Listed(arm, verdicts(inputs, folder, shards))
     pairs = {pair.pair: pair for path in weighed_files(inputs["weighed"], folder) for pair in read_weighed(path)}
     words = [item.word for item in condemned(inputs["consensus"])]
-    pictured = condemned_by_words(inputs["pictures"], folder / "pictures") if run.config.evidence.second_look else {}
+    pictured = condemned_by_words(inputs["pictures"], folder / "pictures", shards) if run.config.evidence.second_look else {}
     return Weighed(pairs, words, pictured, run.config.evidence.action)
 
 

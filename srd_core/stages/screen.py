@@ -5,6 +5,7 @@ Controls that are told what no defender knows have a stage of their own; no othe
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from srd_core.data.loading import load_canvas
@@ -40,14 +41,14 @@ def _screen(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome
     return Outcome({_FILE: folder / _FILE}, {**details, "pairs": len(suspect), "condemned": int(screened.condemned.sum())})
 
 
-def verdicts(inputs: Inputs, folder: Path) -> dict[str, bool]:
-    """Whether each pair is condemned."""
-    return load_verdicts(local_file(inputs["screen"].outputs[_FILE], folder / "screen"))
+def verdicts(inputs: Inputs, folder: Path, shards: Collection[str] | None = None) -> dict[str, bool]:
+    """Whether each pair of `shards` is condemned; None: of all."""
+    return load_verdicts(local_file(inputs["screen"].outputs[_FILE], folder / "screen"), shards)
 
 
-def condemned_by_words(manifest: StageManifest, folder: Path) -> dict[str, str]:
-    """The condemned pairs, each with its word."""
-    return load_condemned(local_file(manifest.outputs[_FILE], folder))
+def condemned_by_words(manifest: StageManifest, folder: Path, shards: Collection[str] | None = None) -> dict[str, str]:
+    """The condemned pairs of `shards`, each with its word; None: of all."""
+    return load_condemned(local_file(manifest.outputs[_FILE], folder), shards)
 
 
 def suspicion(manifest: StageManifest, folder: Path) -> dict[str, float]:

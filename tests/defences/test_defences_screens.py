@@ -15,6 +15,7 @@ from srd_core.attacks import Attack, get
 from srd_core.attacks.poison import poison_canvas
 from srd_core.config import Screen
 from srd_core.data.canvas import CanvasSet
+from srd_core.defences import listed
 from srd_core.defences.base import Batch
 from srd_core.defences.listed import Listed, load_condemned, load_verdicts, save_verdicts
 from srd_core.defences.screens.base import Screened, Screening, above, names
@@ -164,6 +165,24 @@ def test_a_word_comes_with_its_pair(tmp_path: Any) -> None:
     assert load_condemned(tmp_path / "v.parquet") == {"s/a#1": "banana"}
     with pytest.raises(ValueError, match="1 words"):
         Screened(np.zeros(2), np.zeros(2, bool), ("banana",))
+
+
+def test_of_a_large_set_only_the_shards_asked_for_are_read(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listed, "ROW_GROUP", 100)
+    ids = [f"{shard}/{key:03d}#0" for shard in ("a", "a-0", "a.b", "b", "é") for key in range(100)]
+    out = np.arange(len(ids)) % 3 == 0
+    save_verdicts(tmp_path / "v.parquet", ids, Screened(np.zeros(len(ids)), out, tuple("banana" if o else "" for o in out)))
+    everything, words = load_verdicts(tmp_path / "v.parquet"), load_condemned(tmp_path / "v.parquet")
+    assert list(everything.items()) == list(zip(ids, out.tolist(), strict=True)) and set(words) == {i for i in ids if everything[i]}
+    with (tmp_path / "v.parquet").open("r+b") as file:  # the pages of the first row group can no longer be read
+        file.seek(4)
+        file.write(b"\xff" * 64)
+    for shards in (["a-0"], ["b", "é"], ["a.b", "none"], ["none"], []):
+        own = {pair: condemned for pair, condemned in everything.items() if pair.split("/")[0] in shards}
+        assert load_verdicts(tmp_path / "v.parquet", shards) == own
+        assert load_condemned(tmp_path / "v.parquet", shards) == {pair: "banana" for pair, condemned in own.items() if condemned}
+    with pytest.raises(OSError):
+        load_verdicts(tmp_path / "v.parquet")
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from srd_core.config import OracleConfig
 from srd_core.data.manifest import StageManifest
+from srd_core.defences.listed import Listed
 from srd_core.stages.arms import SCREENS, TOLD
 from srd_core.stages.cleanse import cleanse_stage
 from srd_core.stages.evidence_found import DecisionRows
@@ -36,6 +38,22 @@ def test_what_is_condemned_is_withheld_and_nothing_else(pipeline: Pipeline, arm:
     assert {row.pair for row in rows if row.action == "keep"} == {pair for pair, out in condemned.items() if not out}
     assert suspicion(made, tmp_path / "scores").keys() == condemned.keys()
     assert sum(condemned.values()) == made.facts["condemned"]
+
+
+def test_a_task_is_told_of_its_own_pairs_only(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regression: every task made a mapping of the whole set."""
+    told: list[str] = []
+
+    class Recorded(Listed):
+        def __init__(self, name: str, condemned: Mapping[str, bool]) -> None:
+            super().__init__(name, condemned)
+            told.extend(condemned)
+
+    monkeypatch.setattr("srd_core.stages.cleanse.Listed", Recorded)
+    first, *others = [shard.name for shard in shards_of(pipeline.make("source"))]
+    inputs = {"source": pipeline.make("source"), "screen": screened(pipeline, "rare")}
+    made = cleanse_stage(pipeline.run, "rare").execute(pipeline.run, inputs, {"arm": "rare", "shards": [first]})
+    assert others and len(told) == made.facts["pairs"] > 0 and {pair.split("/")[0] for pair in told} == {first}
 
 
 def test_a_fifth_is_dropped(pipeline: Pipeline) -> None:
