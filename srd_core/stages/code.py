@@ -1,7 +1,8 @@
 """The part of a stage's key that stands for its code: a digest of every `srd_core` module that it can reach by imports.
 
 An edit to the report does not repeat a training; an edit to the training loop does. Imports inside functions count too. So does every
-module, and all of a package, that a text names in full: registries find their files by that name, and child processes run by it.
+module, and all of a package, that a text names in full: registries find their files by that name, and child processes run by it. Of a
+package from which templates are loaded, all other files count as well. Profiles do not: what stages read of them is in their keys.
 """
 
 from __future__ import annotations
@@ -16,23 +17,27 @@ import srd_core
 
 _PACKAGE = "srd_core"
 _ROOT = Path(srd_core.__file__).parent
+_LOADER = "PackageLoader"
 _PACKAGE_NAME = re.compile(rf"{_PACKAGE}(\.\w+)+")
 
 
 @cache
 def code_digest(module: str) -> str:
-    """Hex digest of the sources of `module` and of all `srd_core` modules that it imports, directly or not."""
-    total = hashlib.sha256()
-    for name in sorted(reachable(module)):
+    """Hex digest of the sources of `module` and of all `srd_core` modules that it imports, directly or not, and of templates they load."""
+    total, names = hashlib.sha256(), sorted(reachable(module))
+    for name in names:
         total.update(name.encode() + b"\0" + _source(name))
+    for folder in sorted({folder for name in names for folder in _template_folders(name)}):
+        total.update(tree_digest(folder).encode())
     return total.hexdigest()
 
 
 def tree_digest(folder: Path) -> str:
-    """Hex digest of all Python sources below `folder`: which code made a whole run."""
+    """Hex digest of all files below `folder`, weights and templates too, but compiled ones: what made a whole run."""
     total = hashlib.sha256()
-    for path in sorted(folder.rglob("*.py")):
-        total.update(path.relative_to(folder).as_posix().encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    names = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    for name in sorted(name for name in names if "__pycache__" not in name.parts):
+        total.update(name.as_posix().encode() + b"\0" + hashlib.sha256((folder / name).read_bytes()).digest())
     return total.hexdigest()
 
 
@@ -60,6 +65,16 @@ def _imports(module: str) -> tuple[str, ...]:
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _PACKAGE_NAME.fullmatch(node.value):
             found += _members(node.value)
     return tuple(name for name in found if name.split(".")[0] == _PACKAGE and _path(name) is not None)
+
+
+@cache
+def _template_folders(module: str) -> tuple[Path, ...]:
+    """The folders of the packages that `module` gives to a `PackageLoader`."""
+    found = []
+    for node in ast.walk(ast.parse(_source(module))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == _LOADER:
+            found += [path.parent for name in node.args if isinstance(name, ast.Constant) and (path := _path(str(name.value)))]
+    return tuple(found)
 
 
 def _members(name: str) -> list[str]:

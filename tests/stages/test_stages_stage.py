@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+import srd_core
 from srd_core.config import load_config
 from srd_core.data.manifest import FileRef, StageManifest, canonical_json
 from srd_core.errors import StorageError
@@ -258,12 +259,37 @@ def test_the_digest_changes_with_a_module_far_down(monkeypatch: pytest.MonkeyPat
         code.code_digest.cache_clear()
 
 
+def _digests(root: Path) -> list[str]:
+    """Of the code of the stages `report` and `score`, and of the whole tree, in the copy of the package at `root`."""
+    said = "print(code_digest('srd_core.stages.report'), code_digest('srd_core.stages.score'), code()['code'])"
+    lines = f"from srd_core.stages.code import code_digest; from srd_core.stages.origin import code; {said}"
+    done = subprocess.run([sys.executable, "-c", lines], cwd=root, env={"PATH": ""}, check=True, capture_output=True, text=True)
+    return done.stdout.split()
+
+
+def test_an_edited_template_is_new_code_of_the_report_and_of_nothing_else(tmp_path: Path) -> None:
+    """Regression: the page of before the edit was handed back."""
+    package = tmp_path / "srd_core"
+    shutil.copytree(Path(srd_core.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    seen = [_digests(tmp_path)]
+    for name in ("report/templates/report.html", "report/templates/report.css", "profiles/photos.yaml"):
+        (package / name).write_text((package / name).read_text() + "\n")
+        seen.append(_digests(tmp_path))
+    report, score, tree = zip(*seen, strict=True)
+    assert len(set(report)) == 3 and report[2] == report[3]
+    assert len(set(score)) == 1 and len(set(tree)) == 4
+
+
 def test_the_digest_of_a_tree_changes_with_names_and_contents_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "part").mkdir()
     (tmp_path / "part" / "a.py").write_text("x = 1\n")
     before = tree_digest(tmp_path)
-    (tmp_path / "notes.txt").write_text("not code")
+    (tmp_path / "part" / "__pycache__").mkdir()
+    (tmp_path / "part" / "__pycache__" / "a.pyc").write_text("compiled")
     assert tree_digest(tmp_path) == before
+    (tmp_path / "page.html").write_text("a template")
+    assert tree_digest(tmp_path) != before
+    (tmp_path / "page.html").unlink()
     (tmp_path / "part" / "a.py").rename(tmp_path / "part" / "b.py")
     renamed = tree_digest(tmp_path)
     (tmp_path / "part" / "b.py").write_text("x = 2\n")
