@@ -10,7 +10,6 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Self
@@ -19,10 +18,10 @@ from prefect.futures import PrefectFuture
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 
 from srd_core.data.manifest import StageManifest
+from tasks.patience import Patient
 
 Future = PrefectFuture[StageManifest]
 Runner = TaskRunner[Any]
-_WAITING = 256
 
 
 def settle(scratch: str) -> None:
@@ -53,9 +52,9 @@ class Processes(ProcessPoolTaskRunner):
     """Prefect's runner, but a task that waits for its inputs keeps no other from starting: Prefect has one waiting thread a worker."""
 
     def __enter__(self) -> Self:
-        """Start, with room for all tasks of a run to wait."""
+        """Start, with tasks that hold no thread while they wait."""
         super().__enter__()
-        self._resolver_executor = ThreadPoolExecutor(max_workers=_WAITING)
+        self._resolver_executor = Patient(max_workers=self._max_workers)
         return self
 
 

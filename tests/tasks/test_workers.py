@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import tempfile
+import time
+import uuid
 from pathlib import Path
 
 import pytest
 from prefect import flow, task
+from prefect.exceptions import UpstreamTaskError
+from prefect.futures import PrefectConcurrentFuture
 
 from srd_core.errors import TransientStorageError
 from srd_core.stages.stage import Run
 from tasks import pipeline
+from tasks.patience import Patient
 from tasks.workers import workers
 
 
@@ -37,6 +43,63 @@ def test_temporary_files_of_workers_are_gone_afterwards(fails: bool) -> None:
     else:
         work()
     assert not places[0].parent.exists() and places[0].parent.name.startswith("srd-workers-")
+
+
+@task(persist_result=False)
+def wait_for(sign: Path) -> None:
+    until = time.monotonic() + 60
+    while not sign.exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    raise ValueError("those that waited for this need not run")
+
+
+@task(persist_result=False)
+def show(sign: Path) -> str:
+    sign.touch()
+    return "shown"
+
+
+def test_however_many_tasks_wait_others_are_started(tmp_path: Path) -> None:
+    """Regression: 256 that waited for thresholds kept every other from its worker."""
+    sign, told = tmp_path / "sign", []
+
+    @flow
+    def work() -> None:
+        with workers(2) as runner:
+            first = runner.submit(wait_for, {"sign": sign})
+            waiting = [runner.submit(show, {"sign": {"made": first}}) for _ in range(300)]
+            told.append(runner.submit(show, {"sign": sign}).result(timeout=40))
+            for future in waiting:
+                with pytest.raises(UpstreamTaskError):
+                    future.result()
+
+    work()
+    assert told == ["shown"]
+
+
+def test_a_call_waits_for_all_that_it_asks_for_and_nobody_for_it() -> None:
+    first, second = (concurrent.futures.Future[str]() for _ in range(2))
+    asked = [PrefectConcurrentFuture(uuid.uuid4(), future) for future in (first, second)]
+    with Patient(max_workers=1) as patient:
+        waiting = patient.submit(lambda inputs, after: [inputs["one"].result(), after[0].result()], {"one": asked[0]}, after=(asked[1],))
+        assert patient.submit(lambda: "at once").result(timeout=10) == "at once"
+        first.set_result("one")
+        assert not waiting.running() and not waiting.done()
+        second.set_result("two")
+        assert waiting.result(timeout=10) == ["one", "two"]
+        fails = patient.submit(lambda inputs: inputs[0].result(), [PrefectConcurrentFuture(uuid.uuid4(), _failed())])
+        with pytest.raises(ValueError, match="inside"):
+            fails.result(timeout=10)
+        late: concurrent.futures.Future[str] = concurrent.futures.Future()
+        never = patient.submit(print, PrefectConcurrentFuture(uuid.uuid4(), late))
+    late.set_result("too late")
+    assert never.cancelled()
+
+
+def _failed() -> concurrent.futures.Future[str]:
+    future: concurrent.futures.Future[str] = concurrent.futures.Future()
+    future.set_exception(ValueError("inside"))
+    return future
 
 
 def test_a_sink_is_claimed_again_when_the_store_fails_for_now(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
