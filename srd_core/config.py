@@ -60,7 +60,9 @@ class RewardConfig(Section):
     """What the policy is rewarded by (paper eq. 4-6, 9)."""
 
     encoder: str | None = Field(None, description="sentence-transformers model; None: the packaged all-MiniLM-L6-v2")
+    encoder_revision: str | None = Field(None, description="Commit of an encoder on the hub; None: what the hub holds")
     language_model: str | None = Field(None, description="Causal LM for fluency (paper: gpt2-large); None: n-grams of the trusted captions")
+    language_model_revision: str | None = Field(None, description="Commit of a language model on the hub; None: what the hub holds")
     alpha: float = Field(0.5, ge=0, le=1)
     rule: RewardRule = RewardRule()
 

@@ -19,7 +19,7 @@ class VisionConfig(_Part):
     """A vision encoder of open_clip: `name` (with `pretrained`) for a published one, else kind and sizes of a new one."""
 
     name: str | None = Field(None, description="open_clip model name, e.g. ViT-L-14")
-    pretrained: str | None = Field(None, description="open_clip tag or a local safetensors file")
+    pretrained: str | None = Field(None, description="open_clip tag, which cannot be pinned, or a local safetensors file")
     patch: int = Field(8, ge=1, description="Patch side, pixels")
     kind: Literal["transformer", "convolutions"] = Field("transformer", description="Of a new encoder")
     width: int = Field(128, ge=8)
@@ -31,7 +31,7 @@ class LanguageConfig(_Part):
     """A causal language model of transformers: `path` for a saved one (folder or hub id), else the sizes of a new OPT."""
 
     path: str | None = None
-    revision: str | None = Field(None, description="Pinned commit; required with trust_remote_code")
+    revision: str | None = Field(None, description="Pinned commit, required with trust_remote_code; None: whatever the hub holds")
     trust_remote_code: bool = Field(False, description="Runs code from the model's repository, if SRD_REMOTE_CODE allows it")
     vocabulary: int = Field(512, ge=300, description="Byte-level BPE, learned on the trusted captions")
     width: int = Field(128, ge=8)

@@ -33,9 +33,9 @@ class TextEncoder(Protocol):
 class SentenceEncoder:
     """A sentence-transformers model, loaded at first use and remembered by text.
 
-    `model` is a folder or a hub name, None for the packaged all-MiniLM-L6-v2 (D = 384). `remember` bounds the memory
-    (1.5 kB a text at D = 384). `precision` "auto" runs in bfloat16 where the device has it: about twice as fast, and a cosine moves by
-    up to 0.003.
+    `model` is a folder or a hub name, None for the packaged all-MiniLM-L6-v2 (D = 384). `revision` pins a hub model, which without one
+    follows the hub. `remember` bounds the memory (1.5 kB a text at D = 384). `precision` "auto" runs in bfloat16 where the
+    device has it: about twice as fast, and a cosine moves by up to 0.003.
     """
 
     def __init__(

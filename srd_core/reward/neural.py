@@ -1,7 +1,8 @@
 """Perplexity under a causal language model from transformers (gpt2-large in the paper).
 
-Weights are safetensors from a folder, or from the hub with a pinned revision; remote code is never run. Unlike the official code a
-start token is put first, so that the first word is judged too and a caption of one token has a perplexity; `start=False` leaves it out.
+Weights are safetensors from a folder, or from the hub: at the revision that is given, else what the hub holds. Remote code is never run.
+Unlike the official code a start token is put first, so that the first word is judged too and a caption of one token has a perplexity;
+`start=False` leaves it out.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from srd_core.reward.memo import Memo
 class NeuralFluency:
     """A causal language model as a fluency model; loaded at first use, batched by length, remembered by text.
 
-    `model` is a folder or a hub name; `revision` pins a hub model. Texts longer than `max_tokens` are cut.
+    `model` is a folder or a hub name; `revision` pins a hub model, which without one follows the hub.
+    Texts longer than `max_tokens` are cut.
     """
 
     def __init__(

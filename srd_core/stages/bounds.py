@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from srd_core.policy.oracle import Attainable, TriggerBounds, attainable, every_reward, trigger_bounds
 from srd_core.seeds import derive
 from srd_core.stages.game import Game
+from srd_core.stages.local_models import reward_models
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
 
 
@@ -33,4 +34,4 @@ def _bounds(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome
     return Outcome(facts=facts)
 
 
-BOUNDS = Stage("bounds", _bounds, ("bounds", "canvas", "limits", "policy.held_out", "reward", "seed"))
+BOUNDS = Stage("bounds", _bounds, ("bounds", "canvas", "limits", "policy.held_out", "reward", "seed"), named=reward_models)

@@ -18,6 +18,7 @@ from srd_core.progress import track
 from srd_core.seeds import derive
 from srd_core.stages.captioners import captioner
 from srd_core.stages.files import local_folder, trusted_pairs
+from srd_core.stages.local_models import reward_models
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
 from srd_core.stages.trusted import fidelity
 
@@ -55,4 +56,4 @@ def _batches(pairs: CanvasSet) -> list[Batch]:
     return [Batch(np.asarray(pairs.images[[image for image, _ in part]]), [tuple(captions) for _, captions in part]) for part in parts]
 
 
-CALIBRATE = Stage("calibrate", _calibrate, ("canvas", "holdout", "limits", "evidence", "reward", "synthesis", "seed"))
+CALIBRATE = Stage("calibrate", _calibrate, ("canvas", "holdout", "limits", "evidence", "reward", "synthesis", "seed"), named=reward_models)

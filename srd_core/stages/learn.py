@@ -18,6 +18,7 @@ from srd_core.scoring.intervals import wilson
 from srd_core.seeds import derive
 from srd_core.stages.files import files_below
 from srd_core.stages.game import Game
+from srd_core.stages.local_models import reward_models
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
 
 
@@ -53,4 +54,4 @@ def _measure(policy: LearnedPolicy, env: MaskingEnvironment, game: Game, seed: i
     }
 
 
-LEARN = Stage("learn", _learn, ("canvas", "limits", "policy", "reward", "seed"))
+LEARN = Stage("learn", _learn, ("canvas", "limits", "policy", "reward", "seed"), named=reward_models)

@@ -20,6 +20,7 @@ from srd_core.scoring.intervals import wilson
 from srd_core.seeds import derive
 from srd_core.stages.captioners import captioner
 from srd_core.stages.files import local_folder
+from srd_core.stages.local_models import reward_models
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
 from srd_core.stages.test_images import HOLDOUT, TestSet, attack_files, planted
 from srd_core.stages.trusted import fidelity
@@ -47,4 +48,5 @@ def _probe(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:
 
 
 _EVALUATION = ("evaluation.attack", "evaluation.images")
-PROBE = Stage("probe", _probe, ("canvas", "holdout", "limits", "reward", "policy.dqn.max_masks", *_EVALUATION, "seed"), named=attack_files)
+_READS = ("canvas", "holdout", "limits", "reward", "policy.dqn.max_masks", *_EVALUATION, "seed")
+PROBE = Stage("probe", _probe, _READS, named=lambda run: attack_files(run) | reward_models(run))

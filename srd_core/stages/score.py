@@ -19,6 +19,7 @@ from srd_core.scoring.intervals import Interval, bootstrap_cider, bootstrap_mean
 from srd_core.scoring.scores import ModelScores
 from srd_core.seeds import derive
 from srd_core.stages.captioners import captioner
+from srd_core.stages.local_models import reward_models
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
 from srd_core.stages.test_images import HOLDOUT, TestSet, attack_files, planted
 from srd_core.stages.trusted import fidelity
@@ -93,4 +94,5 @@ def load_scores(manifest: StageManifest) -> ModelScores:
 
 
 _EVALUATION = ("evaluation.attack", "evaluation.target", "evaluation.images", "evaluation.prompt")
-SCORE = Stage("score", _score, ("canvas", "holdout", "limits", "reward", *_EVALUATION, "seed"), named=attack_files)
+_READS = ("canvas", "holdout", "limits", "reward", *_EVALUATION, "seed")
+SCORE = Stage("score", _score, _READS, named=lambda run: attack_files(run) | reward_models(run))

@@ -20,6 +20,7 @@ from srd_core.scenes.shipped import shipped
 from srd_core.seeds import derive
 from srd_core.stages.captioners import captioner_files
 from srd_core.stages.files import local_file, trusted_pairs
+from srd_core.stages.local_models import model_digests
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
 from srd_core.storage import open_storage
 
@@ -94,8 +95,11 @@ def saved_model(path: str, folder: Path) -> Path:
 def fidelity(run: Run, inputs: Inputs, folder: Path, precision: Precision = "float32") -> SemanticFidelity:
     """The SFS scorer that the configuration asks for, with the n-gram model of the `fluency` input; `precision` of the sentence encoder."""
     reward = run.config.reward
-    model: FluencyModel = NeuralFluency(reward.language_model) if reward.language_model else fluency_of(inputs, folder)
-    return SemanticFidelity(SentenceEncoder(reward.encoder, precision=precision), model, reward.alpha)
+    model: FluencyModel = (
+        NeuralFluency(reward.language_model, reward.language_model_revision) if reward.language_model else fluency_of(inputs, folder)
+    )
+    encoder = SentenceEncoder(reward.encoder, revision=reward.encoder_revision, precision=precision)
+    return SemanticFidelity(encoder, model, reward.alpha)
 
 
 def fluency_of(inputs: Inputs, folder: Path) -> NgramFluency:
@@ -103,7 +107,15 @@ def fluency_of(inputs: Inputs, folder: Path) -> NgramFluency:
     return NgramFluency.load(local_file(inputs["fluency"].outputs[_NGRAM], folder / "fluency"))
 
 
+def _base_files(run: Run) -> dict[str, str]:
+    return file_digests(run.config.base.path) | model_digests(run, "base")
+
+
+def _reference_files(run: Run) -> dict[str, str]:
+    return file_digests(run.config.reference.path) | model_digests(run, "reference")
+
+
 _TRUSTED = ("canvas", "holdout", "limits")
 FLUENCY = Stage("fluency", _fluency, _TRUSTED)
-BASE = Stage("base", _base, (*_TRUSTED, "base", "seed"), named=lambda run: file_digests(run.config.base.path))
-REFERENCE = Stage("reference", _reference, (*_TRUSTED, "reference", "seed"), named=lambda run: file_digests(run.config.reference.path))
+BASE = Stage("base", _base, (*_TRUSTED, "base", "seed"), named=_base_files)
+REFERENCE = Stage("reference", _reference, (*_TRUSTED, "reference", "seed"), named=_reference_files)

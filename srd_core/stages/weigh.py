@@ -16,6 +16,7 @@ from srd_core.defences.weighed import WeighedPair, WeighedWriter
 from srd_core.progress import counter
 from srd_core.stages.calibrate import load_calibration, witnesses
 from srd_core.stages.files import local_file, shards_of
+from srd_core.stages.local_models import reward_models
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
 
 
@@ -44,4 +45,4 @@ def weighed_files(manifest: StageManifest, folder: Path) -> list[Path]:
     return [local_file(ref, folder / manifest.key[:16]) for _, ref in sorted(manifest.outputs.items())]
 
 
-WEIGH = Stage("weigh", _weigh, ("canvas", "limits", "evidence", "reward", "seed"))
+WEIGH = Stage("weigh", _weigh, ("canvas", "limits", "evidence", "reward", "seed"), named=reward_models)
