@@ -1,8 +1,8 @@
 """Pixels from untrusted bytes, and back to bytes: JPEG, PNG and WebP by content, size checked before a pixel is decoded.
 
-What comes out is pixels alone: metadata, colour profiles and further frames are dropped, transparency is dropped without blending, and the
-EXIF orientation is ignored (as most training loaders do), so that masks and models see the same geometry. Limits on memory and time of a
-decoding process belong to its owner.
+What comes out is pixels alone: metadata, colour profiles and further frames are dropped, transparency is dropped without blending, grey of
+16 bits is scaled to 8, and the EXIF orientation is ignored (as most training loaders do), so that masks and models see the same geometry.
+Limits on memory and time of a decoding process belong to its owner.
 """
 
 from __future__ import annotations
@@ -159,8 +159,26 @@ def _pixels(picture: Pillow.Image, side: int | None) -> Image:
 def _rgb(picture: Pillow.Image) -> Pillow.Image:
     """Decoded, and without anything but pixels."""
     try:
-        rgb = picture.convert("RGB")
+        rgb = _eight_bits(picture).convert("RGB")
+    except ImageError:
+        raise
     except _BROKEN as error:
         raise ImageError("corrupt-image", f"the pixels cannot be decoded: {error}"[:200]) from error
     rgb.info = {}
     return rgb
+
+
+def _eight_bits(picture: Pillow.Image) -> Pillow.Image:
+    """Deep grey scaled so that 65535 becomes 255: Pillow itself would make everything above 255 white. Other pictures as they are.
+
+    Raises ImageError for grey values outside 0 to 65535, or that are no whole numbers.
+    """
+    if not picture.mode.startswith(("I", "F")):
+        return picture
+    values = np.asarray(picture)
+    if picture.mode == "F" or values.min() < 0 or values.max() > 65535:
+        raise ImageError("unsupported-image", f"grey values of unknown range (mode {picture.mode})")
+    levels = values.astype(np.uint32)
+    levels += 128
+    levels //= 257
+    return Pillow.fromarray(levels.astype(np.uint8))

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
-from srd_core.data.images import ImageError, decode, decode_canvas, encode, squash
+from srd_core.data.images import ImageError, _rgb, decode, decode_canvas, encode, rewrite, squash
 from srd_core.data.limits import Limits
 from srd_core.data.shards import read_shard
 
@@ -86,11 +86,29 @@ def test_the_pixel_limit_is_exact(photo: Photo) -> None:
     assert refused(photo(), Limits(max_pixels=24 * 32 - 1)) == "too-many-pixels"
 
 
-@pytest.mark.parametrize("mode", ["L", "1", "P", "RGBA", "LA", "I;16", "CMYK"])
+@pytest.mark.parametrize("mode", ["L", "1", "P", "RGBA", "LA", "CMYK"])
 def test_every_colour_mode_becomes_rgb(mode: str) -> None:
-    image = Pillow.new("L", (9, 7), 200).convert("RGB" if mode == "I;16" else mode) if mode != "I;16" else Pillow.new("I;16", (9, 7))
-    data = saved(image, "JPEG" if mode == "CMYK" else "PNG")
-    assert decode(data).shape == (7, 9, 3)
+    data = saved(Pillow.new("L", (9, 7), 200).convert(mode, dither=Pillow.Dither.NONE), "JPEG" if mode == "CMYK" else "PNG")
+    assert np.array_equal(decode(data), np.full((7, 9, 3), 255 if mode == "1" else 200))
+
+
+@pytest.mark.parametrize(("mode", "kind"), [("I;16", "<u2"), ("I;16B", ">u2"), ("I", "<i4")])
+def test_grey_of_16_bits_keeps_its_levels(mode: str, kind: str) -> None:
+    picture = Pillow.frombytes(mode, (8, 1), np.array([0, 128, 129, 257, 12_850, 51_400, 65_406, 65_535], kind).tobytes())
+    levels = np.repeat(np.array([[0, 0, 1, 1, 50, 200, 254, 255]], np.uint8)[..., None], 3, axis=2)
+    assert np.array_equal(_rgb(picture), levels)
+    if mode != "I":  # Pillow writes none of these
+        data = saved(picture, "PNG")
+        assert np.array_equal(decode(data), levels)
+        assert np.array_equal(decode(rewrite(data, "png")[2]), levels)
+        assert np.array_equal(decode_canvas(data, 8), np.repeat(levels, 8, axis=0))
+
+
+@pytest.mark.parametrize(("mode", "value"), [("F", 0.5), ("I", 65_536), ("I", -1)])
+def test_grey_of_unknown_range_is_refused(mode: str, value: float) -> None:
+    with pytest.raises(ImageError) as caught:
+        _rgb(Pillow.new(mode, (4, 4), value))
+    assert caught.value.reason == "unsupported-image"
 
 
 def test_orientation_is_ignored(photo: Photo) -> None:

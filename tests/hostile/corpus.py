@@ -203,7 +203,7 @@ def _images() -> list[Case]:
         _image("JPEG in CMYK", saved(Pillow.new("CMYK", (32, 24)), "JPEG")),
         _image("JPEG named .png", PHOTO, "", "png"),
         _image("PNG with transparency", saved(Pillow.new("RGBA", (32, 24), (1, 2, 3, 0)), "PNG"), "", "png"),
-        _image("PNG of 16 bits", saved(Pillow.new("I;16", (32, 24)), "PNG"), "", "png"),
+        _image("PNG of 16 bits", saved(Pillow.new("I;16", (32, 24), 51_400), "PNG"), "", "png"),
     ]
 
 

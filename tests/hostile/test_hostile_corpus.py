@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from srd_core.data.decisions import Decision, read_decisions
+from srd_core.data.images import decode
 from srd_core.data.samples import Reject, Sample
 from srd_core.data.shards import read_shard
 from tests.hostile.corpus import CANARY, Case, corpus, crowd
@@ -96,6 +98,11 @@ def test_memory_stays_small_over_the_whole_corpus(treated: Treated) -> None:
 def test_captions_come_out_without_what_acts_on_terminals_and_readers(treated: Treated) -> None:
     texts = [caption for number in range(len(CASES)) for sample in treated.kept(number).values() for caption in sample.captions]
     assert not any(char in text for text in texts for char in "\0\x1b\x07\u202e\u200b\n")
+
+
+def test_grey_of_16_bits_comes_out_as_grey(treated: Treated) -> None:
+    (number,) = (number for number, case in enumerate(CASES) if case.name.endswith("PNG of 16 bits"))
+    assert np.unique(decode(treated.kept(number)["evil"].image)).tolist() == [200]
 
 
 def test_a_million_empty_samples(tmp_path: Path) -> None:
