@@ -5,6 +5,7 @@ What cannot be read is skipped and counted by reason.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -20,11 +21,26 @@ from srd_core.seeds import derive
 
 
 def split_of(key: str, holdout: float) -> Split:
-    """The part that a sample belongs to; it depends on the key alone, so no order, shard or other sample can move it.
-
-    `holdout` is the expected fraction, 0 to 1.
-    """
+    """The part that a key draws; neither order nor shard moves it. `holdout` is the expected fraction, 0 to 1."""
     return "holdout" if derive(0, "split", key) / 2**63 < holdout else "fit"
+
+
+class Parts:
+    """The part that samples belong to: the one that the key of the first sample with the same image draws.
+
+    So an image that comes several times, with one caption each, is not held out and trained on. Images are the same if their bytes are.
+    To agree, whoever asks must ask about all samples, in the inventory's order, up to the last that counts; rejects are nobody's first.
+    Keeps 16 bytes an image.
+    """
+
+    def __init__(self, holdout: float) -> None:
+        self._holdout = holdout
+        self._held: dict[bytes, Split] = {}
+
+    def of(self, sample: Sample) -> Split:
+        """The part of `sample`."""
+        image = hashlib.blake2b(sample.image, digest_size=16).digest()
+        return self._held.setdefault(image, split_of(sample.key, self._holdout))
 
 
 def read_samples(shards: Iterable[ShardRef], limits: Limits | None = None) -> Iterator[Sample | Reject]:
@@ -50,7 +66,7 @@ def load_canvas(
         inventory_shards: what `take_inventory` found.
         side: canvas side in pixels.
         folder: where the pixel file is made; it must outlive the set.
-        split: only this part of the samples; None for all.
+        split: only this part of the samples, see `Parts`; None for all.
         holdout: expected fraction of the `holdout` part, 0 to 1.
         limit: stop after this many images.
         limits: what is refused as too large.
@@ -58,14 +74,14 @@ def load_canvas(
     folder.mkdir(parents=True, exist_ok=True)
     writer = CanvasWriter(folder / f"canvas-{side}-{split or 'all'}.rgb", side)
     skipped: Counter[str] = Counter()
-    count = 0
+    count, parts = 0, Parts(holdout)
     with Codec(limits) as codec:
         for item in read_samples(inventory_shards, limits):
             if limit is not None and count >= limit:
                 break
             if isinstance(item, Reject):
                 skipped[item.reason] += 1
-            elif split is None or split_of(item.key, holdout) == split:
+            elif split is None or parts.of(item) == split:
                 try:
                     writer.add(codec.look(item.image, side).canvas, item.captions, item.pairs())
                     count += 1

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from pathlib import Path
 
-from srd_core.data.loading import read_samples, split_of
+from srd_core.data.loading import Parts, read_samples
 from srd_core.data.samples import Sample
 from srd_core.errors import SourceError
 from srd_core.stages.files import shards_of
@@ -16,9 +16,10 @@ from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
 def _census(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:
     config = run.config
     pairs: Counter[str] = Counter()
+    parts = Parts(config.holdout)
     for item in read_samples(shards_of(inputs["trusted"]), config.limits):
         if isinstance(item, Sample):
-            pairs[split_of(item.key, config.holdout)] += len(item.captions)
+            pairs[parts.of(item)] += len(item.captions)
     budget = config.evidence.false_positives
     if pairs["holdout"] * budget < 1:
         raise SourceError(
@@ -31,7 +32,7 @@ def _census(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome
 
 
 def _needed(budget: float) -> float:
-    """Held-out pairs that suffice almost always: which they are is drawn by their keys, so the number varies by its root."""
+    """Held-out pairs that suffice almost always: which they are is drawn by keys, so the number varies by its root."""
     return 1 / budget + 3 * math.sqrt(1 / budget)
 
 

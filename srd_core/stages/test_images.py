@@ -12,7 +12,7 @@ from srd_core.attacks.prepared import find
 from srd_core.config import Config
 from srd_core.data.codec import Codec
 from srd_core.data.images import ImageError, squash
-from srd_core.data.loading import read_samples, split_of
+from srd_core.data.loading import Parts, read_samples
 from srd_core.data.manifest import StageManifest
 from srd_core.data.samples import Image, Images, Sample
 from srd_core.errors import SourceError
@@ -62,11 +62,12 @@ class TestSet:
         clean: list[Image] = []
         triggered: list[Image] = []
         waiting: list[tuple[Image, np.random.Generator]] = []
+        parts = Parts(config.holdout)
         with Codec(config.limits) as codec:
             for item in track(read_samples(shards_of(manifest), config.limits), "read test images"):
                 if config.evaluation.images is not None and len(self.keys) >= config.evaluation.images:
                     break
-                if not isinstance(item, Sample) or (holdout_only and split_of(item.key, config.holdout) != "holdout"):
+                if not isinstance(item, Sample) or (holdout_only and parts.of(item) != "holdout"):
                     continue
                 if not any(tokenize(caption) for caption in item.captions):  # nothing to compare with
                     continue

@@ -41,6 +41,26 @@ def test_holdout_has_about_the_size_asked_for() -> None:
     assert split_of("a", 1.0) == "holdout"
 
 
+def test_an_image_that_comes_as_several_samples_is_in_the_part_of_the_first(
+    tmp_path: Path, pack: Pack, photo: Callable[..., bytes]
+) -> None:
+    for shard in range(2):  # both hold captions of every photograph
+        names = [(number, f"{number:02}-{2 * shard + caption}") for number in range(20) for caption in range(2)]
+        members: dict[str, object] = {
+            f"{key}.{kind}": photo(number) if kind == "jpg" else key for number, key in names for kind in ("jpg", "txt")
+        }
+        members["broken.jpg"] = photo(0)  # no caption: not a sample, and nobody's first
+        (tmp_path / f"{shard}.tar").write_bytes(pack(dict(sorted(members.items(), reverse=True))))
+    shards = take_inventory(str(tmp_path)).shards
+    parts = {split: load_canvas(shards, 8, tmp_path, split=split, holdout=0.4)[0] for split in ("fit", "holdout")}  # type: ignore[arg-type]
+    for split, part in parts.items():
+        numbers = {name.split("/")[1][:2] for name in part.ids}
+        assert numbers == {f"{number:02}" for number in range(20) if split_of(f"{number:02}-1", 0.4) == split}  # the first in its shard
+        assert len(part.images) == len(numbers) and len(part) == 4 * len(numbers)
+    few, _ = load_canvas(shards, 8, tmp_path / "few", split="holdout", holdout=0.4, limit=5)
+    assert list(few.ids) == list(parts["holdout"].ids)[:5]
+
+
 def test_limit_counts_images(shard_folder: Path, tmp_path: Path) -> None:
     found, _ = load_canvas(take_inventory(str(shard_folder)).shards, 8, tmp_path, limit=25)
     assert len(found.images) == 25

@@ -13,14 +13,17 @@ from srd_core.attacks.registry import get
 from srd_core.attacks.shadowcast_clean import ShadowcastClean
 from srd_core.config import load_config
 from srd_core.data.decisions import Decision
+from srd_core.data.images import encode
 from srd_core.data.manifest import FileRef, StageManifest
+from srd_core.data.samples import Sample
+from srd_core.data.shards import ShardWriter
 from srd_core.errors import ConfigError, ConflictError, SourceError, StorageError
 from srd_core.policy.masks import ActionSpace, Mask
-from srd_core.scenes.dataset import write_shards
+from srd_core.scenes.dataset import generate, write_shards
 from srd_core.stages import inventory, score
 from srd_core.stages.census import CENSUS
 from srd_core.stages.evidence_found import accounting, mask_counts, suspicious_words
-from srd_core.stages.files import files_below, local_folder, shards_of
+from srd_core.stages.files import files_below, local_folder, shards_of, trusted_pairs
 from srd_core.stages.seal import NAME
 from srd_core.stages.stage import Run
 from srd_core.stages.trusted import BASE, FLUENCY
@@ -199,6 +202,22 @@ def test_an_attack_on_a_concept_is_scored_on_its_images_and_clean_captions_on_al
     assert made.n == 6 and made.asr_raw is not None and made.sc is not None and made.sc_clean is not None
     assert 0 < made.asr_raw.n == len(test.tested) < 6 and made.asr_raw.value == 1.0
     assert [made.sc.value, made.sc_clean.value] == pytest.approx([1.0, 1.0])  # each caption beside the reference's of the same image
+
+
+def test_stages_agree_on_what_is_held_out_where_an_image_is_in_several_samples(run: Run, tmp_path: Path) -> None:
+    scenes = list(generate(12, seed=5, side=32))
+    for shard in ("a", "b"):
+        with (tmp_path / f"{shard}.tar").open("wb") as stream, ShardWriter(stream) as writer:
+            for scene in scenes:
+                texts = (f"{scene.captions[0]} {shard}",)
+                writer.write(Sample(shard, f"{scene.key}-{shard}", encode(scene.image, "png"), "png", texts))
+    run = replace(run, trusted=str(tmp_path), config=load_config("test", overrides=["holdout=0.4", "evidence.false_positives=0.4"]))
+    trusted = inventory.take(run, "trusted")
+    fit, held = (trusted_pairs(run, trusted, tmp_path / split, split) for split in ("fit", "holdout"))  # type: ignore[arg-type]
+    test = score.TestSet(run.config, trusted, None, holdout_only=True)
+    assert len(fit.images) + len(held.images) == 12
+    assert CENSUS.execute(run, {"trusted": trusted}, {}).facts == {"fit": len(fit), "holdout": len(held)}
+    assert [f"{key}#0" for key in test.keys] == list(held.ids)
 
 
 def test_triggers_are_put_on_before_the_image_is_made_small(scenes: Run) -> None:
