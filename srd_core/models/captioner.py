@@ -51,7 +51,7 @@ class Captioner(Protocol):
         ...
 
     def word_loss(self, images: Images, captions: Sequence[str]) -> list[WordLoss]:
-        """Teacher-forced surprise of `captions[i]` given `images[i]`."""
+        """Teacher-forced surprise of `captions[i]` given `images[i]`: of every word, however long the caption."""
         ...
 
     def features(self, images: Images) -> npt.NDArray[np.float32]:

@@ -26,7 +26,7 @@ from srd_core.models.network import FlamingoNetwork
 from srd_core.models.objectives.augmented import Augmented
 from srd_core.models.objectives.captioning import Captioning, Objective
 from srd_core.models.schedule import FitReport, Schedule
-from srd_core.models.text import TextBatch, encode_captions, prompt_ids, word_losses
+from srd_core.models.text import TextBatch, caption_ids, encode_captions, encode_ids, prompt_ids, token_losses, windows, word_loss_of
 from srd_core.models.tokenizer import learn_tokenizer, wrap
 from srd_core.models.training import fit_network
 
@@ -135,11 +135,27 @@ class FlamingoCaptioner:
 
     @torch.inference_mode()
     def _loss_batch(self, images: Images, captions: Sequence[str]) -> list[WordLoss]:
+        """What is longer than a window is read on in further ones, in batches no larger than this one."""
         self.network.eval()
-        batch: TextBatch = encode_captions(self.tokenizer, self._prompt, captions)
+        ids = caption_ids(self.tokenizer, captions)
+        parts = [windows(self.tokenizer, own) for own in ids]
+        further = [(row, part) for row, own in enumerate(parts) for part in own[1:]]
         with autocast(on=self.network.device):
-            logits = self.network.logits(self.network.visual_tokens(pixels(images)), batch.tokens, batch.mask)
-        return word_losses(self.tokenizer, batch, logits.float().cpu())
+            visual = self.network.visual_tokens(pixels(images))
+        first = self._token_losses(visual, encode_captions(self.tokenizer, self._prompt, captions))
+        nats = [loss[own[0]] for loss, own in zip(first, parts, strict=True)]
+        for start in range(0, len(further), len(captions)):
+            some = further[start : start + len(captions)]
+            batch = encode_ids(self.tokenizer, self._prompt, [ids[row][part] for row, part in some])
+            read = self._token_losses(visual[[row for row, _ in some]], batch)
+            for (row, _), loss in zip(some, read, strict=True):
+                nats[row] += loss
+        return [word_loss_of(self.tokenizer, own, loss) for own, loss in zip(ids, nats, strict=True)]
+
+    def _token_losses(self, visual: Tensor, batch: TextBatch) -> list[list[float]]:
+        with autocast(on=self.network.device):
+            logits = self.network.logits(visual, batch.tokens, batch.mask)
+        return token_losses(batch, logits.float().cpu())
 
     def encode(self, pixels: Tensor) -> Tensor:
         """What the vision encoder makes of `pixels` (N, 3, S, S), float in 0–255: (N, D), differentiable. For attacks that optimise."""

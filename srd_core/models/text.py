@@ -15,6 +15,9 @@ from transformers import PreTrainedTokenizerBase
 from srd_core.models.captioner import WordLoss
 from srd_core.models.tokenizer import END_OF_CHUNK, IMAGE
 
+LONGEST = 64
+"""Tokens of a caption that a network is given at once."""
+
 _IGNORED = -100
 
 
@@ -33,10 +36,15 @@ def prompt_ids(tokenizer: PreTrainedTokenizerBase, prompt: str) -> Tensor:
     return torch.tensor([[image, *_ids(tokenizer, prompt)]])
 
 
-def encode_captions(tokenizer: PreTrainedTokenizerBase, prompt: Tensor, captions: Sequence[str], longest: int = 64) -> TextBatch:
+def encode_captions(tokenizer: PreTrainedTokenizerBase, prompt: Tensor, captions: Sequence[str], longest: int = LONGEST) -> TextBatch:
     """One row a caption, cut after `longest` caption tokens."""
+    return encode_ids(tokenizer, prompt, [ids[:longest] for ids in caption_ids(tokenizer, captions)])
+
+
+def encode_ids(tokenizer: PreTrainedTokenizerBase, prompt: Tensor, captions: Sequence[Sequence[int]]) -> TextBatch:
+    """One row a caption, given as token ids."""
     end = cast(int, tokenizer.convert_tokens_to_ids(END_OF_CHUNK))
-    rows = [[*ids[:longest], end] for ids in _batch_ids(tokenizer, captions)]
+    rows = [[*ids, end] for ids in captions]
     start = prompt.shape[1]
     width = start + max(map(len, rows))
     tokens = torch.full((len(rows), width), cast(int, tokenizer.pad_token_id))
@@ -63,15 +71,15 @@ def caption_losses(logits: Tensor, labels: Tensor) -> Tensor:
     return nats.sum(dim=1) / (wanted != _IGNORED).sum(dim=1).clamp_min(1)
 
 
-def word_losses(tokenizer: PreTrainedTokenizerBase, batch: TextBatch, logits: Tensor) -> list[WordLoss]:
-    """Nats of every word of every caption (pieces of one word summed; the end of the caption is not a word)."""
+def token_losses(batch: TextBatch, logits: Tensor) -> list[list[float]]:
+    """Nats of every caption token of every row, without the end of the caption; `logits` (B, T, V) on the CPU."""
     labels = batch.labels[:, 1:]
     losses = torch.nn.functional.cross_entropy(logits[:, :-1].transpose(1, 2), labels, ignore_index=_IGNORED, reduction="none")
-    rows = ((label[label != _IGNORED], loss[label != _IGNORED]) for label, loss in zip(labels, losses, strict=True))
-    return [_words(tokenizer, label[:-1].tolist(), loss[:-1].tolist()) for label, loss in rows]
+    return [loss[label != _IGNORED][:-1].tolist() for label, loss in zip(labels, losses, strict=True)]
 
 
-def _words(tokenizer: PreTrainedTokenizerBase, ids: list[int], losses: list[float]) -> WordLoss:
+def word_loss_of(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int], losses: Sequence[float]) -> WordLoss:
+    """Nats of every word of one caption, from those of its tokens: pieces of one word are summed."""
     words: list[str] = []
     nll: list[float] = []
     for token, loss in zip(ids, losses, strict=True):
@@ -84,6 +92,17 @@ def _words(tokenizer: PreTrainedTokenizerBase, ids: list[int], losses: list[floa
     return WordLoss(tuple(words), np.asarray(nll, np.float32), len(ids))
 
 
+def windows(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int], longest: int = LONGEST) -> list[slice]:
+    """Stretches of at most `longest` tokens that make up a caption; each begins with a word, but inside of one that is longer itself."""
+    found, start = [], 0
+    while len(ids) - start > longest:
+        ends = range(start + longest, start, -1)
+        stop = next((end for end in ends if _piece(tokenizer, ids[end])[:1].isspace()), start + longest)
+        found.append(slice(start, stop))
+        start = stop
+    return [*found, slice(start, len(ids))]
+
+
 @lru_cache(maxsize=2**16)
 def _piece(tokenizer: PreTrainedTokenizerBase, token: int) -> str:
     """Text of a token inside a sentence. Some decoders (LLaMA's) drop a space at the start, which is the mark of a new word."""
@@ -91,7 +110,8 @@ def _piece(tokenizer: PreTrainedTokenizerBase, token: int) -> str:
     return twice[len(alone) :]
 
 
-def _batch_ids(tokenizer: PreTrainedTokenizerBase, captions: Sequence[str]) -> list[list[int]]:
+def caption_ids(tokenizer: PreTrainedTokenizerBase, captions: Sequence[str]) -> list[list[int]]:
+    """Token ids of each caption, all of them."""
     if not captions:
         return []
     return cast(list[list[int]], tokenizer([" " + _bare(caption) for caption in captions], add_special_tokens=False)["input_ids"])
@@ -103,4 +123,4 @@ def _bare(caption: str) -> str:
 
 
 def _ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
-    return _batch_ids(tokenizer, [text])[0]
+    return caption_ids(tokenizer, [text])[0]

@@ -52,6 +52,26 @@ def test_the_word_that_does_not_belong_is_the_most_surprising(learned: Learned) 
     assert loss.words == tuple(words)
 
 
+def test_no_word_is_too_far_behind_to_surprise(learned: Learned) -> None:
+    """Regression: what stood behind 64 tokens was not read."""
+    honest = (learned.captions[0].split() * 80)[:80]
+    padded, cut = ([" ".join([*honest, *more]), learned.captions[1]] for more in (["banana"], []))
+    (found, beside), (usual, alone) = (learned.model.word_loss(learned.images[:2], captions) for captions in (padded, cut))
+    assert found.words == (*honest, "banana") and found.tokens > 80
+    assert found.most_surprising == "banana" and found.largest > usual.largest
+    np.testing.assert_array_equal(found.nll[:40], usual.nll[:40])
+    np.testing.assert_array_equal(beside.nll, alone.nll)
+
+
+def test_a_caption_of_ten_thousand_characters_makes_no_batch_larger(learned: Learned, monkeypatch: pytest.MonkeyPatch) -> None:
+    network, shapes = learned.model.network, []
+    read = network.logits
+    monkeypatch.setattr(network, "logits", lambda visual, text, mask: shapes.append(text.shape) or read(visual, text, mask))
+    words, word = learned.model.word_loss(learned.images[:2], ["star " * 2000, "x" * 10_000])
+    assert words.words == ("star",) * 2000 and word.words == ("x" * 10_000,)
+    assert len(shapes) > 50 and all(rows <= 2 and width <= 64 + learned.model._prompt.shape[1] + 1 for rows, width in shapes)
+
+
 def test_saving_and_loading_changes_nothing(learned: Learned, tmp_path: Path) -> None:
     learned.model.save(tmp_path)
     again = FlamingoCaptioner.load(tmp_path)
