@@ -1,12 +1,13 @@
-"""BLEU-1 to 4, ROUGE-L and CIDEr of captions, by pycocoevalcap's scorers on our own Penn-Treebank tokens: no Java, no download.
+"""BLEU-4 and CIDEr of captions, by pycocoevalcap's scorers on our own Penn-Treebank tokens: no Java, no download.
 
 CIDEr's word weights come from the references *given*, so scores on different test sets are not comparable, and on one image CIDEr
-is 0. CIDEr is a fraction too: 1.0 is what papers print as 100. Not covered: METEOR and SPICE, which need Java.
+is 0. CIDEr is a fraction too: 1.0 is what papers print as 100. Not covered: ROUGE-L; METEOR and SPICE, which need Java.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -19,30 +20,20 @@ from srd_core.seeds import generator
 Keyed = dict[int, list[str]]
 
 
-def caption_scores(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, float]:
-    """Corpus scores `bleu_1` … `bleu_4`, `rouge_l`, `cider` of `candidates[i]` against `references[i]`.
+def bleu_4(candidates: Sequence[str], references: Sequence[Sequence[str]], seed: int, resamples: int = 2000) -> Interval:
+    """Corpus BLEU-4 of `candidates[i]` against `references[i]` with its 95 % percentile bootstrap interval over images, widened to hold it.
+
+    What BLEU counts in an image is added up anew over every draw of images; it is no mean over images.
 
     Raises ValueError when the lists differ in length, are empty, or an image has no reference with a word, and ConfigError when
     pycocoevalcap is not installed.
     """
     try:
         from pycocoevalcap.bleu.bleu import Bleu
-        from pycocoevalcap.rouge.rouge import Rouge
     except ImportError as error:
         raise _not_installed() from error
-    found, known = _tokenized(candidates, references)
-    bleu, _ = Bleu(4).compute_score(known, found, verbose=0)
-    rouge, _ = Rouge().compute_score(known, found)
-    scores = {f"bleu_{n}": float(value) for n, value in enumerate(bleu, start=1)}
-    return {**scores, "rouge_l": float(rouge), "cider": float(_cider(found, known).mean())}
-
-
-def bleu_4(candidates: Sequence[str], references: Sequence[Sequence[str]], seed: int, resamples: int = 2000) -> Interval:
-    """Corpus BLEU-4 with its 95 % percentile bootstrap interval over images, widened to hold it. Raises as `caption_scores` does.
-
-    What BLEU counts in an image is added up anew over every draw of images; it is no mean over images.
-    """
-    value, counts = caption_scores(candidates, references)["bleu_4"], _bleu_counts(*_tokenized(candidates, references))
+    found, known = tokenized(candidates, references)
+    value, counts = float(Bleu(4).compute_score(known, found, verbose=0)[0][3]), _bleu_counts(found, known)
     images = len(counts)
     drawn = generator(seed, "bootstrap", "bleu").multinomial(images, np.full(images, 1 / images), size=resamples)
     totals = drawn @ counts
@@ -62,29 +53,32 @@ def _bleu_counts(found: Keyed, known: Keyed) -> npt.NDArray[np.float64]:
 
 
 def cider_per_image(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> npt.NDArray[np.float64]:
-    """CIDEr of each image, shape (N,); the corpus score is their mean. Raises as `caption_scores` does."""
-    return _cider(*_tokenized(candidates, references))
-
-
-def _cider(found: Keyed, known: Keyed) -> npt.NDArray[np.float64]:
+    """CIDEr of each image, shape (N,); the corpus score is their mean. Raises as `bleu_4` does."""
     try:
         from pycocoevalcap.cider.cider import Cider
     except ImportError as error:
         raise _not_installed() from error
-    _, each = Cider().compute_score(known, found)
-    return np.asarray(each, dtype=np.float64)
+    found, known = tokenized(candidates, references)
+    return np.asarray(Cider().compute_score(known, found)[1], dtype=np.float64)
 
 
 def _not_installed() -> ConfigError:
     return ConfigError("caption metrics need pycocoevalcap, which is not installed", hint="Run pip install pycocoevalcap==1.2")
 
 
-def _tokenized(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> tuple[Keyed, Keyed]:
+def tokenized(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> tuple[Keyed, Keyed]:
+    """What the scorers take: candidates and references by image number, tokens with spaces between. Raises ValueError as `bleu_4`."""
     if len(candidates) != len(references) or not candidates:
         raise ValueError(f"{len(candidates)} candidates for {len(references)} images")
-    found = {i: [" ".join(tokenize(text))] for i, text in enumerate(candidates)}
-    known = {i: [words for text in texts if (words := " ".join(tokenize(text)))] for i, texts in enumerate(references)}
+    found = {i: [_tokens(text)] for i, text in enumerate(candidates)}
+    known = {i: [words for text in texts if (words := _tokens(text))] for i, texts in enumerate(references)}
     wordless = [i for i, texts in known.items() if not texts]
     if wordless:
         raise ValueError(f"image number {wordless[0]} has no reference with a word")
     return found, known
+
+
+@lru_cache(maxsize=2**16)
+def _tokens(text: str) -> str:
+    """Kept: every model is scored on the same references, several times."""
+    return " ".join(tokenize(text))

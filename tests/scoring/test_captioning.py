@@ -4,6 +4,7 @@ import json
 import math
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from srd_core.errors import ConfigError
-from srd_core.scoring.captioning import bleu_4, caption_scores, cider_per_image
+from srd_core.scoring import captioning
+from srd_core.scoring.captioning import bleu_4, cider_per_image
+from srd_core.scoring.ptb import tokenize
+from tests.scoring.coco import caption_scores
 
 CAPTION = st.lists(st.sampled_from(["a", "dog", "cat", "runs", "sits", "on", "the", "grass", "mat"]), min_size=1, max_size=8).map(" ".join)
 
@@ -73,11 +77,12 @@ def test_scores_have_their_range_and_cider_is_the_mean_of_its_parts(images: list
     [([], [], "0 candidates"), (["a"], [["a"], ["b"]], "1 candidates for 2"), (["a", "b"], [["a"], ["", "..."]], "image number 1")],
 )
 def test_what_cannot_be_scored_is_refused(candidates: list[str], references: list[list[str]], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        caption_scores(candidates, references)
+    for score in (partial(bleu_4, seed=0), cider_per_image):
+        with pytest.raises(ValueError, match=message):
+            score(candidates, references)
 
 
-@pytest.mark.parametrize("score", [caption_scores, cider_per_image])
+@pytest.mark.parametrize("score", [partial(bleu_4, seed=0), cider_per_image])
 def test_a_missing_scorer_is_named(monkeypatch: pytest.MonkeyPatch, score: Callable[[list[str], list[list[str]]], object]) -> None:
     for module in ("bleu.bleu", "cider.cider"):
         monkeypatch.setitem(sys.modules, f"pycocoevalcap.{module}", None)
@@ -91,6 +96,16 @@ def test_what_bleu_counts_adds_up_to_bleu() -> None:
     found = bleu_4([caption] * 30, [texts] * 30, 0)
     assert found.value == caption_scores([caption] * 30, [texts] * 30)["bleu_4"]
     assert (found.low, found.high, found.n) == (pytest.approx(found.value, abs=1e-6), pytest.approx(found.value, abs=1e-6), 30)
+
+
+def test_bleu_asks_no_other_scorer_and_a_text_is_split_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("rouge.rouge", "cider.cider"):
+        monkeypatch.setitem(sys.modules, f"pycocoevalcap.{module}", None)
+    split: list[str] = []
+    monkeypatch.setattr(captioning, "tokenize", lambda text: split.append(text) or tokenize(text))
+    captions, texts = ["a zebu on a quay", "a zebu at a quay"], [["a zebu stands on a quay", "one zebu"], ["a quay with a zebu"]]
+    assert bleu_4(captions, texts, 0) == bleu_4(captions, texts, 0)
+    assert sorted(split) == sorted([*captions, *texts[0], *texts[1]])
 
 
 def test_bleu_is_surer_with_more_images() -> None:

@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from srd_core.scoring.captioning import caption_scores, cider_per_image
+from srd_core.scoring.captioning import bleu_4, cider_per_image
+from tests.scoring.coco import caption_scores
 
 Tokens = list[str]
 Pairs = list[tuple[Tokens, list[Tokens]]]
@@ -95,6 +96,7 @@ def test_both_scores_follow_their_formulas(plain: list[list[str]], pairs: Pairs)
     assert len(pairs) >= 1_000
     scores, each = caption_scores(candidates, references), cider_per_image(candidates, references)
     np.testing.assert_allclose([scores[f"bleu_{n}"] for n in range(1, 5)], bleu(pairs), rtol=0, atol=1e-6)
+    assert bleu_4(candidates, references, 0, resamples=2).value == scores["bleu_4"]
     expected = cider(pairs)
     np.testing.assert_allclose(each, expected, rtol=0, atol=1e-6)
     assert scores["cider"] == pytest.approx(expected.mean(), abs=1e-6)
