@@ -122,6 +122,11 @@ def test_of_losses_in_two_heaps_the_lower_one_is_taken_and_of_one_heap_nothing()
     assert not lower_of_two(high, 0).any()
 
 
+@pytest.mark.parametrize("count", [0, 1])
+def test_of_one_loss_or_none_nothing_is_taken(count: int) -> None:
+    assert lower_of_two(np.zeros(count), 0).tolist() == [False] * count
+
+
 def test_confusion_never_shows_an_image_under_its_own_caption(tmp_path: Any) -> None:
     trusted = canvas_set(6, seed=3, side=64, folder=tmp_path)
     wrong = Confusion(model().objective(trusted), model().objective(trusted), 20.0, 8, 0)

@@ -95,6 +95,8 @@ class Confusion:
 
 def lower_of_two(losses: Scores, seed: int) -> np.ndarray:
     """Which losses belong to the lower of two normal distributions, (P,) bool; none if one describes them about as well."""
+    if len(losses) < 2:
+        return np.zeros(len(losses), bool)
     from sklearn.mixture import GaussianMixture
 
     column = losses[:, None]
