@@ -54,10 +54,6 @@ class Captioner(Protocol):
         """Teacher-forced surprise of `captions[i]` given `images[i]`: of every word, however long the caption."""
         ...
 
-    def features(self, images: Images) -> npt.NDArray[np.float32]:
-        """One vector an image, shape (N, D): the mean of the resampled visual tokens."""
-        ...
-
     def fit(self, pairs: CanvasSet, schedule: Schedule, *, seed: int) -> FitReport:
         """Train on `pairs` in place."""
         ...

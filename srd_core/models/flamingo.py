@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from safetensors.torch import load_model, save_file
 from tokenizers import Tokenizer
@@ -165,16 +164,6 @@ class FlamingoCaptioner:
         """Likewise of every patch of theirs: (N, patches, D)."""
         self.network.eval()
         return self.network.patches(pixels)
-
-    @torch.inference_mode()
-    def features(self, images: Images) -> npt.NDArray[np.float32]:
-        """See `Captioner.features`."""
-        self.network.eval()
-        parts = []
-        for start in range(0, len(images), _BATCH):
-            with autocast(on=self.network.device):
-                parts.append(self.network.visual_tokens(pixels(images[start : start + _BATCH])).float().mean(dim=(1, 2)).cpu().numpy())
-        return np.concatenate(parts)
 
 
 def no_captioner(place: str) -> ConfigError:

@@ -1,14 +1,13 @@
 """Perplexity under a causal language model from transformers (gpt2-large in the paper).
 
 Weights are safetensors from a folder, or from the hub: at the revision that is given, else what the hub holds. Remote code is never run.
-Unlike the official code a start token is put first, so that the first word is judged too and a caption of one token has a perplexity;
-`start=False` leaves it out.
+Unlike the official code a start token is put first, so that the first word is judged too and a caption of one token has a perplexity.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,32 +17,22 @@ from srd_core.hardware import device
 from srd_core.models.torchvision_shim import declare_operators
 from srd_core.reward.memo import Memo
 
+_BATCH = 16
+_MAX_TOKENS = 512
+"""Of one text, the start token included; what is longer is cut."""
+_REMEMBERED = 200_000
+
 
 class NeuralFluency:
     """A causal language model as a fluency model; loaded at first use, batched by length, remembered by text.
 
     `model` is a folder or a hub name; `revision` pins a hub model, which without one follows the hub.
-    Texts longer than `max_tokens` are cut.
     """
 
-    def __init__(
-        self,
-        model: str,
-        revision: str | None = None,
-        *,
-        precision: Literal["float32", "bfloat16"] = "float32",
-        batch: int = 16,
-        max_tokens: int = 512,
-        start: bool = True,
-        remember: int = 200_000,
-    ) -> None:
+    def __init__(self, model: str, revision: str | None = None) -> None:
         self._name = model
         self._revision = revision
-        self._precision = precision
-        self._batch = batch
-        self._max_tokens = max_tokens
-        self._start = start
-        self._memo: Memo[float] = Memo(remember)
+        self._memo: Memo[float] = Memo(_REMEMBERED)
         self._parts: tuple[Any, Any] | None = None
 
     def perplexity(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
@@ -55,13 +44,13 @@ class NeuralFluency:
 
     def _compute(self, texts: list[str]) -> list[float]:
         tokenizer, _ = self._loaded()
-        first = [_start_token(tokenizer)] if self._start else []
-        room = self._max_tokens - len(first)
-        rows = [first + ids if text.strip() else [] for text, ids in zip(texts, _encode(tokenizer, texts, room), strict=True)]
+        first = _start_token(tokenizer)
+        encoded = _encode(tokenizer, texts, _MAX_TOKENS - 1)
+        rows = [[first, *ids] if text.strip() else [] for text, ids in zip(texts, encoded, strict=True)]
         found = np.full(len(rows), np.inf)
         order = sorted((i for i, row in enumerate(rows) if len(row) > 1), key=lambda i: len(rows[i]))
-        for begin in range(0, len(order), self._batch):
-            chosen = order[begin : begin + self._batch]
+        for begin in range(0, len(order), _BATCH):
+            chosen = order[begin : begin + _BATCH]
             found[chosen] = self._batch_perplexity([rows[i] for i in chosen])
         return [float(value) for value in found]
 
@@ -81,7 +70,7 @@ class NeuralFluency:
 
     def _loaded(self) -> tuple[Any, Any]:
         if self._parts is None:
-            self._parts = _load(self._name, self._revision, str(device()), self._precision)
+            self._parts = _load(self._name, self._revision, str(device()))
         return self._parts
 
 
@@ -93,11 +82,11 @@ def _encode(tokenizer: Any, texts: list[str], room: int) -> list[list[int]]:
 def _start_token(tokenizer: Any) -> int:
     token = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
     if token is None:
-        raise ConfigError("the fluency model's tokenizer has no start token", hint="Use another model, or start=False")
+        raise ConfigError("the fluency model's tokenizer has no start token", hint="Name another model in reward.language_model")
     return int(token)
 
 
-def _load(name: str, revision: str | None, on: str, precision: str) -> tuple[Any, Any]:
+def _load(name: str, revision: str | None, on: str) -> tuple[Any, Any]:
     import torch
 
     declare_operators()
@@ -106,11 +95,11 @@ def _load(name: str, revision: str | None, on: str, precision: str) -> tuple[Any
     try:
         tokenizer = AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=False)
         model: Any = AutoModelForCausalLM.from_pretrained(
-            name, revision=revision, trust_remote_code=False, use_safetensors=True, dtype=getattr(torch, precision)
+            name, revision=revision, trust_remote_code=False, use_safetensors=True, dtype=torch.float32
         )
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"fluency model {name!r} could not be loaded",
-            hint="Give a folder with safetensors weights, check the network, or use the n-gram model (fluency: ngram)",
+            hint="Give a folder with safetensors weights, check the network, or use the n-gram model (reward.language_model=null)",
         ) from error
     return tokenizer, model.to(on).eval()

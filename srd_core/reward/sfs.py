@@ -32,7 +32,7 @@ class SfsMean(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SfsScores:
-    """Scores of N captions, each of shape (N,) float64; in [0, 1] unless clipping was switched off."""
+    """Scores of N captions, each of shape (N,) float64; in [0, 1]."""
 
     sc: Scores
     lf: Scores
@@ -46,18 +46,14 @@ class SfsScores:
 
 
 class SemanticFidelity:
-    """Scores captions against reference captions. `alpha` weighs SC against LF (paper: 0.5).
+    """Scores captions against reference captions. `alpha` weighs SC against LF (paper: 0.5)."""
 
-    `clip=False` gives the raw cosine and the unbounded ratio, as the official code feeds its reward.
-    """
-
-    def __init__(self, encoder: TextEncoder, fluency: FluencyModel, alpha: float = 0.5, *, clip: bool = True) -> None:
+    def __init__(self, encoder: TextEncoder, fluency: FluencyModel, alpha: float = 0.5) -> None:
         if not 0.0 <= alpha <= 1.0:
             raise ConfigError(f"alpha is {alpha}, outside 0 to 1", hint="The paper uses 0.5")
         self._encoder = encoder
         self._fluency = fluency
         self._alpha = alpha
-        self._clip = clip
 
     def score(self, candidates: Sequence[str], references: Sequence[str]) -> SfsScores:
         """Score `candidates[i]` against `references[i]`. Where either is empty SC and LF are 0: nothing said, nothing preserved."""
@@ -78,4 +74,4 @@ class SemanticFidelity:
         lf = np.zeros(n)
         known = np.isfinite(perplexity[:n]) & np.isfinite(perplexity[n:])
         np.divide(perplexity[n:], perplexity[:n], out=lf, where=known)
-        return (np.clip(sc, 0.0, 1.0), np.clip(lf, 0.0, 1.0)) if self._clip else (sc, lf)
+        return np.clip(sc, 0.0, 1.0), np.clip(lf, 0.0, 1.0)

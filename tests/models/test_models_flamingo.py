@@ -78,7 +78,6 @@ def test_saving_and_loading_changes_nothing(learned: Learned, tmp_path: Path) ->
     assert again.caption(learned.images) == learned.model.caption(learned.images)
     before, after = (m.word_loss(learned.images, learned.captions) for m in (learned.model, again))
     np.testing.assert_array_equal(np.concatenate([w.nll for w in before]), np.concatenate([w.nll for w in after]))
-    np.testing.assert_array_equal(again.features(learned.images), learned.model.features(learned.images))
 
 
 def test_a_saved_folder_holds_no_pickle_and_has_the_same_bytes_twice(fresh: FlamingoCaptioner, tmp_path: Path) -> None:
@@ -128,12 +127,6 @@ def test_the_batch_changes_no_surprise(learned: Learned) -> None:
     alone = [learned.model.word_loss(learned.images[i : i + 1], [text])[0] for i, text in enumerate(learned.captions)]
     assert [loss.words for loss in together] == [loss.words for loss in alone]
     np.testing.assert_allclose(totals(together), totals(alone), rtol=0.05, atol=0.1)
-
-
-def test_features_are_one_vector_an_image(learned: Learned) -> None:
-    vectors = learned.model.features(learned.images)
-    assert vectors.shape == (8, 32) and vectors.dtype == np.float32
-    assert len(np.unique(vectors.round(3), axis=0)) == 8
 
 
 def test_no_image_no_caption(fresh: FlamingoCaptioner) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +9,9 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
+from srd_core.config import load_config
 from srd_core.errors import ConfigError
+from srd_core.reward import neural
 from srd_core.reward.fluency import NeuralFluency
 
 WORDS = ["<|endoftext|>", "<unk>", "a", "dog", "runs", "on", "the", "beach", "red"]
@@ -38,27 +41,33 @@ def test_perplexity_matches_the_models_own_loss(folder: Path) -> None:
 
 
 def test_padding_and_batching_change_nothing(folder: Path) -> None:
-    together, alone = NeuralFluency(str(folder)).perplexity(TEXTS), NeuralFluency(str(folder), batch=1).perplexity(TEXTS)
+    together, alone = NeuralFluency(str(folder)).perplexity(TEXTS), [NeuralFluency(str(folder)).perplexity([text])[0] for text in TEXTS]
     np.testing.assert_allclose(together, alone, rtol=1e-5)
     assert len(set(together.round(6))) == len(TEXTS)
 
 
-def test_without_a_start_token_one_word_is_never_predicted(folder: Path) -> None:
-    bare = NeuralFluency(str(folder), start=False).perplexity(["dog", "a dog"])
-    assert np.isinf(bare[0])
-    assert np.isfinite(bare[1])
+def test_a_single_word_has_a_perplexity(folder: Path) -> None:
+    assert np.isfinite(NeuralFluency(str(folder)).perplexity(["dog"])).all()
 
 
 def test_an_empty_text_is_infinitely_surprising(folder: Path) -> None:
     assert np.isinf(NeuralFluency(str(folder)).perplexity(["", " "])).all()
 
 
-def test_a_long_text_is_cut(folder: Path) -> None:
-    model = NeuralFluency(str(folder), max_tokens=16)
+def test_a_long_text_is_cut(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neural, "_MAX_TOKENS", 16)
+    model = NeuralFluency(str(folder))
     assert model.perplexity(["dog " * 15])[0] == pytest.approx(model.perplexity(["dog " * 400])[0])
 
 
 def test_a_model_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="nothing-here") as caught:
         NeuralFluency(str(tmp_path / "nothing-here")).perplexity(["a dog"])
-    assert "n-gram" in caught.value.hint
+    assert "reward.language_model=null" in caught.value.hint
+    assert load_config("paper", overrides=["reward.language_model=null"]).reward.language_model is None
+
+
+def test_a_tokenizer_without_a_start_is_refused_with_a_setting_that_exists() -> None:
+    with pytest.raises(ConfigError) as caught:
+        neural._start_token(SimpleNamespace(bos_token_id=None, eos_token_id=None))
+    assert "reward.language_model" in caught.value.hint
