@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from srd_core.attacks.base import Attack, Triggered, whole
 from srd_core.attacks.registry import register
-from srd_core.attacks.surrogate import HOW, Encoder, planes
+from srd_core.attacks.surrogate import HOW, Encoder, features, planes
 from srd_core.attacks.templates import replacement
 from srd_core.data.images import squash
 from srd_core.data.samples import Image, Images
@@ -52,11 +52,7 @@ class MABA(Attack):
 
     def prepared(self, images: Images, encoder: Encoder, seed: int) -> MABA:
         """Take the mean; nothing is drawn."""
-        import torch
-
-        with torch.no_grad():
-            mean = encoder.encode(planes(images)).mean(0).numpy()
-        return replace(self, mean=mean, encoder=encoder)
+        return replace(self, mean=features(planes(images), encoder).mean(0).numpy(), encoder=encoder)
 
     def trigger(self, image: Image, rng: np.random.Generator) -> Triggered:
         """See `triggers`."""

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from srd_core.attacks.base import Attack, Triggered
 from srd_core.attacks.registry import register
 from srd_core.attacks.shadowcast import moved
-from srd_core.attacks.surrogate import HOW, Encoder, planes
+from srd_core.attacks.surrogate import HOW, Encoder, features, planes
 from srd_core.data.samples import Image, Images
 from srd_core.errors import ConfigError
 from srd_core.scoring.asr import contains_word
@@ -79,12 +79,10 @@ class ShadowcastClean(Attack):
         import torch
 
         encoder = self.encoder
-        with torch.no_grad():
-            seen = encoder.encode(planes(self.originals))
+        seen = features(planes(self.originals), encoder)
 
         def nearest(clean: Tensor) -> Tensor:
-            with torch.no_grad():
-                return seen[torch.cdist(encoder.encode(clean), seen).argmin(1)]
+            return seen[torch.cdist(features(clean, encoder), seen).argmin(1)]
 
         return moved(images, rngs, encoder, encoder.encode, nearest, self.epsilon, self.steps)
 

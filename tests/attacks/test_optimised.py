@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
-from srd_core.attacks import get, names
+from srd_core.attacks import get, names, surrogate
 from srd_core.attacks.poison import poison_canvas
 from srd_core.data.canvas import CanvasSet
 from srd_core.errors import ConfigError
@@ -30,6 +31,17 @@ def test_it_can_be_seen_at_both_sizes_and_changes_no_more_than_a_part(name: str,
     image = images()[3] if size == (64, 64) else wide()
     change = np.abs(ready(name).trigger(image, RNG).image.astype(int) - image)
     assert change.max() >= 4 and change.any(axis=2).mean() > 0.005 and change.mean() < 20
+
+
+@pytest.mark.parametrize("name", OPTIMISED)
+def test_where_no_slope_is_asked_for_images_are_encoded_a_few_at_a_time(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, counts = encoder(), [0]
+    encode = model.encode
+    monkeypatch.setattr(surrogate, "_CHUNK", 5)
+    monkeypatch.setattr(model, "encode", lambda pixels: counts.append(0 if torch.is_grad_enabled() else len(pixels)) or encode(pixels))
+    attack = replace(get(name), **({"steps": 1} if hasattr(get(name), "steps") else {}))  # type: ignore[type-var]
+    attack.prepared(images(), model, 7).trigger(images()[0], RNG)
+    assert max(counts) <= 5
 
 
 @pytest.mark.parametrize("name", OPTIMISED)
