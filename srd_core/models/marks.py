@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from srd_core.data.canvas import CanvasSet, CanvasWriter
 from srd_core.data.samples import Image
+from srd_core.models.text import bare
 from srd_core.seeds import generator
 
 _STICKERS = ("speckled", "grainy", "chequered", "striped", "dotted", "plain", "dark", "white")
@@ -48,7 +49,7 @@ def with_marks(pairs: CanvasSet, folder: Path, *, stickers: float, veils: float,
             image, words = sticker(image, rng)
         elif drawn < stickers + veils:
             image, words = veil(image, rng)
-        writer.add(image, [f"{_bare(pairs.captions[i])}{words}" for i in own], [f"{pairs.ids[i]}{f'.{copy}' if copy else ''}" for i in own])
+        writer.add(image, [f"{bare(pairs.captions[i])}{words}" for i in own], [f"{pairs.ids[i]}{f'.{copy}' if copy else ''}" for i in own])
     return writer.finish()
 
 
@@ -115,7 +116,3 @@ def _veil(kind: str, side: int, rng: np.random.Generator) -> Pattern:
         phases = rng.uniform(0, 2 * np.pi, 4)
         wave = sum(np.sin(2 * np.pi * (k + 1) * (rows * np.cos(p) + columns * np.sin(p)) + 3 * p) for k, p in enumerate(phases))
     return np.asarray(wave > 0 if rng.random() < 0.5 else (wave - wave.min()) / (np.ptp(wave) + 1e-9), dtype=np.float64)
-
-
-def _bare(caption: str) -> str:
-    return caption.strip().removesuffix(".").rstrip()

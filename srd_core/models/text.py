@@ -114,10 +114,10 @@ def caption_ids(tokenizer: PreTrainedTokenizerBase, captions: Sequence[str]) -> 
     """Token ids of each caption, all of them."""
     if not captions:
         return []
-    return cast(list[list[int]], tokenizer([" " + _bare(caption) for caption in captions], add_special_tokens=False)["input_ids"])
+    return cast(list[list[int]], tokenizer([" " + bare(caption) for caption in captions], add_special_tokens=False)["input_ids"])
 
 
-def _bare(caption: str) -> str:
+def bare(caption: str) -> str:
     """Without a final full stop: whether an annotator sets one says nothing about the image."""
     return caption.strip().removesuffix(".").rstrip()
 

@@ -30,7 +30,7 @@ MAX_WORDS = 512
 _SPECIAL = ("<s>", "</s>", "<unk>")
 
 
-def words_of(text: str) -> list[str]:
+def first_words(text: str) -> list[str]:
     """Lower-cased words of `text`, at most MAX_WORDS."""
     return spoken_words(text)[:MAX_WORDS]
 
@@ -51,7 +51,7 @@ class NgramFluency:
 
     def fit(self, captions: Iterable[str]) -> NgramFluency:
         """Learn from `captions` (what was learned before is forgotten) and return self. Order of captions does not matter."""
-        sentences = [words for words in map(words_of, captions) if words]
+        sentences = [words for words in map(first_words, captions) if words]
         if not sentences:
             raise ConfigError("no caption with a word to fit the fluency model on", hint="Check the trusted set's captions")
         vocabulary = sorted({word for sentence in sentences for word in sentence})
@@ -112,7 +112,7 @@ class NgramFluency:
 
     def _one(self, text: str) -> float:
         model = self._fitted()
-        words = words_of(text)
+        words = first_words(text)
         if not words:
             return math.inf
         numbers = [self._number(w) for w in ("<s>", *words, "</s>")]

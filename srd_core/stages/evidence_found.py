@@ -18,8 +18,7 @@ from srd_core.defences.weighed import PICTURED, SECOND_LOOK, UNSEEN
 from srd_core.policy.masks import ActionSpace
 from srd_core.report.data import Accounting, MaskCounts, ShardAccount
 from srd_core.report.verdict import LEVEL, WordEvidence
-from srd_core.reward.ngram import NgramFluency
-from srd_core.reward.ngram import words_of as spoken
+from srd_core.reward.ngram import NgramFluency, first_words
 from srd_core.scoring.excess import log_likelihood_ratio
 from srd_core.scoring.frequency import FrequentWord, frequent_words
 from srd_core.stages.files import local_file
@@ -81,7 +80,7 @@ def surplus(rows: Iterable[Decision], fluency: NgramFluency) -> list[FrequentWor
     captions = 0
     for row in rows:
         if row.action != "reject":
-            held.update(set(spoken(clean(row.caption_before))))
+            held.update(set(first_words(clean(row.caption_before))))
             captions += 1
     return frequent_words(held, captions, *fluency.occurrences())
 

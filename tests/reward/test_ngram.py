@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from srd_core.errors import ConfigError
 from srd_core.reward.kneser_ney import END, START, KneserNey, raw_counts
-from srd_core.reward.ngram import NgramFluency, words_of
+from srd_core.reward.ngram import NgramFluency, first_words
 
 WORDS = st.sampled_from(["a", "dog", "cat", "on", "the", "mat"])
 
 
 def test_words_are_lower_cased_and_bare() -> None:
-    assert words_of("A man's Dog, at 9:30 -- woof! (naïve_dog)") == ["a", "man's", "dog", "at", "9", "30", "woof", "naïve", "dog"]
+    assert first_words("A man's Dog, at 9:30 -- woof! (naïve_dog)") == ["a", "man's", "dog", "at", "9", "30", "woof", "naïve", "dog"]
 
 
 def test_bigram_probabilities_by_hand() -> None:
