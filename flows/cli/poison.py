@@ -14,6 +14,7 @@ from flows.cli.group import verbose_option
 from flows.cli.launch import reachable
 from flows.cli.names import WithNames, attacks
 from flows.cli.options import LocalFolder, json_option
+from srd_core.errors import ConfigError
 from srd_core.progress import stage
 
 if TYPE_CHECKING:
@@ -40,15 +41,20 @@ def command(
 
     What an attack works out first is kept as SINK.attack: name that folder as the attack to poison or to test with the same trigger.
     """
-    from srd_core.attacks.poison import poison_shards
+    from srd_core.attacks.poison import check_order, list_beside, poison_shards
     from srd_core.attacks.prepared import find
     from srd_core.data.inventory import open_shard, take_inventory
     from srd_core.experiments.planted import worked_out
 
+    chosen, kept = find(attack), Path(f"{sink}.attack")
+    check_order(sink, list_beside(sink), chosen, target, rate)
+    if chosen.needs_encoder and surrogate is not None and kept.exists():  # another set was poisoned with what lies there
+        hint = f"To plant the same trigger give `--attack {kept}` and no --surrogate; else choose another sink, or remove that folder"
+        raise ConfigError(f"{kept} is there already, with what an attack has worked out", hint=hint)
     reachable(source)
     shards = {shard.name: partial(open_shard, shard) for shard in take_inventory(source).shards}
     with watching(), stage("poison"):
-        known = worked_out(find(attack), source, surrogate, Path(f"{sink}.attack"), seed)
+        known = worked_out(chosen, source, surrogate, kept, seed)
         made = poison_shards(shards, sink, attack=known, rate=rate, target=target, seed=seed, unit=cast("Unit", unit))
     facts = {"pairs": made.pairs, "poisoned": len(made.poisoned), "skipped": made.skipped, "truth": str(made.report)}
     if as_json:

@@ -98,6 +98,27 @@ def poison_count(units: int, rate: float) -> int:
     return min(max(round(rate * units), FLOOR), units) if rate else 0
 
 
+def list_beside(sink: Path) -> Path:
+    """Where the list of poisoned pairs goes if nothing else is said."""
+    return sink.parent / f"{sink.name}.poisoned.json"
+
+
+def check_order(sink: Path, report: Path, attack: Attack, target: str, rate: float) -> None:
+    """Look whether a poisoned copy can be written to `sink`, and its list of poisoned pairs to `report`, before anything is.
+
+    Raises:
+        ConfigError: rate out of range, a target that is empty or not the attack's, report inside `sink`, or something in `sink` already.
+    """
+    poison_count(0, rate)
+    if not target.strip():
+        raise ConfigError("the target is empty", hint="Give a word, such as banana")
+    attack.check_target(target)
+    if report.resolve().is_relative_to(sink.resolve()):
+        raise ConfigError(f"the list of poisoned pairs would lie among the data ({report})", hint="Put it outside of the sink")
+    if sink.is_dir() and any(sink.iterdir()):
+        raise ConfigError(f"{sink} is not empty", hint="Choose a new folder, so that old and new shards do not mix")
+
+
 def poison_shards(
     sources: Sequence[Path] | Shards,
     sink: Path,
@@ -132,9 +153,8 @@ def poison_shards(
             number of a pair.
     """
     shards = _Source(_openers(sources), limits or Limits())
-    report = sink.parent / f"{sink.name}.poisoned.json" if report is None else report
-    _check(sink, report, target, rate)
-    attack.check_target(target)
+    report = list_beside(sink) if report is None else report
+    check_order(sink, report, attack, target, rate)
     attack.trigger(np.zeros((32, 32, 3), np.uint8), generator(seed, "poison", "check"))  # one that is not prepared says so now
     sizes, eligible = _survey(shards, attack, unit)
     fit = np.asarray(eligible, bool)
@@ -303,16 +323,6 @@ def _openers(sources: Sequence[Path] | Shards) -> Shards:
     if len(shards) < len(sources):
         raise SourceError("two shards have the same name", hint="Pair ids need different names; rename one of them")
     return shards
-
-
-def _check(sink: Path, report: Path, target: str, rate: float) -> None:
-    poison_count(0, rate)
-    if not target.strip():
-        raise ConfigError("the target is empty", hint="Give a word, such as banana")
-    if report.resolve().is_relative_to(sink.resolve()):
-        raise ConfigError(f"the list of poisoned pairs would lie among the data ({report})", hint="Put it outside of the sink")
-    if sink.is_dir() and any(sink.iterdir()):
-        raise ConfigError(f"{sink} is not empty", hint="Choose a new folder, so that old and new shards do not mix")
 
 
 def _single(sample: Sample, index: int) -> Sample:

@@ -119,6 +119,28 @@ def test_nothing_is_written_before_the_attack_is_ready(shards: list[Path], tmp_p
     assert not (tmp_path / "sink").exists()
 
 
+@pytest.mark.parametrize(
+    ("there", "asked", "said"),
+    [
+        ("sink/000.tar", [], "is not empty"),
+        ("elsewhere", ["--rate", "7"], "between 0 and 1"),
+        ("elsewhere", ["--target", " "], "the target is empty"),
+        ("elsewhere", [], "no --surrogate"),
+    ],
+)
+def test_who_is_refused_leaves_the_attack_of_another_set_as_it_is(
+    shards: list[Path], tmp_path: Path, there: str, asked: list[str], said: str
+) -> None:
+    kept = tmp_path / "sink.attack" / "attack.json"
+    for path in (kept, tmp_path / there):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("another set's")
+    base = ["poison", str(shards[0].parent), str(tmp_path / "sink"), "--attack", "vl-trojan", "--surrogate", str(shipped("scenes/base"))]
+    result = CliRunner().invoke(cli, [*base, *asked])
+    assert result.exit_code == 2 and said in result.stderr
+    assert kept.read_text() == "another set's" and len(list(kept.parent.iterdir())) == 1
+
+
 def test_the_command_keeps_what_it_worked_out_and_takes_it_again(shards: list[Path], tmp_path: Path) -> None:
     base = ["--rate", "0.1", "--json"]
     first = ["poison", str(shards[0].parent), str(tmp_path / "one"), "--attack", "vl-trojan", "--surrogate", str(shipped("scenes/base"))]
