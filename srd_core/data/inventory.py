@@ -67,11 +67,16 @@ def take_inventory(source: str) -> Inventory:
     Local shards are read once for their digest.
 
     Raises:
-        SourceError: nothing there, no `.tar` among it, two shards of one name, or a name that is too long or cannot be a key.
+        SourceError: nothing there, no `.tar` among it, two shards of one name, or a name that is empty, too long or cannot be a key.
         StorageError: the storage cannot be read.
     """
     shards = sorted(_remote(source) if is_remote(source) else _local(source), key=lambda shard: (shard.name, shard.uri))
     for shard in shards:
+        if not shard.name:
+            raise SourceError(
+                f"a shard of {source} is called .tar and has no name before that",
+                hint="Rename it: pairs are named after their shard, and so are decisions and quarantine",
+            )
         if len(shard.name.encode()) > _LONGEST:
             raise SourceError(
                 f"the shard {shard.name[:60]!a}… of {source} has a name of {len(shard.name.encode())} bytes; the limit is {_LONGEST}",

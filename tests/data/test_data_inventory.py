@@ -47,6 +47,15 @@ def test_a_name_that_outputs_could_not_be_called_after_is_refused(shard_folder: 
             take_inventory(str(tmp_path))
 
 
+def test_a_shard_without_a_name_is_refused(shard_folder: Path, tmp_path: Path) -> None:
+    """Regression: the run failed at its very end, since `decisions/.parquet` has another stem, and blamed itself."""
+    shutil.copy(shard_folder / "part-0.tar", tmp_path / ".tar")
+    shutil.copy(shard_folder / "part-1.tar", tmp_path / "part-1.tar")
+    with pytest.raises(SourceError, match=r"is called \.tar and has no name"):
+        take_inventory(str(tmp_path))
+    assert [shard.name for shard in take_inventory(f"{tmp_path}/*.tar").shards] == ["part-1"]  # globs pass hidden files by
+
+
 def test_relative_sources_work(shard_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(shard_folder)
     inventory = take_inventory("part-0.tar")
