@@ -21,7 +21,7 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture, as_completed
 
-from flows.cells import Made, claimed, finished, identity, keep, known, place_of
+from flows.cells import Made, claimed, configuration, finished, identity, keep, known, place_of
 from flows.plan import Cell
 from flows.plan_files import cells_of, pages_name
 from flows.srd import srd
@@ -125,8 +125,8 @@ def run_cell(cell: Cell, folder: Path) -> Made:
         data = cell.experiment.make(where)
     verdict = _verdict(cell, data, sink, folder / "stages")
     scores = json.loads((sink / "scores.json").read_text())
-    about = {"cell": cell.name, "digest": identity(cell), "settings": cell.model_dump(mode="json"), "seconds": round(time.time() - started)}
-    made = {**about, "origin": origin(), "verdict": verdict, "scores": scores}
+    about = {"cell": cell.name, "digest": identity(cell), "settings": cell.model_dump(mode="json"), "configuration": configuration(cell)}
+    made = {**about, "seconds": round(time.time() - started), "origin": origin(), "verdict": verdict, "scores": scores}
     keep(cell, made, folder)
     return made
 

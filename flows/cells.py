@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from flows.plan import Cell
-from srd_core.config import load_config
+from srd_core.config import Config, load_config
 from srd_core.data.manifest import digest
 from srd_core.errors import ConfigError
 from srd_core.stages.claim import WITHOUT_EFFECT
 
 Made = dict[str, Any]
-"""What is known of a finished cell: settings, verdict, scores, seconds, and what made it."""
+"""What is known of a finished cell: settings, the configuration that they came to, verdict, scores, seconds, and what made it."""
 
 _SUMMARY = "cell.json"
 _KEYS = frozenset(("cell", "digest", "settings", "seconds", "verdict", "scores"))
@@ -27,11 +27,35 @@ def identity(cell: Cell) -> str:
     """Hex digest of all that a cell is: its name, its data, and the whole configuration that its profile and settings come to.
 
     Plans share a cell where all of that is the same, and only there, since a sink belongs to one run. An edited profile makes other
-    cells, and so does another default of the attack; a new setting of the configuration, left at its default, does not. Which code made
-    a cell is in its `origin`, and pages tell where that differs.
+    cells, and so does another default of the attack; a new setting of the configuration, left at its default, does not. Nor does a
+    default that is changed later, which is why a cell's record holds all settings. Which code made a cell is in its `origin`, and pages
+    tell where that differs.
     """
-    config = load_config(cell.profile, None, cell.settings).model_dump(mode="json", exclude=WITHOUT_EFFECT, exclude_defaults=True)
+    config = _config(cell).model_dump(mode="json", exclude=WITHOUT_EFFECT, exclude_defaults=True)
     return digest({"name": cell.name, "experiment": cell.experiment.whole, "configuration": config})
+
+
+def configuration(cell: Cell) -> dict[str, Any]:
+    """Every setting of a cell that has an effect, those left at their defaults too; JSON-ready."""
+    return _config(cell).model_dump(mode="json", exclude=WITHOUT_EFFECT)
+
+
+def _config(cell: Cell) -> Config:
+    return load_config(cell.profile, None, cell.settings)
+
+
+def is_of(made: Made, cell: Cell) -> bool:
+    """Whether that is this cell: its digest is the same, and so is every setting of its record, if it has them.
+
+    Settings that have come since then were left at what they are by default.
+    """
+    return bool(made["digest"] == identity(cell)) and _holds(made.get("configuration", {}), configuration(cell))
+
+
+def _holds(recorded: Any, now: Any) -> bool:
+    if isinstance(recorded, dict) and isinstance(now, dict):
+        return all(key in now and _holds(value, now[key]) for key, value in recorded.items())
+    return bool(recorded == now)
 
 
 def place_of(cell: Cell, folder: Path) -> Path:
@@ -72,7 +96,7 @@ def known(cell: Cell, folder: Path) -> Made | None:
     except ValueError:  # damaged: made again
         return None
     there = "adopted" in made or (place / "sink" / "MANIFEST.json").exists()
-    return made if there and made["digest"] == identity(cell) else None
+    return made if there and is_of(made, cell) else None
 
 
 def finished(cells: Sequence[Cell], folder: Path) -> list[Made]:
@@ -91,11 +115,16 @@ def offered(files: Sequence[Path]) -> dict[str, Made]:
 
 def adopt(elsewhere: Mapping[str, Made], cells: Sequence[Cell], folder: Path) -> int:
     """Keep what was offered of those of `cells` that are not finished here; how many were offered at all."""
-    same = [cell for cell in cells if identity(cell) in elsewhere]
+    same = among(elsewhere, cells)
     for cell in same:
         if known(cell, folder) is None:
             keep(cell, elsewhere[identity(cell)], folder)
     return len(same)
+
+
+def among(elsewhere: Mapping[str, Made], cells: Sequence[Cell]) -> list[Cell]:
+    """Those of `cells` that were offered."""
+    return [cell for cell in cells if (made := elsewhere.get(identity(cell))) is not None and is_of(made, cell)]
 
 
 def _summaries(file: Path) -> list[Made]:

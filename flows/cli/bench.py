@@ -56,7 +56,7 @@ def command(
     With cores to spare, raise --at-once. With machines to spare, give each its own --seeds, then start it once more with all of them and
     each one's file of results (OUT/table1.json for table1, OUT/table1-photos.json with --size photos) as --known, with the same --data.
     """
-    from flows.cells import adopt, finished, identity, offered
+    from flows.cells import adopt, among, finished, offered
     from flows.cost import WITHOUT_BFLOAT16, costs
     from flows.plan_files import cells_of, pages_name
     from srd_core.experiments.shards import ShardExperiment
@@ -69,7 +69,7 @@ def command(
         reachable(at.data.trusted, at.data.suspect, *at.data.tests.values())
     if dry_run:
         here = {made["cell"]: "adopted" not in made for made in finished(cells, out)}
-        done = here.keys() | {cell.name for cell in cells if identity(cell) in elsewhere}
+        done = here.keys() | {cell.name for cell in among(elsewhere, cells)}
         slower = 1.0 if has_bfloat16() else WITHOUT_BFLOAT16
         _tell(costs(cells, at, done, elsewhere={name for name in done if not here.get(name)}, slower=slower), slower, as_json=as_json)
         return

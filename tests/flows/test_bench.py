@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from flows.bench import _ended, _verdict, bench, run_cells
-from flows.cells import adopt, claimed, finished, identity, keep, offered, place_of
+from flows.bench import _ended, _verdict, bench, run_cell, run_cells
+from flows.cells import adopt, claimed, configuration, finished, identity, keep, offered, place_of
 from flows.cli.bench import command
 from flows.cost import costs
 from flows.plan import Cell, Plan
@@ -360,6 +360,43 @@ def test_only_the_very_same_settings_are_taken_over(tmp_path: Path) -> None:
     other = cell.model_copy(update={"settings": (*cell.settings, "retrain.schedule.epochs=1")})
     adopt({identity(other): {**_summary(other), "adopted": "x"}}, [cell], tmp_path)
     assert finished([cell], tmp_path) == []
+
+
+@pytest.mark.parametrize(("changed", "same"), [({}, True), ({"evidence": {"false_positives": 0.4}}, False), ({"gone since": 1}, False)])
+def test_a_cell_whose_record_has_other_settings_is_not_that_cell(tmp_path: Path, changed: dict[str, object], same: bool) -> None:
+    """Regression: a default that was changed later left the digest as it was, and the old result was taken for the new one's."""
+    cell, published = load_plan("table1").cells(SCENES, seeds=[0])[2:4]
+    file, out = tmp_path / "table1.json", tmp_path / "out"
+    file.write_text(json.dumps([{**_summary(cell), "configuration": configuration(cell) | changed}, _summary(published)]))
+    told = CliRunner().invoke(command, ["table1", "--dry-run", "--json", "--seeds", "0", "--known", str(file), "--out", str(out)])
+    done = [cost["cell"] for cost in json.loads(told.output) if cost["finished"]]
+    assert done == ([cell.name, published.name] if same else [published.name]), "records without a configuration are known, too"
+    assert adopt(offered([file]), [cell], out) == same
+    keep(cell, {**_summary(cell), "adopted": "x", "configuration": configuration(cell) | changed}, out)
+    assert bool(finished([cell], out)) == same
+
+
+def test_the_record_of_a_cell_holds_every_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (cell, *_) = load_plan("table1").cells(SCENES, seeds=[0])
+
+    def run(cell: Cell, data: object, sink: Path, stages: Path) -> dict[str, str]:
+        sink.mkdir(parents=True)
+        (sink / "scores.json").write_text("{}")
+        (sink / "MANIFEST.json").touch()
+        return {"status": "clean"}
+
+    monkeypatch.setattr(type(cell.experiment), "make", lambda self, where: None)
+    monkeypatch.setattr("flows.bench._verdict", run)
+    assert run_cell(cell, tmp_path)["configuration"] == configuration(cell)
+    assert [made["configuration"] for made in finished([cell], tmp_path)] == [configuration(cell)]
+
+
+def test_a_setting_that_is_new_makes_no_other_cell(tmp_path: Path) -> None:
+    cell = load_plan("table1").cells(SCENES, seeds=[0])[2]
+    before = configuration(cell)
+    del before["bounds"], before["retrain"]["protocols"]
+    keep(cell, {**_summary(cell), "adopted": "x", "configuration": before}, tmp_path)
+    assert len(finished([cell], tmp_path)) == 1
 
 
 def test_what_was_made_here_is_kept(tmp_path: Path) -> None:
