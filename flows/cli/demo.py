@@ -41,7 +41,7 @@ def command(out: Path, seed: int, attack: str, profile: str, settings: tuple[str
 
     experiment = SceneExperiment(attack=attack, seed=seed, side=config.canvas, target=config.evaluation.target)
     get(attack)
-    check_named(config)
+    check_named(config, planting=True)
     _same(out, experiment.model_dump_json())
     say(f"rendering scenes and planting the {attack} backdoor in {out}")
     with watching(), stage("data"):

@@ -18,6 +18,7 @@ from flows.cli import cli
 from flows.cli.group import _COMMANDS
 from flows.settings import configured_server, prefect_server
 from srd_core.errors import ConfigError
+from srd_core.experiments.planted import ExperimentData
 
 
 def srd(*arguments: str) -> Result:
@@ -121,6 +122,10 @@ def started(*_: object, **__: object) -> None:
         (["--truth", "nowhere.json"], "there is no list of poisoned pairs at nowhere.json"),
         (["--truth", "odd.json"], "odd.json is not a list of poisoned pairs"),
         (["--truth", "gs://bucket/t.json"], "gs://bucket"),
+        (["--set", "retrain.arms=[none, abl-oracle]"], "was not told how many"),
+        (["--set", "cleanse.mode=abl-oracle"], "set oracle.poison_rate"),
+        (["--set", "evaluation.attacker=clean"], "no attack is named"),
+        (["--set", "evaluation.attacker=clean", "--attack", "badnet"], "with badnet none does"),
     ],
 )
 def test_what_is_named_is_looked_at_before_prefect_starts(
@@ -131,6 +136,18 @@ def test_what_is_named_is_looked_at_before_prefect_starts(
     monkeypatch.setattr("flows.cli.cleanse.run_flow", started)
     assert said in failure("cleanse", data.source, "out", "--trusted", data.trusted, *slip)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_demo_tells_its_controls_what_it_plants(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regression: it was looked for before anything was planted."""
+    asked: list[str] = []
+    data = ExperimentData("source", "trusted", {}, tmp_path / "truth", "vlood", "banana", attacker="clean", rate=0.1)
+    monkeypatch.setattr("srd_core.experiments.scenes.SceneExperiment.make", lambda self, folder: data)
+    monkeypatch.setattr("flows.cli.demo.run_flow", lambda *_, overrides, **__: asked.extend(overrides))
+    monkeypatch.setattr("flows.cli.demo.tell", lambda *_, **__: None)
+    arms = ["--set", "retrain.arms=[none, covered, abl-oracle]", "--profile", "test"]
+    assert srd("demo", "--out", str(tmp_path / "demo"), "--attack", "vlood", *arms).exit_code == 0
+    assert "oracle.poison_rate=0.1" in asked
 
 
 def test_a_sink_that_is_a_file(data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,14 +53,24 @@ def told_isolation(work: Screening) -> Screened:
     """As `abl`, but as many are isolated as are poisoned: a bound, since no defender knows how many.
 
     Raises:
-        ConfigError: it has not been told.
+        ConfigError: as `told_rate`.
     """
-    if work.poison_rate is None:
+    rate = told_rate(work.poison_rate)
+    return _isolated(_falls(work), rate)
+
+
+def told_rate(rate: float | None) -> float:
+    """The share of the suspect pairs that is poisoned, where `abl-oracle` has been told it.
+
+    Raises:
+        ConfigError: it has not.
+    """
+    if rate is None:
         raise ConfigError(
             "abl-oracle isolates as many pairs as are poisoned, and was not told how many",
             hint="It is a control for `srd bench`; set oracle.poison_rate to use it elsewhere",
         )
-    return _isolated(_falls(work), work.poison_rate)
+    return rate
 
 
 @screen("abl-max")
