@@ -7,6 +7,7 @@ that cannot be seen are spelled out. So these files are for reading; what was de
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -17,6 +18,7 @@ import pyarrow.parquet as pq
 from srd_core.data.decisions import SCHEMA, Decision, as_row
 from srd_core.errors import ConfigError
 from srd_core.report.text import visible
+from srd_core.storage.base import short
 
 _FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20'")
 """What begins a formula, in both widths, and the mark that says that it is none."""
@@ -33,15 +35,22 @@ def safe_cell(text: str) -> str:
 def write(decisions: Iterable[Decision], target: Path) -> int:
     """Write rows to a `.csv` (UTF-8 with the mark that Excel needs) or `.parquet` file; how many there were.
 
+    The file is written beside its place and put there at the end: what fails half-way leaves what was there before.
+
     Raises:
         ConfigError: another suffix.
     """
+    if target.suffix not in FORMATS:
+        raise ConfigError(f"{target} is neither .csv nor .parquet", hint="Name the file after the format that you want")
     rows = (_safe(decision) for decision in decisions)
-    if target.suffix == ".csv":
-        return _csv(rows, target)
-    if target.suffix == ".parquet":
-        return _parquet(rows, target)
-    raise ConfigError(f"{target} is neither .csv nor .parquet", hint="Name the file after the format that you want")
+    place = target.resolve()  # behind a link, the file that it leads to
+    beside = place.with_name(f".{short(place.name)}.{os.getpid()}.tmp")
+    try:
+        count = (_csv if target.suffix == ".csv" else _parquet)(rows, beside)
+        beside.replace(place)
+    finally:
+        beside.unlink(missing_ok=True)
+    return count
 
 
 _Row = dict[str, str | float | dict[str, float] | None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -17,6 +18,7 @@ from srd_core.config import Config
 from srd_core.data.decisions import SCHEMA, Decision
 from srd_core.data.samples import Sample
 from srd_core.data.shards import ShardWriter
+from srd_core.errors import StorageError
 from srd_core.report.spreadsheet import safe_cell, write
 from srd_core.stages.sanitize import sanitize
 from srd_core.stages.stage import Run
@@ -64,6 +66,29 @@ def test_a_parquet_file_keeps_the_types(tmp_path: Path) -> None:
     table = pq.read_table(tmp_path / "d.parquet")
     assert table.schema.equals(SCHEMA)
     assert table["caption_before"].to_pylist() == [safe_cell(row.caption_before) for row in rows()]
+
+
+@pytest.mark.parametrize("name", ["d.csv", "d.parquet"])
+@pytest.mark.parametrize("before", [b"of an earlier run", None])
+def test_what_fails_half_way_leaves_what_was_there(tmp_path: Path, name: str, before: bytes | None) -> None:
+    """Regression: it left a well-formed file that lacked rows, in the place of a good one."""
+    if before is not None:
+        (tmp_path / name).write_bytes(before)
+
+    def cut_off() -> Iterator[Decision]:
+        yield from rows() * 1000
+        raise StorageError("the connection was lost", hint="")
+
+    with pytest.raises(StorageError):
+        write(cut_off(), tmp_path / name)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == ({name: before} if before is not None else {})
+
+
+def test_a_link_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "d.csv").symlink_to(tmp_path / "there" / "real.csv")
+    write(rows(), tmp_path / "d.csv")
+    assert (tmp_path / "d.csv").is_symlink() and [path.name for path in (tmp_path / "there").iterdir()] == ["real.csv"]
 
 
 @pytest.fixture(scope="module")
