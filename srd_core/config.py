@@ -134,7 +134,7 @@ class Config(Section):
     """Everything that a run depends on, besides its inputs."""
 
     seed: int = 0
-    work: str | None = Field(None, description="Where stages are kept (folder or s3://…); None: SINK/stages")
+    work: str | None = Field(None, description="Where stages are kept (folder or s3://…), outside of SINK; None: SINK/stages")
     workers: int = Field(2, ge=1, description="Processes; results do not depend on it")
     holdout: float = Field(0.15, gt=0, lt=1, description="Share of the trusted samples kept from all training, to calibrate and measure on")
     canvas: int = Field(64, ge=16, description="Side of the square that every model and the policy see, pixels")

@@ -14,6 +14,7 @@ from srd_core import __version__
 from srd_core.config import load_config, profiles
 from srd_core.data.manifest import StageManifest, canonical_json
 from srd_core.errors import ClaimedError, ConfigError, ConflictError
+from srd_core.stages.bystanders import STAGES, is_harmless, is_on_the_way
 from srd_core.stages.files import shards_of
 from srd_core.stages.stage import Run, within
 
@@ -23,8 +24,6 @@ WITHOUT_EFFECT = {"work", "workers"}
 
 _SHOWN = 60
 """Characters of a value in a message."""
-HARMLESS = frozenset((".gitkeep", ".gitignore", ".DS_Store"))
-"""What keeps a folder in a repository, or a file manager leaves there: no part of a result, and no alteration of one."""
 
 _NAMED = 4
 """Differences that a message tells."""
@@ -40,9 +39,9 @@ def claim(run: Run, inputs: Mapping[str, StageManifest]) -> None:
         inputs: its inventories, by role.
 
     Raises:
-        ConfigError: an input lies in it, or results of stages that no run has claimed.
-        ClaimedError: it is another run's, and the message says in what they differ; or it is no run's and not empty. Hidden files, which
-            belong to the folder (`.gitkeep`, `.DS_Store`), do not count.
+        ConfigError: an input lies in it, or results of stages that no run has claimed, or `work` elsewhere than in `stages/`.
+        ClaimedError: it is another run's, and the message says in what they differ; or it is no run's and not empty, where files that are
+            harmless do not count.
     """
     sink = run.sink_storage
     for role, manifest in inputs.items():
@@ -52,6 +51,10 @@ def claim(run: Run, inputs: Mapping[str, StageManifest]) -> None:
                     f"the sink {sink.uri} holds {shard.uri}/{shard.key}, a shard of {role}, which an output could replace",
                     hint="Choose a sink beside the inputs, or below them, such as SOURCE/cleansed",
                 )
+    work = run.work_storage.uri
+    if within(work, sink.uri) and not within(work, f"{sink.uri}/{STAGES}"):
+        hint = f"Leave work out, which keeps it in {sink.uri}/{STAGES}, or name a place outside of the sink"
+        raise ConfigError(f"work is {work}, which lies in the sink among what is handed back", hint=hint)
     if not run.config.work and run.work_storage.list() and sink.stat(NAME) is None:
         problem = f"{sink.uri} holds stages/ but no {NAME}: what lies there is no run's, and would be taken for this one's"
         raise ConfigError(problem, hint="Choose another sink, or remove that folder if you know where it comes from")
@@ -69,11 +72,11 @@ def claim(run: Run, inputs: Mapping[str, StageManifest]) -> None:
 
 
 def _strangers(run: Run) -> Iterator[str]:
-    """Names of what lies in the sink, beside what is computed on the way and hidden files."""
+    """Names of what lies in the sink, beside what is computed on the way and files that are harmless."""
     home = run.sink_storage.uri
     for name in run.sink_storage.names():
-        hidden = any(part.startswith(".") for part in name.split("/"))
-        if not hidden and not within(f"{home}/{name}", run.work_storage.uri):
+        on_the_way = is_on_the_way(name) and within(f"{home}/{name}", run.work_storage.uri)
+        if not on_the_way and not is_harmless(name):
             yield name
 
 

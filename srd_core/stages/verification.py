@@ -14,7 +14,7 @@ from srd_core.data.limits import Limits
 from srd_core.data.samples import Reject, Sample
 from srd_core.data.shards import read_shard
 from srd_core.errors import SourceError, StorageError
-from srd_core.stages.claim import HARMLESS
+from srd_core.stages.bystanders import is_harmless, is_on_the_way
 from srd_core.stages.claim import NAME as RUN
 from srd_core.stages.seal import NAME as MANIFEST
 from srd_core.stages.seal import Statement, Subject
@@ -24,8 +24,6 @@ STRANGER = " is in the sink, but "
 """What a problem says behind the name of something that the run did not write."""
 
 _NAMED = 20
-_STAGES = "stages/"
-"""Where a run keeps what it has computed: not handed back, and checked by digest whenever it is used again."""
 
 
 def check(sink: str) -> list[str]:
@@ -53,11 +51,15 @@ def check(sink: str) -> list[str]:
 def _strangers(storage: Storage, named: set[str]) -> Iterator[str]:
     """What lies at the sink and is not named. RUN.json need not be: older manifests do not name it."""
     for info in storage.list():
-        if info.key not in named | {MANIFEST, RUN, *HARMLESS} and not info.key.startswith(_STAGES):
+        if info.key not in named | {MANIFEST, RUN} and not _is_bystander(info.key):
             yield f"{info.key}{STRANGER}not in the manifest"
     for name in storage.unlisted():
-        if not name.startswith(_STAGES):
+        if not _is_bystander(name):
             yield f"{name[:120]!a}{STRANGER}no file that the run wrote"
+
+
+def _is_bystander(name: str) -> bool:
+    return is_harmless(name) or is_on_the_way(name)
 
 
 def _problem(storage: Storage, subject: Subject) -> str:

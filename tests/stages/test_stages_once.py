@@ -161,27 +161,67 @@ def test_a_sink_that_holds_other_files_is_refused_before_anything_is_written(sou
     assert [path for path in (tmp_path / "sink").rglob("*") if path.is_file()] == [file] and file.read_text() == "mine"
 
 
-def test_hidden_files_and_work_kept_in_the_sink_keep_no_run_out(source: Path, tmp_path: Path) -> None:
+def test_harmless_files_and_work_kept_in_the_sink_keep_no_run_out(source: Path, tmp_path: Path) -> None:
     sink = tmp_path / "sink"
     sink.mkdir()
     (sink / ".gitkeep").touch()
-    config = Config(work=str(sink / "work"))
+    config = Config(work=str(sink / "stages"))
     sanitize(Run(str(source), str(tmp_path / "first"), "", config))  # which leaves its work in the other's sink
     made = sanitize(Run(str(source), str(sink), "", config))
+    assert check(str(sink)) == []
     (sink / "notes.txt").touch()
     assert sanitize(Run(str(source), str(sink), "", config)) == made and made.pairs > 0
     assert (sink / "MANIFEST.json").exists() and (sink / ".gitkeep").exists()
 
 
-def test_what_keeps_a_folder_is_no_alteration_of_a_result(source: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("work", ["sink/work", "sink", "sink/.work", "sink/stages/../work", "link/work"])
+def test_work_among_what_is_handed_back_is_refused(source: Path, tmp_path: Path, work: str) -> None:
+    """Regression: the run ended well, and verify called its own work an alteration."""
+    (tmp_path / "link").symlink_to(tmp_path / "sink")
+    with pytest.raises(ConfigError, match="lies in the sink among what is handed back"):
+        sanitize(Run(str(source), str(tmp_path / "sink"), "", Config(work=str(tmp_path / work))))
+    assert not (tmp_path / "sink" / "RUN.json").exists()
+
+
+def test_a_sink_in_the_folder_of_the_work_holds_no_other_files_either(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "sink").mkdir()
+    (tmp_path / "sink" / "notes.txt").touch()
+    with pytest.raises(ClaimedError, match=r"sink holds 'notes\.txt'"):
+        sanitize(Run(str(source), str(tmp_path / "sink"), "", Config(work=str(tmp_path))))
+
+
+@pytest.mark.parametrize("name", [".gitkeep", ".keep", "shards/.keep"])
+def test_what_keeps_a_folder_is_no_alteration_of_a_result(source: Path, tmp_path: Path, name: str) -> None:
     """Regression: a run took the folder, and verify then called .gitkeep an alteration."""
     sink = tmp_path / "sink"
-    sink.mkdir()
-    (sink / ".gitkeep").touch()
+    (sink / name).parent.mkdir(parents=True)
+    (sink / name).touch()
     sanitize(Run(str(source), str(sink), "", Config()))
+    (sink / "shards" / ".DS_Store").touch()
     assert check(str(sink)) == []
     (sink / ".more").touch()
     assert check(str(sink)) == [".more is in the sink, but not in the manifest"]
+
+
+@pytest.mark.parametrize("name", [".more", "shards/.x.tar", "shards/._s0.tar", ".keep/s0.tar", ".stages/x"])
+def test_what_is_hidden_is_a_stranger_before_and_after(source: Path, tmp_path: Path, name: str) -> None:
+    """Regression: a run took a sink with any hidden file in it, which verify then held against it."""
+    for sink in (tmp_path / "before", tmp_path / "after"):
+        if sink.name == "after":
+            sanitize(Run(str(source), str(sink), "", Config()))
+        (sink / name).parent.mkdir(parents=True, exist_ok=True)
+        (sink / name).touch()
+    with pytest.raises(ClaimedError, match="a run has its sink to itself"):
+        sanitize(Run(str(source), str(tmp_path / "before"), "", Config()))
+    assert check(str(tmp_path / "after")) == [f"{name} is in the sink, but not in the manifest"]
+
+
+def test_stages_may_be_a_link_to_elsewhere(source: Path, tmp_path: Path) -> None:
+    for folder in ("sink", "elsewhere"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "sink" / "stages").symlink_to(tmp_path / "elsewhere")
+    sanitize(Run(str(source), str(tmp_path / "sink"), "", Config()))
+    assert check(str(tmp_path / "sink")) == [] and any((tmp_path / "elsewhere").iterdir())
 
 
 def test_a_sink_below_its_source_is_fine(source: Path, tmp_path: Path) -> None:
