@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from srd_core import __version__
-from srd_core.config import load_config, profiles
 from srd_core.data.manifest import StageManifest, canonical_json
 from srd_core.errors import ClaimedError, ConfigError, ConflictError
 from srd_core.stages.bystanders import STAGES, is_harmless, is_on_the_way
+from srd_core.stages.difference import difference
 from srd_core.stages.files import shards_of
 from srd_core.stages.stage import Run, within
 
@@ -23,12 +23,7 @@ WITHOUT_EFFECT = {"work", "workers"}
 """Configuration keys that change where and how fast, not what."""
 
 _SHOWN = 60
-"""Characters of a value in a message."""
-
-_NAMED = 4
-"""Differences that a message tells."""
-_SETTING = "configuration."
-_NOTHING = object()
+"""Characters of a stranger's name in a message."""
 
 
 def claim(run: Run, inputs: Mapping[str, StageManifest]) -> None:
@@ -94,46 +89,8 @@ def _content(run: Run, inputs: Mapping[str, StageManifest]) -> dict[str, Any]:
 
 
 def _difference(theirs: bytes, mine: Mapping[str, Any]) -> str:
-    """In what two runs differ: inputs first, then the version and the profile, then what neither's profile explains."""
     try:
-        old, new = _flat(json.loads(theirs)), _flat(mine)
-    except (ValueError, AttributeError):
-        return f"that its {NAME} cannot be read"
-    keys = [key for key in sorted(old.keys() | new.keys()) if old.get(key, _NOTHING) != new.get(key, _NOTHING)]
-    first = [_told(old, new, key) for key in keys if not key.startswith(_SETTING)]
-    (there, said_there), (here, said_here) = _profile(old), _profile(new)
-    if there != here:
-        first.append(f"the profile ({there} there, {here} here)")
-        keys = [key for key in keys if old.get(key) != said_there.get(key) or new.get(key) != said_here.get(key)]
-    told = first + [_told(old, new, key) for key in keys if key.startswith(_SETTING)]
-    return ", ".join(told[:_NAMED]) + (f" and {len(told) - _NAMED} more" if len(told) > _NAMED else "")
-
-
-def _profile(flat: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """The profile that a run is nearest to, which RUN.json does not name, and all that it sets."""
-    best, fewest = ("", dict[str, Any]()), -1
-    for name in (None, *profiles()):
-        settings = load_config(name).model_dump(mode="json", exclude=WITHOUT_EFFECT)
-        sets = _flat({"configuration": settings})
-        differing = sum(flat.get(key, value) != value for key, value in sets.items())
-        if fewest < 0 or differing < fewest:
-            best, fewest = (name or "none", sets), differing
-    return best
-
-
-def _told(old: Mapping[str, Any], new: Mapping[str, Any], key: str) -> str:
-    if key.startswith("inputs.") and key in old and key in new:
-        return f"{key} (other shards)"
-    return f"{key.removeprefix(_SETTING)} ({_short(old, key)} there, {_short(new, key)} here)"
-
-
-def _short(flat: Mapping[str, Any], key: str) -> str:
-    text = repr(flat[key]) if key in flat else "nothing"
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
-
-
-def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return flat
+        there = json.loads(theirs)
+    except ValueError:
+        there = None
+    return difference(there, mine) if isinstance(there, dict) else f"that its {NAME} cannot be read"
