@@ -48,7 +48,7 @@ def command(
     if sarif_file is not None:
         from srd_core.report.sarif import sarif
 
-        sarif_file.write_text(json.dumps(sarif(findings, shards), indent=1, ensure_ascii=False), encoding="utf-8")
+        sarif_file.write_text(json.dumps(sarif(findings, shards, inspection.total), indent=1, ensure_ascii=False), encoding="utf-8")
     if as_json:
         click.echo(json.dumps(_facts(inspection, findings), ensure_ascii=False))
     else:
@@ -71,9 +71,8 @@ def _tell(inspection: Inspection, findings: list[Finding]) -> None:
     for finding in findings[:_SHOWN]:
         place = f"{finding.shard}/{finding.key}" if finding.key else finding.shard
         click.echo(f"{finding.level:7} {place}: {finding.reason}: {finding.detail}")
-    total = sum(inspection.by_reason.values())
-    if total > _SHOWN:
-        click.echo(f"… and {total - _SHOWN:,} more (--json lists up to {_KEPT:,})")
+    if inspection.total > _SHOWN:
+        click.echo(f"… and {inspection.total - _SHOWN:,} more (--json and --sarif list up to {_KEPT:,})")
     for reason, count in sorted(inspection.by_reason.items(), key=lambda item: -item[1]):
         click.echo(f"{count:,} × {reason}: {REASONS[reason].meaning} {REASONS[reason].remedy}")
     shards = "1 shard" if len(inspection.shards) == 1 else f"{len(inspection.shards):,} shards"

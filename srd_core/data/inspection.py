@@ -44,6 +44,11 @@ class Inspection:
     pairs: int = 0
     by_reason: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def total(self) -> int:
+        """How many findings there were."""
+        return sum(self.by_reason.values())
+
     def findings(self) -> Iterator[Finding]:
         """All findings in the order of the data; memory holds one batch."""
         size = sum(shard.size for shard in self.shards)

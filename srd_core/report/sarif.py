@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -14,14 +14,23 @@ from srd_core.data.reasons import REASONS
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
 
-def sarif(findings: Iterable[Finding], shards: Iterable[ShardRef]) -> dict[str, Any]:
-    """One run of one tool; a rule for each reason, a result for each finding, placed by shard and sample."""
+def sarif(findings: Sequence[Finding], shards: Iterable[ShardRef], total: int) -> dict[str, Any]:
+    """One run of one tool; a rule for each reason, a result for each finding, placed by shard and sample.
+
+    Where there were more in `total`, a notification of the run says so.
+    """
     places = {shard.name: shard for shard in shards}
     rules = [_rule(name) for name in REASONS]
     index = {name: number for number, name in enumerate(REASONS)}
     results = [_result(finding, index[finding.reason], places[finding.shard]) for finding in findings]
     driver = {"name": "srd inspect", "version": __version__, "rules": rules}
-    return {"$schema": SCHEMA, "version": "2.1.0", "runs": [{"tool": {"driver": driver}, "results": results}]}
+    run = {"tool": {"driver": driver}, "results": results, **(_cut_off(len(findings), total) if total > len(findings) else {})}
+    return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
+
+
+def _cut_off(listed: int, total: int) -> dict[str, Any]:
+    said = {"level": "warning", "message": {"text": f"{listed:,} of {total:,} findings are listed: the first, in the order of the data"}}
+    return {"invocations": [{"executionSuccessful": True, "toolExecutionNotifications": [said]}]}
 
 
 def _rule(name: str) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def test_code_hosts_get_sarif(doubtful: Path, tmp_path: Path) -> None:
     log = json.loads((tmp_path / "found.sarif").read_text())
     (run,) = log["runs"]
     rules = run["tool"]["driver"]["rules"]
-    assert log["version"] == "2.1.0" and len(run["results"]) == 4
+    assert log["version"] == "2.1.0" and len(run["results"]) == 4 and "invocations" not in run
     for result in run["results"]:
         assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
         (place,) = result["locations"]
@@ -88,6 +88,16 @@ def test_the_sarif_is_what_the_standard_knows(doubtful: Path, tmp_path: Path) ->
     log = Sarif.model_validate_json(text)
     assert [where for where, model in models_of(log) if model.model_extra not in ({}, None)] == []
     assert log.model_dump(mode="json", by_alias=True, exclude_unset=True) == json.loads(text)
+
+
+def test_sarif_that_lacks_findings_says_how_many_there_were(doubtful: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regression: it stopped at a number, and nothing said so."""
+    monkeypatch.setattr("flows.cli.inspect._KEPT", 3)
+    monkeypatch.setattr("flows.cli.inspect._SHOWN", 1)
+    assert "… and 3 more (--json and --sarif list up to 3)" in inspect(str(doubtful), "--sarif", str(tmp_path / "found.sarif")).stdout
+    (run,) = json.loads((tmp_path / "found.sarif").read_text())["runs"]
+    ((said,),) = (told["toolExecutionNotifications"] for told in run["invocations"])  # section 3.20.21; sarif-pydantic lacks it
+    assert len(run["results"]) == 3 and said["message"]["text"].startswith("3 of 4 findings are listed")
 
 
 def models_of(node: Any, where: str = "log") -> Iterator[tuple[str, BaseModel]]:
