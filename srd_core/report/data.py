@@ -100,14 +100,13 @@ class GalleryItem:
 
 @dataclass(frozen=True)
 class QMap:
-    """Action values on one image: `values` (sizes, rows, columns), "no mask" is 0 or `no_mask`; `chosen` None for "no mask"."""
+    """Action values on one image: `values` (sizes, rows, columns), "no mask" is 0; `chosen` None for "no mask"."""
 
     pair: str
     image: Image
     sizes: tuple[float, ...]
     values: Grid
     chosen: Mask | None = None
-    no_mask: float = 0.0
 
 
 @dataclass(frozen=True)

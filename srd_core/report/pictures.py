@@ -17,10 +17,6 @@ from srd_core.report.images import ImageBudget
 from srd_core.report.names import channel, reason
 from srd_core.report.text import NAME, visible
 
-CARDS = 60
-MAPS = 8
-
-
 TOLD, OWN = "told", "own"
 """Why a word of a caption is marked: the verdict names it, or it speaks most against the pair itself."""
 
@@ -78,10 +74,10 @@ class MapRow:
 
 
 def cards(data: ReportData, budget: ImageBudget) -> list[Card]:
-    """At most CARDS cards, fewer when the images would weigh too much."""
+    """A card a pair of the gallery, fewer when the images would weigh too much."""
     made: list[Card] = []
     limits = data.calibration.thresholds if data.calibration and data.handed_back == "evidence" else {}
-    for item in data.gallery[:CARDS]:
+    for item in data.gallery:
         before = budget.uri(item.before)
         after = budget.uri(item.after) if item.after is not None and not np.array_equal(item.after, item.before) else None
         if before is None or (after is None and item.after is not None and not np.array_equal(item.after, item.before)):
@@ -123,9 +119,9 @@ def heat(masks: MaskCounts) -> list[Panel]:
 
 
 def q_maps(data: ReportData, budget: ImageBudget) -> list[MapRow]:
-    """At most MAPS images with one panel a mask size."""
+    """The images, each with one panel a mask size; fewer when they would weigh too much."""
     made: list[MapRow] = []
-    for item in data.q_maps[:MAPS]:
+    for item in data.q_maps:
         image = budget.uri(item.image)
         if image is None:
             break
@@ -164,7 +160,7 @@ def _marked(caption: str, words: Mapping[str, str]) -> list[tuple[str, str]]:
 
 
 def _map_row(item: QMap, image: str) -> MapRow:
-    values = np.asarray(item.values, dtype=np.float64) - item.no_mask
+    values = np.asarray(item.values, dtype=np.float64)
     finite = values[np.isfinite(values)]
     largest = float(np.abs(finite).max(initial=0.0))
     panels = []

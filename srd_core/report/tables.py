@@ -116,11 +116,11 @@ def words(data: ReportData) -> Table | None:
             TableCell(f"{item.pairs:,}"),
             cell(min(item.flagged / item.pairs, 1.0), percent=True, colour=ORANGE),
         ]
-        for item in data.words[:20]
+        for item in data.words
     ]
     columns = ["Word", "Flagged pairs that hold it", "Share of all flags", "Pairs that hold it", "Of these, flagged"]
     caption = "Words of the flagged captions that others lack, the most telling first"
-    return Table(caption, columns, rows, (), max(len(data.words) - 20, 0)) if rows else None
+    return Table(caption, columns, rows) if rows else None
 
 
 def surplus(data: ReportData) -> Table | None:
@@ -202,8 +202,6 @@ def _about(data: ReportData, models: Sequence[ModelScores]) -> dict[str, Callabl
     if len({model.protocol for model in models}) > 1:
         columns["Protocol"] = lambda model: visible(model.protocol, NAME).upper()
     columns["Test set"] = lambda model: visible(model.domain, NAME)
-    if len({model.seed for model in models}) > 1:
-        columns["Seed"] = lambda model: str(model.seed)
     return columns
 
 
