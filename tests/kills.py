@@ -17,6 +17,7 @@ from srd_core.data.manifest import digest
 from srd_core.stages.seal import NAME
 from srd_core.stages.verification import check
 from srd_core.storage import open_storage
+from tests.removal import remove
 
 ROOT = Path(__file__).parents[1]
 SRD = [sys.executable, "-c", "from flows.cli import main; main()"]
@@ -48,7 +49,7 @@ def empty(sink: str) -> None:
     """Remove every object."""
     storage = open_storage(sink)
     for info in storage.list():
-        storage.delete(info.key)
+        remove(storage, info.key)
 
 
 def survive(arguments: Sequence[str], sink: str, kills: int, settings: Sequence[str] = ()) -> set[str]:

@@ -66,9 +66,6 @@ class Storage(Protocol):
     def digest(self, key: str) -> str:
         """SHA-256 of the content as read now, in hex."""
 
-    def delete(self, key: str) -> None:
-        """Remove the object; nothing happens if there is none."""
-
     def tidy(self, folders: Collection[str]) -> None:
         """Remove what killed writers have left in these folders and listings do not show; what is being written now stays.
 

@@ -91,11 +91,6 @@ class LocalStorage:
         with self._explained(key):
             return file_digest(self.path(key))
 
-    def delete(self, key: str) -> None:
-        """See `Storage.delete`."""
-        with self._explained(key):
-            self.path(key).unlink(missing_ok=True)
-
     def tidy(self, folders: Collection[str]) -> None:
         """See `Storage.tidy`; also what lies beside these folders."""
         for path in self._root.glob(f"*{_TEMPORARY}"):

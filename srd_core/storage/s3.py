@@ -95,11 +95,6 @@ class S3Storage:
         with self.open(key) as stream:
             return stream_digest(stream)
 
-    def delete(self, key: str) -> None:
-        """See `Storage.delete`."""
-        with translated(self._uri(key)):
-            self._client.delete_object(**self._at(key))
-
     def tidy(self, folders: Collection[str]) -> None:
         """See `Storage.tidy`: uploads in parts that were begun more than a day ago and never finished."""
         for folder in folders:

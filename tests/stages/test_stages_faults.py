@@ -16,6 +16,7 @@ from srd_core.stages.stage import Run
 from srd_core.stages.verification import check
 from srd_core.storage import open_storage
 from tests.proxies import Chooser, at_random, spoiled
+from tests.removal import remove
 from tests.stages.test_stages_once import make
 
 
@@ -53,7 +54,7 @@ def test_requests_fail_and_nothing_is_lost(bucket: str, s3: Any, monkeypatch: py
     storage = open_storage(f"{bucket}/sink")
     undisturbed = storage.read_bytes(NAME)
     for info in storage.list():
-        storage.delete(info.key)
+        remove(storage, info.key)
     with spoiled(s3.endpoint, at_random(seed, share)) as (endpoint, log):
         monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
         until_done(bucket, "sink")

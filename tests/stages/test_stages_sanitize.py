@@ -31,6 +31,7 @@ from srd_core.stages.seal import NAME, Statement, seal
 from srd_core.stages.stage import Run
 from srd_core.stages.verification import check
 from srd_core.storage import open_storage
+from tests.removal import remove
 
 LIMITS = Limits()
 
@@ -125,7 +126,7 @@ def test_the_sample_that_was_changed_is_named_on_s3(sink: Path, s3: Any, monkeyp
     for path in (path for path in sink.rglob("*") if path.is_file() and "stages" not in path.parts):
         there.put_file(path.relative_to(sink).as_posix(), path)
     assert check(there.uri) == []
-    there.delete("decisions/s1.parquet")
+    remove(there, "decisions/s1.parquet")
     target = io.BytesIO()
     with TarWriter(target) as writer:
         for name, data in members_of(samples(sink)):

@@ -108,13 +108,6 @@ def test_what_is_not_there_says_so(storage: Storage, tmp_path: Path) -> None:
             action("nothing")
 
 
-def test_delete_removes_and_may_be_repeated(storage: Storage) -> None:
-    storage.put_bytes("a", b"one")
-    storage.delete("a")
-    storage.delete("a")
-    assert storage.stat("a") is None
-
-
 @pytest.mark.parametrize("key", ["", "/a", "../a", "a/../../b", "a//b", "a\\b", "a\0b", "./a", "a/", "a\nb"])
 def test_keys_that_could_leave_the_root_are_refused(storage: Storage, key: str) -> None:
     with pytest.raises(StorageError, match="cannot be an object's key"):
