@@ -137,18 +137,16 @@ class FlamingoCaptioner:
         """What is longer than a window is read on in further ones, in batches no larger than this one."""
         self.network.eval()
         ids = caption_ids(self.tokenizer, captions)
-        parts = [windows(self.tokenizer, own) for own in ids]
-        further = [(row, part) for row, own in enumerate(parts) for part in own[1:]]
+        further = [(row, *window) for row, own in enumerate(ids) for window in windows(len(own))[1:]]
         with autocast(on=self.network.device):
             visual = self.network.visual_tokens(pixels(images))
-        first = self._token_losses(visual, encode_captions(self.tokenizer, self._prompt, captions))
-        nats = [loss[own[0]] for loss, own in zip(first, parts, strict=True)]
+        nats = self._token_losses(visual, encode_captions(self.tokenizer, self._prompt, captions))
         for start in range(0, len(further), len(captions)):
             some = further[start : start + len(captions)]
-            batch = encode_ids(self.tokenizer, self._prompt, [ids[row][part] for row, part in some])
-            read = self._token_losses(visual[[row for row, _ in some]], batch)
-            for (row, _), loss in zip(some, read, strict=True):
-                nats[row] += loss
+            batch = encode_ids(self.tokenizer, self._prompt, [ids[row][part] for row, part, _ in some])
+            read = self._token_losses(visual[[row for row, *_ in some]], batch)
+            for (row, _, fresh), loss in zip(some, read, strict=True):
+                nats[row] += loss[-fresh:]
         return [word_loss_of(self.tokenizer, own, loss) for own, loss in zip(ids, nats, strict=True)]
 
     def _token_losses(self, visual: Tensor, batch: TextBatch) -> list[list[float]]:

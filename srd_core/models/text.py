@@ -92,15 +92,11 @@ def word_loss_of(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int], losses:
     return WordLoss(tuple(words), np.asarray(nll, np.float32), len(ids))
 
 
-def windows(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int], longest: int = LONGEST) -> list[slice]:
-    """Stretches of at most `longest` tokens that make up a caption; each begins with a word, but inside of one that is longer itself."""
-    found, start = [], 0
-    while len(ids) - start > longest:
-        ends = range(start + longest, start, -1)
-        stop = next((end for end in ends if _piece(tokenizer, ids[end])[:1].isspace()), start + longest)
-        found.append(slice(start, stop))
-        start = stop
-    return [*found, slice(start, len(ids))]
+def windows(count: int, longest: int = LONGEST) -> list[tuple[slice, int]]:
+    """Stretches of at most `longest` of `count` tokens, and how many at the end of each are new; those before are read again as context."""
+    fresh = longest // 2
+    later = [(slice(read + fresh - longest, min(read + fresh, count)), min(fresh, count - read)) for read in range(longest, count, fresh)]
+    return [(slice(0, min(count, longest)), min(count, longest)), *later]
 
 
 @lru_cache(maxsize=2**16)

@@ -54,13 +54,21 @@ def test_the_word_that_does_not_belong_is_the_most_surprising(learned: Learned) 
 
 def test_no_word_is_too_far_behind_to_surprise(learned: Learned) -> None:
     """Regression: what stood behind 64 tokens was not read."""
-    honest = (learned.captions[0].split() * 80)[:80]
-    padded, cut = ([" ".join([*honest, *more]), learned.captions[1]] for more in (["banana"], []))
-    (found, beside), (usual, alone) = (learned.model.word_loss(learned.images[:2], captions) for captions in (padded, cut))
-    assert found.words == (*honest, "banana") and found.tokens > 80
-    assert found.most_surprising == "banana" and found.largest > usual.largest
-    np.testing.assert_array_equal(found.nll[:40], usual.nll[:40])
+    honest = (learned.captions[0].split() * 80)[:81]
+    padded, usual = ([" ".join([*honest[:80], last]), learned.captions[1]] for last in ("banana", honest[80]))
+    (found, beside), (known, alone) = (learned.model.word_loss(learned.images[:2], captions) for captions in (padded, usual))
+    assert found.words == (*honest[:80], "banana") and found.tokens > 80
+    assert found.nll[-1] > known.nll[-1] + 3 and found.nll[-1] > np.median(found.nll) + 3
+    np.testing.assert_array_equal(found.nll[:40], known.nll[:40])
     np.testing.assert_array_equal(beside.nll, alone.nll)
+
+
+def test_a_word_behind_the_first_window_is_known_from_what_stands_before_it(learned: Learned) -> None:
+    """The same words over and over surprise no more where a window ends than elsewhere."""
+    once = learned.captions[0].split()
+    (found,) = learned.model.word_loss(learned.images[:1], [" ".join(once * 40)])
+    rounds = found.nll.reshape(40, len(once))
+    assert found.tokens > 128 and rounds[25:].max() < 2 * rounds[5:20].max() + 1
 
 
 def test_a_caption_of_ten_thousand_characters_makes_no_batch_larger(learned: Learned, monkeypatch: pytest.MonkeyPatch) -> None:
