@@ -48,7 +48,7 @@ def _perform(made: concurrent.futures.Future[Made], call: Callable[[], Made]) ->
     if made.set_running_or_notify_cancel():
         try:
             made.set_result(call())
-        except BaseException as error:
+        except BaseException as error:  # as executors do: it belongs to whoever asks for the result
             made.set_exception(error)
 
 

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from srd_core.config import Config
 from srd_core.data.manifest import FileRef, StageManifest, canonical_json, digest
 from srd_core.progress import stage as progress_stage
+from srd_core.stages.bystanders import STAGES
 from srd_core.stages.code import code_digest
 from srd_core.stages.libraries import libraries
 from srd_core.storage import Storage, is_remote, open_storage
@@ -44,7 +45,7 @@ class Run:
     @cached_property
     def work_storage(self) -> Storage:
         """Where stages are kept."""
-        return open_storage(self.config.work or f"{self.sink.rstrip('/')}/stages")
+        return open_storage(self.config.work or f"{self.sink.rstrip('/')}/{STAGES}")
 
 
 @dataclass(frozen=True)

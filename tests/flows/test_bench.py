@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import threading
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from flows.bench import _ended, _verdict, bench, run_cell, run_cells
-from flows.cells import adopt, claimed, configuration, finished, identity, keep, offered, place_of
+from flows.bench import _ended, _verdict, bench, run_cells
+from flows.cells import claimed, identity, keep, place_of
 from flows.cli.bench import command
 from flows.cost import costs
-from flows.plan import Cell, Plan
+from flows.plan import Plan
 from flows.plan_files import cells_of, load_plan, load_size, pages_name, plans
 from flows.size import Size, placed
 from flows.summary import Pages
 from srd_core.attacks.registry import names
-from srd_core.attacks.shadowcast import Shadowcast
 from srd_core.config import load_config
 from srd_core.errors import ClaimedError, ConfigError, ConflictError, SrdError
 from srd_core.experiments.planted import ExperimentData
 from srd_core.experiments.shards import ShardExperiment
 from srd_core.report.comparison_page import LABELS
+from tests.summaries import summary
 
 SCENES = Size()
 PAPER = Path(__file__).parents[2] / "docs" / "results" / "paper"
@@ -67,15 +66,6 @@ def test_a_variant_may_be_of_some_attacks_and_carry_their_settings() -> None:
     assert [cell.name for cell in plan.cells(SCENES, attacks=["badnet"])] == ["badnet-0.1-x-0"]
     with pytest.raises(ConfigError, match="badnet has no setting 'alpha'"):
         Plan.model_validate({"variants": [{"name": "y", "data": {"settings": {"alpha": 0.2}}}]}).cells(SCENES)
-
-
-@pytest.mark.parametrize("name", ["table1", "table2", "table3", "clean"])
-def test_published_cells_are_still_known(name: str) -> None:
-    """Whatever experiments, sizes and configuration have learned since."""
-    plan = load_plan(name)
-    known = {identity(cell) for cell in plan.cells(load_size(plan.size))}
-    published = json.loads((PAPER / f"{name}.json").read_text())
-    assert published and {made["digest"] for made in published} <= known
 
 
 @pytest.mark.parametrize("name", plans())
@@ -148,7 +138,7 @@ def test_names_of_attacks_may_have_spaces_between() -> None:
 def test_of_a_finished_grid_nothing_is_to_run_and_its_pages_are_written_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan, size, cells = cells_of("table1", seeds=[0])
     for cell in cells:
-        keep(cell, {**_summary(cell), "adopted": "x"}, tmp_path)
+        keep(cell, {**summary(cell), "adopted": "x"}, tmp_path)
     said = CliRunner().invoke(command, ["table1", "--dry-run", "--seeds", "0", "--out", str(tmp_path)])
     assert said.output.splitlines()[-1] == "nothing to run: all 8 cells are finished"
     written: list[int] = []
@@ -160,7 +150,7 @@ def test_of_a_finished_grid_nothing_is_to_run_and_its_pages_are_written_once(tmp
 def test_a_part_of_a_plan_adds_to_its_pages_and_takes_nothing_from_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan, size, part = cells_of("table1", seeds=[1, 8], attacks=["badnet"])
     for cell in [*plan.cells(size, seeds=[0]), *part]:
-        keep(cell, {**_summary(cell), "adopted": "x"}, tmp_path)
+        keep(cell, {**summary(cell), "adopted": "x"}, tmp_path)
     written: list[str] = []
     monkeypatch.setattr(Pages, "write", lambda self, cells: written.extend(made["cell"] for made in cells))
     assert [made["cell"] for made in run_cells(Pages(plan, "table1", size, "srd bench table1", tmp_path), part, 2)] == [
@@ -174,7 +164,7 @@ def test_pages_of_a_size_leave_out_what_cannot_run_there(tmp_path: Path, monkeyp
     plan, size, part = cells_of("table1", "photos", str(tmp_path), seeds=[0], attacks=["badnet"])
     assert "shadowcast" in {cell.experiment.attack for cell in plan.unchecked(size)}
     for cell in part:
-        keep(cell, {**_summary(cell), "adopted": "x"}, tmp_path)
+        keep(cell, {**summary(cell), "adopted": "x"}, tmp_path)
     written: list[str] = []
     monkeypatch.setattr(Pages, "write", lambda self, cells: written.extend(made["cell"] for made in cells))
     run_cells(Pages(plan, "table1", size, "srd bench table1", tmp_path), part, 2)
@@ -189,14 +179,6 @@ def test_pages_of_two_sizes_of_a_plan_do_not_overwrite_each_other() -> None:
     assert pages_name("own", Plan(size=SCENES), "scenes") == "own-scenes"
 
 
-def test_a_damaged_summary_is_made_again(tmp_path: Path) -> None:
-    cell = load_plan("table1").cells(SCENES, seeds=[0])[2]
-    keep(cell, {**_summary(cell), "adopted": "x"}, tmp_path)
-    assert len(finished([cell], tmp_path)) == 1
-    (place_of(cell, tmp_path) / "cell.json").write_text("")
-    assert finished([cell], tmp_path) == []
-
-
 def test_the_folder_of_the_data_may_be_named_anywhere_in_a_size() -> None:
     assert placed({"settings": ["base.path={data}/base"], "data": {"x": "{data}"}}, "/d/") == {
         "settings": ["base.path=/d/base"],
@@ -207,59 +189,6 @@ def test_the_folder_of_the_data_may_be_named_anywhere_in_a_size() -> None:
 def test_bad_seeds_are_refused() -> None:
     with pytest.raises(ConfigError, match="--seeds is '0;1'"):
         CliRunner().invoke(command, ["smoke", "--seeds", "0;1"], catch_exceptions=False)
-
-
-def test_plans_share_a_cell_where_every_setting_is_the_same_and_only_there(tmp_path: Path) -> None:
-    names = ("table1", "table2", "table3", "clean", "rates", "controls")
-    cells = {name: {cell.name: place_of(cell, tmp_path) for cell in load_plan(name).cells(SCENES)} for name in names}
-    assert len({cells[name]["badnet-0.1-default-0"] for name in names}) == 1
-    assert len({cells[name]["badnet-0.1-random-0"] for name in ("table3", "controls")}) == 1
-    attacks = {cell.name: place_of(cell, tmp_path) for cell in load_plan("attacks").cells(SCENES)}
-    assert attacks["badnet-0.1-default-0"] != cells["table1"]["badnet-0.1-default-0"]
-    clean = {place["badnet-0-clean-0"] for place in (attacks, *cells.values()) if "badnet-0-clean-0" in place}
-    assert len(clean) == 1  # whatever else the plans set
-
-
-def test_an_edited_profile_makes_other_cells(monkeypatch: pytest.MonkeyPatch) -> None:
-    cell = load_plan("table1").cells(SCENES, seeds=[0])[2]
-    before = identity(cell)
-    edited = load_config("scenes", None, ["retrain.schedule.epochs=3"])
-    monkeypatch.setattr("flows.cells.load_config", lambda profile, file, settings: edited)
-    assert identity(cell) != before
-    monkeypatch.undo()
-    assert identity(cell.model_copy(update={"settings": (*cell.settings, "workers=7")})) == before
-
-
-def test_another_default_of_an_attack_makes_other_cells_and_data(monkeypatch: pytest.MonkeyPatch) -> None:
-    cell = load_plan("table1").cells(SCENES, seeds=[0], attacks=["shadowcast"])[1]
-    before, data = identity(cell), cell.experiment.whole
-    monkeypatch.setattr("srd_core.attacks.settings.get", lambda name: Shadowcast(concepts="circle"))
-    assert identity(cell) != before and cell.experiment.whole != data
-    said = cell.experiment.model_copy(update={"settings": {"concepts": Shadowcast().concepts}})
-    assert identity(cell.model_copy(update={"experiment": said})) == before
-
-
-def test_a_cell_has_one_claimant(tmp_path: Path) -> None:
-    with claimed(tmp_path / "cell") as first, claimed(tmp_path / "cell") as second:
-        assert (first, second) == (True, False)
-    with claimed(tmp_path / "cell") as again:
-        assert again
-
-
-def test_data_that_two_cells_share_are_waited_for(tmp_path: Path) -> None:
-    came = threading.Event()
-
-    def wait() -> None:
-        with claimed(tmp_path / "data", wait=True) as ours:
-            assert ours
-            came.set()
-
-    with claimed(tmp_path / "data"):
-        other = threading.Thread(target=wait)
-        other.start()
-        assert not came.wait(0.3)
-    other.join(10)
-    assert came.is_set()
 
 
 @pytest.mark.slow
@@ -319,99 +248,3 @@ def test_a_cell_that_fails_ends_the_grid_and_says_why(prefect_server: None, tmp_
     with pytest.raises(SrdError, match="/nowhere"):
         bench(str(plan), str(tmp_path / "out"))
     assert not multiprocessing.active_children()
-
-
-def _summary(cell: Cell) -> dict[str, object]:
-    return {"cell": cell.name, "digest": identity(cell), "settings": {}, "seconds": 1, "verdict": {"status": "clean"}, "scores": {}}
-
-
-def test_what_another_machine_finished_is_finished(tmp_path: Path) -> None:
-    cells = load_plan("table1").cells(SCENES, seeds=[0])
-    file, out = tmp_path / "table1.json", tmp_path / "out"
-    file.write_text(json.dumps([_summary(cells[2])]))
-    told = CliRunner().invoke(command, ["table1", "--dry-run", "--json", "--seeds", "0", "--known", str(file), "--out", str(out)])
-    assert [cost["cell"] for cost in json.loads(told.output) if cost["finished"]] == [cells[2].name]
-    assert not out.exists()
-    adopt(offered([file]), cells, out)
-    assert [made["cell"] for made in finished(cells, out)] == [cells[2].name]
-    assert [made["adopted"] for made in finished(cells, out)] == ["table1.json"]
-
-
-def test_the_command_takes_over_what_it_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cells, file, out = load_plan("table1").cells(SCENES, seeds=[0]), tmp_path / "table1.json", tmp_path / "out"
-    file.write_text(json.dumps([_summary(cells[2])]))
-    monkeypatch.setattr("flows.cli.bench.run_flow", lambda *asked: finished(cells, out))
-    told = CliRunner().invoke(command, ["table1", "--seeds", "0", "--known", str(file), "--out", str(out)])
-    assert told.exit_code == 0 and f"{cells[2].name}: clean" in told.output
-
-
-def test_a_part_of_a_plan_keeps_all_that_is_known_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With `--attacks`, cells of other attacks were dropped from pages that `--known` had them for."""
-    cells, file, out = load_plan("table1").cells(SCENES, seeds=[0]), tmp_path / "table1.json", tmp_path / "out"
-    file.write_text(json.dumps([_summary(cell) for cell in cells]))
-    monkeypatch.setattr("flows.cli.bench.run_flow", lambda *asked: [])
-    told = CliRunner().invoke(command, ["table1", "--attacks", "badnet", "--seeds", "0", "--known", str(file), "--out", str(out)])
-    assert told.exit_code == 0 and "2 of 2 cells are known" in told.output
-    assert [made["cell"] for made in finished(cells, out)] == [cell.name for cell in cells]
-
-
-def test_only_the_very_same_settings_are_taken_over(tmp_path: Path) -> None:
-    cell = load_plan("table1").cells(SCENES, seeds=[0])[2]
-    other = cell.model_copy(update={"settings": (*cell.settings, "retrain.schedule.epochs=1")})
-    adopt({identity(other): {**_summary(other), "adopted": "x"}}, [cell], tmp_path)
-    assert finished([cell], tmp_path) == []
-
-
-@pytest.mark.parametrize(("changed", "same"), [({}, True), ({"evidence": {"false_positives": 0.4}}, False), ({"gone since": 1}, False)])
-def test_a_cell_whose_record_has_other_settings_is_not_that_cell(tmp_path: Path, changed: dict[str, object], same: bool) -> None:
-    """Regression: a default that was changed later left the digest as it was, and the old result was taken for the new one's."""
-    cell, published = load_plan("table1").cells(SCENES, seeds=[0])[2:4]
-    file, out = tmp_path / "table1.json", tmp_path / "out"
-    file.write_text(json.dumps([{**_summary(cell), "configuration": configuration(cell) | changed}, _summary(published)]))
-    told = CliRunner().invoke(command, ["table1", "--dry-run", "--json", "--seeds", "0", "--known", str(file), "--out", str(out)])
-    done = [cost["cell"] for cost in json.loads(told.output) if cost["finished"]]
-    assert done == ([cell.name, published.name] if same else [published.name]), "records without a configuration are known, too"
-    assert adopt(offered([file]), [cell], out) == same
-    keep(cell, {**_summary(cell), "adopted": "x", "configuration": configuration(cell) | changed}, out)
-    assert bool(finished([cell], out)) == same
-
-
-def test_the_record_of_a_cell_holds_every_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (cell, *_) = load_plan("table1").cells(SCENES, seeds=[0])
-
-    def run(cell: Cell, data: object, sink: Path, stages: Path) -> dict[str, str]:
-        sink.mkdir(parents=True)
-        (sink / "scores.json").write_text("{}")
-        (sink / "MANIFEST.json").touch()
-        return {"status": "clean"}
-
-    monkeypatch.setattr(type(cell.experiment), "make", lambda self, where: None)
-    monkeypatch.setattr("flows.bench._verdict", run)
-    assert run_cell(cell, tmp_path)["configuration"] == configuration(cell)
-    assert [made["configuration"] for made in finished([cell], tmp_path)] == [configuration(cell)]
-
-
-def test_a_setting_that_is_new_makes_no_other_cell(tmp_path: Path) -> None:
-    cell = load_plan("table1").cells(SCENES, seeds=[0])[2]
-    before = configuration(cell)
-    del before["bounds"], before["retrain"]["protocols"]
-    keep(cell, {**_summary(cell), "adopted": "x", "configuration": before}, tmp_path)
-    assert len(finished([cell], tmp_path)) == 1
-
-
-def test_what_was_made_here_is_kept(tmp_path: Path) -> None:
-    cell = load_plan("table1").cells(SCENES, seeds=[0])[2]
-    keep(cell, _summary(cell), tmp_path)
-    assert finished([cell], tmp_path) == []  # its sink is gone
-    (place_of(cell, tmp_path) / "sink").mkdir()
-    (place_of(cell, tmp_path) / "sink" / "MANIFEST.json").touch()
-    adopt({identity(cell): {**_summary(cell), "seconds": 9, "adopted": "x"}}, [cell], tmp_path)
-    assert [made["seconds"] for made in finished([cell], tmp_path)] == [1]
-
-
-@pytest.mark.parametrize("content", ["", "{}", '[{"cell": "x"}]', "[1]"])
-def test_a_file_without_summaries_is_refused(content: str, tmp_path: Path) -> None:
-    file = tmp_path / "odd.json"
-    file.write_text(content)
-    with pytest.raises(ConfigError, match=r"odd\.json"):
-        offered([file])
