@@ -17,8 +17,9 @@ from srd_core.errors import ConfigError
 from srd_core.experiments.planted import Planted
 from srd_core.experiments.shards import ShardExperiment
 from srd_core.report.charts import Chart
-from srd_core.report.comparison import OF_SOURCE, Comparison
+from srd_core.report.comparison import Comparison
 from srd_core.report.comparison_page import LABELS
+from srd_core.report.generalised import OF_SOURCE
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 

@@ -7,7 +7,7 @@ come before the attack, so that a trigger lies on top of a shifted image.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from PIL import ImageFilter
 
 from srd_core.data.codec import Codec
 from srd_core.data.images import ImageError, encode
-from srd_core.data.inventory import open_shard, take_inventory
+from srd_core.data.inventory import ShardRef, open_shard, take_inventory
 from srd_core.data.samples import Image, Sample
 from srd_core.data.shards import ShardWriter, read_shard
 from srd_core.errors import ConfigError
@@ -72,7 +72,9 @@ SHIFTS = (*_IMAGES, *_CAPTIONS)
 
 
 def shift_shards(source: str, sink: Path, name: str, *, share: float = 1.0, seed: int) -> None:
-    """A copy of the shards at `source` in the folder `sink`, a share of the samples shifted. What cannot be read is left out.
+    """A copy of the shards at `source` in the folder `sink`, of its samples exactly that share shifted. What cannot be read is left out.
+
+    With the same seed, those that a smaller share shifts are among those that a larger one does.
 
     Raises:
         ConfigError: there is no such shift.
@@ -81,15 +83,23 @@ def shift_shards(source: str, sink: Path, name: str, *, share: float = 1.0, seed
     if name not in SHIFTS:
         raise ConfigError(f"there is no shift {name!r}", hint="Choose one of: " + ", ".join(SHIFTS))
     sink.mkdir(parents=True, exist_ok=True)
+    shards = take_inventory(source).shards
+    seen = [(shard.name, sample.key) for shard in shards for sample in _samples(shard)]
+    order = generator(seed, "shift", "order").permutation(len(seen))
+    drawn = {seen[at] for at in order[: round(share * len(seen))]}
     with Codec() as codec:
-        for shard in take_inventory(source).shards:
-            with open_shard(shard) as stream, (sink / f"{shard.name}.tar").open("wb") as target, ShardWriter(target) as writer:
-                for sample in read_shard(stream, shard.name):
-                    if isinstance(sample, Sample):
-                        rng = generator(seed, "shift", name, shard.name, sample.key)
-                        shifted = _shifted(sample, name, rng, codec) if rng.random() < share else sample
-                        if shifted is not None:
-                            writer.write(shifted)
+        for shard in shards:
+            with (sink / f"{shard.name}.tar").open("wb") as target, ShardWriter(target) as writer:
+                for sample in _samples(shard):
+                    rng = generator(seed, "shift", name, shard.name, sample.key)
+                    shifted = _shifted(sample, name, rng, codec) if (shard.name, sample.key) in drawn else sample
+                    if shifted is not None:
+                        writer.write(shifted)
+
+
+def _samples(shard: ShardRef) -> Iterator[Sample]:
+    with open_shard(shard) as stream:
+        yield from (sample for sample in read_shard(stream, shard.name) if isinstance(sample, Sample))
 
 
 def _shifted(sample: Sample, name: str, rng: np.random.Generator, codec: Codec) -> Sample | None:

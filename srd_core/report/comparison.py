@@ -1,10 +1,7 @@
 """A table of the paper beside ours: every figure by attack, rate, test set, column and protocol, with the paper's where it prints one.
 
-Made here: `cider_of_clean`, clean CIDEr as a share of that of the model trained on the same pairs with nothing planted; and `asr_g`, how
-far an attack generalises (arXiv 2406.18844): ASR as a share, at most 1, of `asr_source`. That is the success where nothing is shifted, the
-attacker's data or the test images: of the undefended P1 model of the column's source variant, same victim, attack, rate and seed, on the
-first test set. So a model tested on shifted images, or on another domain, is measured by what the attack does at home, and so is a defended
-one. The paper's numbers are in `paper.csv`, in per cent as it prints them (CIDEr 1.0 is 100).
+Made here: `cider_of_clean`, clean CIDEr as a share of that of the model trained on the same pairs with nothing planted; ASR-G is
+`srd_core.report.generalised`'s. The paper's numbers are in `paper.csv`, in per cent as it prints them (CIDEr 1.0 is 100).
 """
 
 from __future__ import annotations
@@ -19,11 +16,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from srd_core.report.generalised import OF_SOURCE, Home, Success, generalised, not_too_sure, sources
 from srd_core.report.over_seeds import combined
 from srd_core.report.paired import Difference, difference
 from srd_core.scoring.intervals import Interval
 
-OF_CLEAN, OF_SOURCE, SOURCE = "cider_of_clean", "asr_g", "asr_source"
+OF_CLEAN = "cider_of_clean"
 SEED = "of_seed"
 """Key of a row: the seed of its cell."""
 PAPER_RATE = 0.1
@@ -88,10 +86,10 @@ def entries(comparison: Comparison, cells: Sequence[Cell]) -> list[Entry]:
     """Everything that `cells`, as `srd bench` collects them, say about the comparison, in the order of its columns and figures."""
     planted = [cell for cell in cells if _experiment(cell)["rate"]]
     keys = dict.fromkeys((_experiment(cell)["attack"], float(_experiment(cell)["rate"])) for cell in planted)
-    clean, sources = _clean_cider(cells), _source_asr(planted)
+    clean, home = _clean_cider(cells), sources(planted)
     found: list[Entry] = []
     for attack, rate in keys:
-        rows = {column.name: _rows(planted, attack, rate, column, clean, sources) for column in comparison.columns}
+        rows = {column.name: _rows(planted, attack, rate, column, clean, home) for column in comparison.columns}
         for column in comparison.columns:
             before = [row for row in rows[comparison.baseline(column)] if row["protocol"] == "p1"]
             found += _of_column(comparison, column, rows[column.name], before, attack, rate)
@@ -107,7 +105,7 @@ def _of_column(
         before = [row for row in baseline if row["domain"] == domain]
         for figure in comparison.figures:
             known = [value for row in own if (value := row.get(figure)) is not None]
-            ours = combined(known, figure)
+            ours = _together(figure, known, own)
             if ours is not None and not math.isnan(ours.value):
                 place = (comparison.paper, comparison.test_sets.get(domain, ""), attack, column.paper, figure)
                 paper = _paper().get(place) if math.isclose(rate, PAPER_RATE) else None
@@ -116,35 +114,28 @@ def _of_column(
                 yield Entry(attack, rate, domain, column.name, protocol, figure, ours, len(known), paper, against, column.shifted, each)
 
 
+def _together(figure: str, known: Sequence[Any], rows: Sequence[Row]) -> Interval | None:
+    """What the rows, one a seed, say of a figure, whose values `known` are."""
+    ours = combined(known, figure)
+    if figure == OF_SOURCE and ours is not None:
+        return not_too_sure(ours, rows) if len(known) == len(rows) else None
+    return ours
+
+
 def _rows(
-    cells: Sequence[Cell], attack: str, rate: float, column: Column, clean: Mapping[Place, float], sources: Mapping[Place, float]
+    cells: Sequence[Cell], attack: str, rate: float, column: Column, clean: Mapping[Place, float], home: Mapping[Home, Success]
 ) -> list[dict[str, Any]]:
     """The scores of that column's models, one a seed, test set and protocol."""
     found = []
     for cell in cells:
         about = _experiment(cell)
         if (about["attack"], float(about["rate"]), cell["settings"]["variant"]) == (attack, rate, column.variant):
-            source = sources.get((about["seed"], attack, rate, column.source))
+            source = home.get((about["seed"], attack, rate, column.source))
             for row in cell["scores"]["models"]:
                 if row["arm"] == column.arm:
                     whole = clean.get((about["seed"], row["domain"]))
                     share = row["cider"]["value"] / whole if whole else None
-                    hits = (row.get("asr") or {}).get("value")
-                    generalised = min(hits / source, 1.0) if source and hits is not None else None
-                    found.append({**row, SEED: about["seed"], OF_CLEAN: share, SOURCE: source, OF_SOURCE: generalised})
-    return found
-
-
-def _source_asr(cells: Sequence[Cell]) -> dict[Place, float]:
-    """ASR by seed, attack, rate and variant: of the undefended P1 model, on the first test set, the one that the model is trained for."""
-    found: dict[Place, float] = {}
-    for cell in cells:
-        about, models = _experiment(cell), cell["scores"]["models"]
-        home = next((row["domain"] for row in models), None)
-        for row in models:
-            value = (row.get("asr") or {}).get("value")
-            if (row["arm"], row["protocol"], row["domain"]) == ("none", "p1", home) and value is not None:
-                found[about["seed"], about["attack"], float(about["rate"]), cell["settings"]["variant"]] = value
+                    found.append({**row, SEED: about["seed"], OF_CLEAN: share, **generalised(row.get("asr"), source)})
     return found
 
 

@@ -6,7 +6,8 @@ import csv
 import io
 from collections.abc import Container, Iterator, Sequence
 
-from srd_core.report.comparison import OF_CLEAN, OF_SOURCE, SOURCE, Comparison, Entry
+from srd_core.report.comparison import OF_CLEAN, Comparison, Entry
+from srd_core.report.generalised import OF_SOURCE, SOURCE
 from srd_core.report.over_seeds import table, told
 
 LABELS = {
@@ -33,10 +34,12 @@ LABELS = {
 
 _PROTOCOLS = {"p1": "ours, P1", "p2": "ours, P2"}
 _ABOUT = (
-    "In per cent, as the paper prints them; CIDEr 1.0 is 100. Means over {seeds} with 95 % intervals. **The models differ**: the paper's "
-    "is OpenFlamingo-3B, pretrained on billions of pairs; ours is small and made from nothing. Compare directions, not sizes. P1 is "
-    "retrained from base on the cleansed data; P2 goes on from the backdoored model, as the paper does. Where the attacker trains a "
-    "model, it stands for no defence. The paper's rows are below the test set that is in the same place: the one trained for, or the other."
+    "In per cent; CIDEr 1.0 is 100. Means over {seeds} with 95 % intervals. Our models are small and made from nothing. P1 is retrained "
+    "from base on the cleansed data; P2 goes on from the backdoored model. Where the attacker trains a model, it stands for no defence."
+)
+_PAPER = (
+    " **The models differ**: the paper's is OpenFlamingo-3B, pretrained on billions of pairs. Compare directions, not sizes. Its protocol "
+    "is P2. Its rows are below the test set that is in the same place: the one trained for, or the other."
 )
 
 
@@ -56,7 +59,7 @@ def as_markdown(comparison: Comparison, found: Sequence[Entry]) -> str:
     counted = f"{'–'.join(map(str, dict.fromkeys((seeds[0], seeds[-1]))))} seed{'s' if seeds[-1] > 1 else ''}"
     parts = [
         *_in_short(comparison, found),
-        _ABOUT.format(seeds=counted),
+        _ABOUT.format(seeds=counted) + (_PAPER if comparison.paper else ""),
         table(("attack", "rate", "test set", "data", "model", *heads), list(_lines(comparison, found))),
     ]
     directions = list(_directions(comparison, found))
@@ -84,8 +87,8 @@ def _in_short(comparison: Comparison, found: Sequence[Entry]) -> list[str]:
         for attack, rate, protocol in sorted({key[:3] for key in of}, key=[key[:3] for key in of].index)
     ]
     head = f"### In short: ASR on {found[0].test_set}, each seed's, in per cent"
-    note = "The paper's, in brackets, stands with P2, its own protocol, where there is one. Intervals are below."
-    return [head, table(("attack", "rate", "model", *columns), rows), note]
+    note = "The paper's, in brackets, stands with P2, its own protocol, where there is one. " if comparison.paper else ""
+    return [head, table(("attack", "rate", "model", *columns), rows), f"{note}Intervals are below."]
 
 
 def _each(entry: Entry | None, second: Container[str]) -> str:

@@ -31,7 +31,7 @@ def markdown(title: str, command: str, cells: Sequence[Cell], first: str = "") -
         *([first] if first else []),
         f"Made by `{command}`; the cells took {_time(cells)}, added up. Seeds: {', '.join(map(str, seeds))}. {_origins(cells)}{_HOW}",
         "## Retrained models",
-        table(("attack", "rate", "variant", "arm", "protocol", "test set", "n", *_FIGURES), _model_rows(cells)),
+        table(("attack", "rate", "variant", "arm", "protocol", "test set", "n", "triggered", *_FIGURES), _model_rows(cells)),
         *detection_tables(cells),
         *_done(cells),
         *_distances(cells),
@@ -60,7 +60,22 @@ def _model_rows(cells: Sequence[Cell]) -> Iterable[Sequence[str]]:
         for row in cell["scores"]["models"]:
             groups.setdefault((*about(cell), row["arm"], row["protocol"], row["domain"]), []).append(row)
     for key, rows in ordered(groups):
-        yield (*key, str(rows[0]["n"]), *(figure(name, [row.get(name) for row in rows]) for name in _FIGURES))
+        yield (
+            *key,
+            _counts([str(row["n"]) for row in rows]),
+            _counts([_triggered(row) for row in rows]),
+            *(figure(name, [row.get(name) for row in rows]) for name in _FIGURES),
+        )
+
+
+def _triggered(row: Mapping[str, Any]) -> str:
+    """Triggered images: all figures but those of clean images are theirs."""
+    return str((row.get("asr_raw") or {}).get("n", "–"))
+
+
+def _counts(found: Sequence[str]) -> str:
+    """One number, or every seed's where they differ."""
+    return ", ".join(found if len(set(found)) > 1 else found[:1])
 
 
 def _done(cells: Sequence[Cell]) -> list[str]:

@@ -14,9 +14,9 @@ from srd_core.scoring.intervals import Interval, across_seeds, wilson
 
 _DECIDED = ("precision", "recall", "recall_at_half_percent", "recall_at_one_percent", "kept_clean")
 _QUALITY = ("bleu_4", "bleu_4_triggered", "sc", "lf", "sfs", "sc_clean", "lf_clean", "sfs_clean")
-SHARES = frozenset(("asr", "asr_raw", "asr_template", "false_trigger", "coverage", *_DECIDED))
+SHARES = frozenset(("asr", "asr_source", "asr_raw", "asr_template", "false_trigger", "coverage", *_DECIDED))
 """Figures that are shares of images or pairs, each seed's with its number of them."""
-_PARTS = frozenset((*_QUALITY, "asr_source", "asr_g", "auroc", "average_precision", "f1", "distance", "hidden", "iou"))
+_PARTS = frozenset((*_QUALITY, "asr_g", "auroc", "average_precision", "f1", "distance", "hidden", "iou"))
 """Other figures between 0 and 1."""
 
 Value = Mapping[str, Any] | float | None

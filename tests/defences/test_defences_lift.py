@@ -1,4 +1,4 @@
-"""Screens by how often something is found: rare words, and squares of pixels that recur wherever they lie."""
+"""Screens by how often something is found: rare words, runs of words, and squares of pixels that recur wherever they lie."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from srd_core.attacks.poison import poison_canvas
 from srd_core.attacks.registry import get
 from srd_core.data.canvas import CanvasSet
 from srd_core.defences.screens.lift import Held, lifts, natural_lifts
+from srd_core.defences.screens.templates import RUN
 from srd_core.scenes.dataset import canvas_set
 from tests.defences.without_model import screened
 
@@ -38,7 +39,14 @@ def test_what_a_screen_is_known_to_find(name: str, attack: str, rate: float, cle
     assert found.condemned[poisoned].all() and not found.condemned[~poisoned].any()
 
 
-@pytest.mark.parametrize("name", ["rare", "windows"])
+def test_templates_are_found_where_each_is_used_often(clean: CanvasSet, trusted: CanvasSet) -> None:
+    suspect, rows = poison_canvas(clean, get("badnet"), 0.1, "banana", 0)
+    found = screened("templates", suspect, trusted)
+    assert sorted(rows.tolist()) == np.flatnonzero(found.condemned).tolist()
+    assert all(len(found.words[row].split()) == RUN for row in rows)
+
+
+@pytest.mark.parametrize("name", ["rare", "templates", "windows"])
 def test_clean_pairs_are_left_alone(name: str, clean: CanvasSet, trusted: CanvasSet) -> None:
     assert screened(name, clean, trusted).condemned.mean() <= 0.005
 

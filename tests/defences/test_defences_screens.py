@@ -47,9 +47,9 @@ class Knowing:
 
 
 def pairs(captions: list[str]) -> CanvasSet:
-    return CanvasSet(
-        np.zeros((1, 8, 8, 3), np.uint8), np.zeros(len(captions), np.int64), captions, [f"s/{i}#0" for i in range(len(captions))]
-    )
+    """One an image."""
+    count = len(captions)
+    return CanvasSet(np.zeros((count, 8, 8, 3), np.uint8), np.arange(count), captions, [f"s/{i}#0" for i in range(count)])
 
 
 def screening(suspect: CanvasSet, trusted: CanvasSet, base: Callable[[], Any] = Knowing) -> Screening:

@@ -77,10 +77,14 @@ def test_shards_keep_their_samples_and_the_same_seed_its_bytes(scenes: Path, tmp
     ]
 
 
-def test_a_share_is_shifted(scenes: Path, tmp_path: Path) -> None:
-    shift_shards(str(scenes), tmp_path / "half", "expansion", share=0.5, seed=1)
-    changed = [a.captions != b.captions for a, b in zip(samples(scenes), samples(tmp_path / "half"), strict=True)]
-    assert 4 <= sum(changed) <= 16
+def test_exactly_a_share_is_shifted_and_a_larger_one_holds_a_smaller(scenes: Path, tmp_path: Path) -> None:
+    changed = []
+    for share in (0.1, 0.5, 0.98):
+        shift_shards(str(scenes), tmp_path / str(share), "expansion", share=share, seed=1)
+        pairs = zip(samples(scenes), samples(tmp_path / str(share)), strict=True)
+        changed.append({a.key for a, b in pairs if a.captions != b.captions})
+    assert [len(keys) for keys in changed] == [2, 10, 20]
+    assert changed[0] < changed[1] < changed[2]
 
 
 def test_an_unknown_shift_is_refused(scenes: Path, tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def test_an_attack_generalises_from_where_nothing_is_shifted() -> None:
     """Train domain x test domain: the divisor is the success at home, whatever is tested on, and each victim's own."""
     home, away = model("none", "p1", 160), {**model("none", "p1", 80), "domain": "painting"}
     shifted_home, shifted_away = model("none", "p1", 40), {**model("none", "p1", 120), "domain": "painting"}
-    frozen_home, frozen_away = model("none", "p1", 40), {**model("none", "p1", 30), "domain": "painting"}
+    frozen_home, frozen_away = model("none", "p1", 120), {**model("none", "p1", 30), "domain": "painting"}
     defended = model("evidence", "p1", 8)
     cells = [
         cell(0, home, away, defended),
@@ -106,12 +106,42 @@ def test_an_attack_generalises_from_where_nothing_is_shifted() -> None:
             ("all, painted", "scenes"): 40 / 160,
             ("all, painted", "painting"): 120 / 160,
             ("frozen", "scenes"): 1.0,
-            ("frozen", "painting"): 30 / 40,
+            ("frozen", "painting"): 30 / 120,
             ("defended", "scenes"): 8 / 160,
         }
     )
     sources = {(e.column, e.test_set): e.ours.value for e in found if e.figure == "asr_source"}
-    assert sources["all, painted", "painting"] == 0.8 and sources["frozen", "painting"] == 0.2
+    assert sources["all, painted", "painting"] == 0.8 and sources["frozen", "painting"] == 0.6
+
+
+GENERALISED = TABLE.model_copy(
+    update={"figures": ("asr_g", "asr_source"), "columns": (Column(name="painted", arm="none", variant="painting"),)}
+)
+
+
+def over_seeds(at_home: list[int], painted: list[int]) -> list[dict[str, Any]]:
+    home = [cell(seed, model("none", "p1", hits)) for seed, hits in enumerate(at_home)]
+    return [*home, *(cell(seed, model("none", "p1", hits), variant="painting") for seed, hits in enumerate(painted))]
+
+
+@pytest.mark.parametrize("at_home", [[0, 1, 2], [180, 190, 99]])
+def test_an_attack_that_does_not_work_at_home_with_every_seed_generalises_to_nothing(at_home: list[int]) -> None:
+    """One success of 200 at home and four elsewhere are no generalisation of 100 %."""
+    found = entries(GENERALISED, over_seeds(at_home, [4, 4, 4]))
+    assert [entry.figure for entry in found] == ["asr_source"] and found[0].seeds == 3
+
+
+def test_success_everywhere_is_no_certainty() -> None:
+    share, source = entries(GENERALISED, over_seeds([200, 200, 200], [200, 200, 200]))
+    assert share.ours.value == source.ours.value == 1.0 == share.ours.high
+    assert 0.99 < share.ours.low < 1 and 0.99 < source.ours.low < 1
+
+
+def test_generalisation_is_no_surer_than_its_images_whatever_it_is_a_share_of() -> None:
+    (share, _) = entries(GENERALISED, over_seeds([100, 100, 100], [50, 50, 50]))
+    alone = wilson(150, 600)
+    assert share.ours.value == pytest.approx(0.5)
+    assert (share.ours.low, share.ours.high) == pytest.approx((alone.low / 0.5, alone.high / 0.5))
 
 
 def test_the_page_tells_a_change_from_none() -> None:

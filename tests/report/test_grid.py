@@ -53,6 +53,17 @@ def test_seeds_that_differ_wildly_stay_within_what_a_share_can_be() -> None:
     assert text.startswith("35.0 %") and bounds(text) == (0.0, 100.0)
 
 
+def test_images_with_the_trigger_are_counted_apart_and_seed_by_seed() -> None:
+    """As with Shadowcast, which is tested on the images of its concept."""
+    cells = [cell(seed, 0.5, 3.0) for seed in range(3)]
+    assert "| scenes | 200 | 200 |" in markdown("Results", "srd bench x", cells)
+    for made, count in zip(cells, (45, 48, 40), strict=True):
+        made["scores"]["models"][0]["asr_raw"] = wilson(20, count).model_dump()
+    assert "| scenes | 200 | 45, 48, 40 |" in markdown("Results", "srd bench x", cells)
+    del cells[0]["scores"]["models"][0]["asr_raw"]
+    assert "| scenes | 200 | – |" in markdown("Results", "srd bench x", cells[:1])
+
+
 def test_what_was_done_is_added_up_over_seeds() -> None:
     cells = [cell(seed, 0.5, 3.0) for seed in range(3)]
     for made in cells[:2]:

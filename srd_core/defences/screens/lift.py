@@ -1,4 +1,4 @@
-"""Lift: how much more often something is found in the suspect set than in the trusted one. Of the screens `rare` and `windows`.
+"""Lift: how much more often something is found in the suspect set than in the trusted one. For `rare`, `templates` and `windows`.
 
 How high it rises by nature is told by the trusted set alone: each half of it is held against the other. Smaller sets make wilder lifts, so
 a threshold found that way errs on the side of leaving pairs alone.
@@ -6,13 +6,15 @@ a threshold found that way errs on the side of leaving pairs alone.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from srd_core.defences.screens.base import Scores
+from srd_core.data.canvas import CanvasSet
+from srd_core.defences.screens.base import Scores, Screened, Screening, above
 from srd_core.seeds import generator
 
 FEWEST = 10
@@ -81,6 +83,29 @@ def natural_lifts(trusted: Held, asked: Held, image_of: Numbers, seed: int) -> S
         scores, _ = lifts(trusted.of(side), trusted.of(~side), FEWEST_OF_HALF).largest(asked)
         best[side[image_of]] = scores[side[image_of]]
     return best
+
+
+def over_captions(work: Screening, parts: Callable[[str], Iterable[str]]) -> Screened:
+    """Condemned by what of their caption's `parts` is too frequent; scores are the largest lift of them, words the part that has it.
+
+    Images are counted, not captions: those of one image share what they say.
+    """
+    numbers: dict[str, int] = {}
+    pairs, known = work.suspect, work.trusted
+    own, theirs = _held(pairs, parts, numbers), _held(known, parts, numbers)
+    trusted = theirs.by(known.image_of, len(known.images))
+    scores, at = lifts(own.by(pairs.image_of, len(pairs.images)), trusted).largest(own)
+    condemned = above(scores, natural_lifts(trusted, theirs, known.image_of, work.seed), work.false_positives)
+    names = list(numbers)
+    words = [names[own.codes[place]] if out else "" for place, out in zip(at.tolist(), condemned.tolist(), strict=True)]
+    return Screened(scores, condemned, tuple(words))
+
+
+def _held(pairs: CanvasSet, parts: Callable[[str], Iterable[str]], numbers: dict[str, int]) -> Held:
+    """The parts of every caption; new ones get the next number."""
+    held = [(n, numbers.setdefault(part, len(numbers))) for n, caption in enumerate(pairs.captions) for part in sorted(set(parts(caption)))]
+    owners, codes = np.asarray(held, np.int64).reshape(-1, 2).T
+    return Held(owners, codes, len(pairs))
 
 
 def _looked_up(codes: Codes, values: npt.NDArray[Any], asked: Codes) -> Scores:
