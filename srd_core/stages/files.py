@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from srd_core.data.canvas import CanvasSet
 from srd_core.data.inventory import Inventory, ShardRef
@@ -50,23 +50,31 @@ def shards_of(manifest: StageManifest) -> list[ShardRef]:
     """The shards that an inventory listed or a stage wrote (quarantine left out), sorted by name."""
     if "inventory" in manifest.facts:
         return list(Inventory.model_validate(manifest.facts["inventory"]).shards)
-    return _shards({name: ref for name, ref in manifest.outputs.items() if "quarantine/" not in name})
+    return _shards(_written(manifest, withheld=False))
 
 
 def withheld_shards(manifest: StageManifest) -> list[ShardRef]:
     """The quarantine that a stage wrote, sorted by name."""
-    return _shards({name: ref for name, ref in manifest.outputs.items() if "quarantine/" in name})
+    return _shards(_written(manifest, withheld=True))
+
+
+def shard_digests(manifest: StageManifest, *, withheld: bool) -> dict[str, str]:
+    """File name → SHA-256 of the shards that a stage wrote, or of its quarantine, wherever they lie."""
+    return {PurePosixPath(name).name: ref.sha256 for name, ref in _written(manifest, withheld=withheld).items()}
+
+
+def _written(manifest: StageManifest, *, withheld: bool) -> dict[str, FileRef]:
+    return {name: ref for name, ref in manifest.outputs.items() if name.endswith(".tar") and ("quarantine/" in name) == withheld}
 
 
 def _shards(outputs: Mapping[str, FileRef]) -> list[ShardRef]:
     refs = []
-    for name, ref in outputs.items():
-        if name.endswith(".tar"):
-            storage, key = locate(ref)
-            info = storage.stat(key)
-            if info is None:
-                raise SourceError(f"{ref.uri} has gone", hint="Run again: the stage that wrote it will be repeated")
-            refs.append(ShardRef(uri=storage.uri, key=key, size=ref.size, etag=info.etag, sha256=ref.sha256))
+    for ref in outputs.values():
+        storage, key = locate(ref)
+        info = storage.stat(key)
+        if info is None:
+            raise SourceError(f"{ref.uri} has gone", hint="Run again: the stage that wrote it will be repeated")
+        refs.append(ShardRef(uri=storage.uri, key=key, size=ref.size, etag=info.etag, sha256=ref.sha256))
     return sorted(refs, key=lambda ref: ref.name)
 
 

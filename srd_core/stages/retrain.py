@@ -2,7 +2,8 @@
 
 The arm `augment` sees its images changed at random; `finetune` goes on from the backdoored checkpoint with trusted pairs; `abl` and its
 variants, going on from there, unlearn what they have withheld.
-Number of epochs and everything else are fixed beforehand and the same for all arms; no checkpoint is chosen by its scores.
+Number of epochs and everything else are fixed beforehand and the same for all arms; no checkpoint is chosen by its scores. So arms that
+leave the same pairs make the same model, which is trained once.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,8 +26,8 @@ from srd_core.models.objectives.captioning import Objective
 from srd_core.models.objectives.unlearning import Unlearning
 from srd_core.seeds import derive, generator
 from srd_core.stages.captioners import captioner, captioner_files
-from srd_core.stages.files import shards_of, trusted_pairs, withheld_shards
-from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
+from srd_core.stages.files import shard_digests, shards_of, trusted_pairs, withheld_shards
+from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage, identity
 
 _CEILING = 90.0
 """Percentile of the losses of kept pairs above which an isolated one is forgotten."""
@@ -44,10 +46,10 @@ def _retrain(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcom
     objective: Objective = model.objective(pairs)
     if details["arm"] == "augment":
         objective = model.augmented(pairs, generator(seed, "augment"))
-    if details["arm"] in ISOLATING and details["protocol"] == "p2":
+    if _unlearns(details):
         objective = _unlearning(run, inputs, model, pairs, generator(seed, "unlearn"), folder) or objective
     report = model.fit_to(objective, run.config.retrain.schedule, seed=seed)
-    facts = {**details, "pairs": len(pairs), "skipped": dict(skipped), "fit": asdict(report)}
+    facts = {"protocol": details["protocol"], "pairs": len(pairs), "skipped": dict(skipped), "fit": asdict(report)}
     return Outcome(captioner_files(model, folder), facts)
 
 
@@ -61,6 +63,23 @@ def _unlearning(
         return None
     ceiling = float(np.percentile(mean_nll(model, kept), _CEILING))
     return Unlearning(model.objective(kept), model.objective(isolated), ceiling, rng)
+
+
+def _unlearns(details: Details) -> bool:
+    return details["arm"] in ISOLATING and details["protocol"] == "p2"
+
+
+def _made_of(inputs: Inputs, details: Details) -> dict[str, Any]:
+    """The model to start from, the shards to learn from (and to forget), whichever arm has written them, and how."""
+    learned = _digests(inputs, withheld=False)
+    forgotten = _digests(inputs, withheld=True) if _unlearns(details) else None
+    others = {name: identity(manifest) for name, manifest in sorted(inputs.items()) if not name.startswith("cleansed")}
+    how = {"protocol": details["protocol"], "augmented": details["arm"] == "augment", "forgotten": forgotten}
+    return {"inputs": {**others, "learned": learned}, "details": how}
+
+
+def _digests(inputs: Inputs, *, withheld: bool) -> dict[str, str]:
+    return {name: sha256 for part in _cleansed(inputs) for name, sha256 in shard_digests(part, withheld=withheld).items()}
 
 
 def _cleansed(inputs: Inputs) -> list[StageManifest]:
@@ -80,5 +99,5 @@ def _hand_back(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outc
     return Outcome(captioner_files(model, folder), {"arm": run.config.cleanse.mode, "protocol": "p1"})
 
 
-RETRAIN = Stage("retrain", _retrain, ("canvas", "holdout", "limits", "retrain.schedule", "seed"))
+RETRAIN = Stage("retrain", _retrain, ("canvas", "holdout", "limits", "retrain.schedule", "seed"), made_of=_made_of)
 MODEL = Stage("model", _hand_back, ("cleanse.mode",), publishes=True)

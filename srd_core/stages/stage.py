@@ -70,6 +70,7 @@ class Stage:
         reads: dotted configuration keys that the work reads; nothing else of the configuration may influence it.
         publishes: files go to the sink under their own names instead of the stage's folder.
         named: digests of the files that the configuration only names (a saved model, a list), so that new content is noticed.
+        made_of: what tells results apart of the inputs and the details, where that is less than all of both.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Stage:
     reads: tuple[str, ...] = ()
     publishes: bool = False
     named: Callable[[Run], Mapping[str, str]] | None = None
+    made_of: Callable[[Inputs, Details], Mapping[str, Any]] | None = None
 
     def key(self, run: Run, inputs: Inputs, details: Details) -> str:
         """Hex digest that identifies the result."""
@@ -85,8 +87,7 @@ class Stage:
                 "stage": self.name,
                 "code": code_digest(self.work.__module__),
                 "config": run.config.slice(self.reads),
-                "inputs": {name: identity(manifest) for name, manifest in sorted(inputs.items())},
-                "details": dict(details),
+                **(self.made_of or everything)(inputs, details),
                 "named": dict(self.named(run)) if self.named else {},
                 "sink": run.sink if self.publishes else "",
             }
@@ -146,6 +147,11 @@ class Stage:
         place = name if self.publishes else f"{self.name}/{key[:16]}/{name}"
         storage.put_file(place, path, overwrite=True)
         return FileRef(uri=f"{storage.uri}/{place}", size=path.stat().st_size, sha256=file_digest(path))
+
+
+def everything(inputs: Inputs, details: Details) -> dict[str, Any]:
+    """Each input's content under its name, and all details."""
+    return {"inputs": {name: identity(manifest) for name, manifest in sorted(inputs.items())}, "details": dict(details)}
 
 
 def identity(manifest: StageManifest) -> str:

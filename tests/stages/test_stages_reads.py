@@ -104,14 +104,14 @@ def test_new_content_of_a_model_on_this_machine_is_noticed_where_it_is_read(name
             place.parent.mkdir(parents=True)
             place.write_text("weights")
             run = _with(pipeline.run, f"{section}.{key}={place if key.endswith('pretrained') else place.parents[1]}")
-            before = stage.key(run, {}, {})
-            assert stage.key(run, {}, {}) == before
+            before = stage.key(run, {}, P1)
+            assert stage.key(run, {}, P1) == before
             place.write_text("WEIGHTS")
-            assert (stage.key(run, {}, {}) != before) == (section in stage.reads)
+            assert (stage.key(run, {}, P1) != before) == (section in stage.reads)
             (place.parents[1] / ".cache").mkdir()
             (place.parents[1] / ".cache" / "when").write_text("today")
             place.write_text("weights")
-            assert stage.key(run, {}, {}) == before
+            assert stage.key(run, {}, P1) == before
 
 
 def test_a_name_on_the_hub_is_no_place(pipeline: Pipeline, tmp_path: Path) -> None:

@@ -17,13 +17,13 @@ from srd_core.storage.base import file_digest
 from tests.stages.conftest import Pipeline
 
 
-def cleansed(folder: Path) -> StageManifest:
-    """Ten scenes kept and four withheld, as a stage leaves them."""
+def cleansed(folder: Path, arm: str = "abl", withheld: int = 4) -> StageManifest:
+    """Ten scenes kept and some withheld, as a stage leaves them."""
     outputs = {}
-    for place, count, seed in (("shards", 10, 5), ("quarantine", 4, 6)):
+    for place, count, seed in (("shards", 10, 5), ("quarantine", withheld, 6)):
         (path,) = write_shards(folder / place, count, seed=seed, side=32)
-        outputs[f"arms/abl/{place}/{path.name}"] = FileRef(uri=str(path), size=path.stat().st_size, sha256=file_digest(path))
-    return StageManifest(stage="cleanse-abl", key="0" * 64, outputs=outputs)
+        outputs[f"arms/{arm}/{place}/{path.name}"] = FileRef(uri=str(path), size=path.stat().st_size, sha256=file_digest(path))
+    return StageManifest(stage=f"cleanse-{arm}", key="0" * 64, outputs=outputs)
 
 
 def surprise_at_withheld(pipeline: Pipeline, made: StageManifest, arm: str, protocol: str, withheld: CanvasSet, folder: Path) -> float:
@@ -62,3 +62,30 @@ def test_afterwards_only_trusted_pairs_are_learned(pipeline: Pipeline) -> None:
     inputs = {"start": pipeline.make("model"), "trusted": pipeline.make("trusted")}
     made = RETRAIN.execute(pipeline.run, inputs, {"arm": "finetune", "protocol": "p2"})
     assert made.facts["pairs"] == pipeline.make("base").facts["pairs"]
+
+
+def test_arms_that_leave_the_same_pairs_share_a_model(pipeline: Pipeline, tmp_path: Path) -> None:
+    start = {"start": pipeline.make("base")}
+    left = {arm: cleansed(tmp_path / arm, arm, withheld) for arm, withheld in (("vdc", 4), ("ct", 3), ("abl", 4), ("abl-5", 3))}
+
+    def key(arm: str, protocol: str, like: str = "") -> str:
+        return RETRAIN.key(pipeline.run, {**start, "cleansed-0": left[like or arm]}, {"arm": arm, "protocol": protocol})
+
+    assert key("vdc", "p1") == key("ct", "p1") == key("abl", "p1")
+    assert key("vdc", "p2") == key("ct", "p2")
+    assert key("vdc", "p1") != key("vdc", "p2")
+    assert key("augment", "p1", "vdc") != key("vdc", "p1")
+    assert len({key("vdc", "p2"), key("abl", "p2"), key("abl-5", "p2")}) == 3, "what is unlearned makes a difference"
+    assert RETRAIN.key(pipeline.run, {"start": pipeline.make("model"), "cleansed-0": left["vdc"]}, {"arm": "vdc", "protocol": "p1"}) != key(
+        "vdc", "p1"
+    )
+
+
+def test_a_shared_model_is_trained_once(pipeline: Pipeline, tmp_path: Path) -> None:
+    first, second = (
+        RETRAIN.execute(
+            pipeline.run, {"start": pipeline.make("base"), "cleansed-0": cleansed(tmp_path / arm, arm)}, {"arm": arm, "protocol": "p1"}
+        )
+        for arm in ("nll", "pmi")
+    )
+    assert first == second
