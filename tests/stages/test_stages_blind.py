@@ -61,4 +61,5 @@ def test_no_stage_that_learns_or_decides_can_reach_the_code_that_reads_the_truth
 def test_the_truth_changes_nothing_about_what_they_do(stage: Stage) -> None:
     truth = ["evaluation.truth=/somewhere/list.json", "oracle.truth=/somewhere/list.json", "oracle.poison_rate=0.3"]
     told = load_config("test", overrides=["evaluation.attack=badnet", "evaluation.target=pear", *truth])
-    assert stage.key(RUN, {}, {}) == stage.key(Run("source", "sink", "trusted", told), {}, {})
+    details = {"arm": "none", "protocol": "p1"}
+    assert stage.key(RUN, {}, details) == stage.key(Run("source", "sink", "trusted", told), {}, details)
