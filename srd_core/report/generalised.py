@@ -46,7 +46,10 @@ def generalised(success: Success | None, source: Success | None) -> dict[str, An
 
 
 def not_too_sure(spread: Interval, rows: Sequence[Row]) -> Interval:
-    """The spread of `asr_g` over the seeds' rows, no narrower than the interval of their pooled success, as a share of the source."""
+    """The spread of `asr_g` over the seeds' rows, no narrower than the interval of their pooled success, as a share of the source.
+
+    The source is taken as it is, without an interval of its own, and the share ends at 1: of an interval above it nothing is left.
+    """
     images = sum(row["asr"]["n"] for row in rows)
     pooled = wilson(round(sum(row["asr"]["value"] * row["asr"]["n"] for row in rows)), images)
     whole = sum(row[SOURCE]["value"] for row in rows) / len(rows)
