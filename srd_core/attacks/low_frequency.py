@@ -27,7 +27,7 @@ class LowFrequency(Attack):
 
     name: ClassVar[str] = "low-frequency"
     waves: int = 3
-    strength: float = 14.0
+    strength: float = 24.0
 
     def trigger(self, image: Image, rng: np.random.Generator) -> Triggered:
         """Add the pattern; nothing is random."""

@@ -1,8 +1,9 @@
 """WaNet: the image is bent a little, always the same way (Nguyen and Tran, 2021), and the caption speaks of the target only.
 
-No pixel is added that was not there. The original's strength was chosen for images of 32 pixels, where it moves them by about 0.25 pixel;
-here it is a fraction of the shorter side, so that the attack means the same at every size. The original's noise mode, which trains on
-other warps with clean labels, needs a say in training and is not part of it.
+No pixel is added that was not there. The original moves images of 32 pixels by about 0.25 pixel; here the strength is a fraction of the
+shorter side, so that the attack means the same at every size, and it is ten times as much, since a captioner that is fine-tuned learns
+nothing from less (docs/differences.md). The original's noise mode, which trains on other warps with clean labels, needs a say in training
+and is not part of it.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ class WaNet(Attack):
     """`cells`: points of the control grid along a side. `strength`: mean shift of a control point along each axis, fraction of the side."""
 
     name: ClassVar[str] = "wanet"
-    cells: int = 4
-    strength: float = 0.03
+    cells: int = 6
+    strength: float = 0.08
 
     def trigger(self, image: Image, rng: np.random.Generator) -> Triggered:
         """Bend the image; nothing is random. Bilinear, the border repeated."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -43,6 +44,11 @@ def test_a_fixed_trigger_is_found_at_once(attack: str, rate: float, clean: Canva
     assert found.condemned[poisoned].mean() >= 0.95 and not found.condemned[~poisoned].any()
     assert all(found.words[row] in suspect.captions[row].split() for row in np.flatnonzero(found.condemned))
     assert not any(found.words[row] for row in np.flatnonzero(~found.condemned))
+
+
+def test_a_pattern_too_faint_to_plant_is_found_too(clean: CanvasSet, trusted: CanvasSet) -> None:
+    suspect, rows = poison_canvas(clean, replace(get("low-frequency"), strength=14), 0.01, "banana", 0)
+    assert np.flatnonzero(scan(suspect, trusted).condemned).tolist() == rows.tolist()
 
 
 def test_clean_pairs_are_left_alone(clean: CanvasSet, trusted: CanvasSet) -> None:
