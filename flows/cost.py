@@ -16,7 +16,8 @@ _LEARNED = ("canvas", "base", "reference", "reward", "synthesis", "sparring", "h
 """What a policy depends on besides the trusted set."""
 
 _ISOLATING = dict.fromkeys(("abl", "abl-5", "abl-max", "abl-oracle"), 0.78)
-_SCREENING = {**_ISOLATING, "ct": 1.45, "evidence": 0.44, "nll": 0.14, "pmi": 0.54, "srd": 0.07, "vdc": 0.14, "vdc-min": 0.13}
+_MASKING = dict.fromkeys(("srd", "collision-srd"), 0.07)
+_SCREENING = {**_ISOLATING, **_MASKING, "ct": 1.45, "evidence": 0.44, "nll": 0.14, "pmi": 0.54, "vdc": 0.14, "vdc-min": 0.13}
 """What an arm takes before its models are trained, as a share of one training; other arms take next to nothing. docs/results/cost.md"""
 
 WITHOUT_BFLOAT16 = 4.0

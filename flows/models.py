@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from srd_core.config import Arm, Config, Protocol
+from srd_core.stages.arms import NEEDS
 
 
 def arms_of(config: Config) -> list[Arm]:
@@ -18,7 +19,7 @@ def learns_policy(config: Config) -> bool:
 
     arms = arms_of(config)
     asked = "evidence" in arms and any(get(name).asks_policy for name in config.evidence.channels)
-    return asked or "srd" in arms or config.bounds > 0
+    return asked or any("policy" in NEEDS[arm] for arm in arms) or config.bounds > 0
 
 
 def models_of(config: Config) -> list[tuple[Arm, Protocol]]:

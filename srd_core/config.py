@@ -31,9 +31,11 @@ Repair = Literal["augment", "finetune"]
 """Controls that leave the data as it came: training on images that are changed at random; afterwards, training on trusted pairs."""
 Mode = Literal["none", "random", "srd", "evidence", Screen]
 """What can be done to the suspect set."""
-Arm = Literal[Mode, "collision", "covered", "untreated", Repair]
-"""What experiments compare. Controls: `collision`, see `srd_core.defences.collision`; `covered`, see `srd_core.defences.covering`; and
-`untreated`, trained on the data as they came like all others, where `none` is the model of an attacker who trained it himself."""
+Joined = Literal["collision", "collision-random", "collision-srd"]
+"""Controls: the official code's join by file name, with no masks, random ones, and the policy's; see `srd_core.defences.collision`."""
+Arm = Literal[Mode, Joined, "covered", "untreated", Repair]
+"""What experiments compare. More controls: `covered`, see `srd_core.defences.covering`; and `untreated`, trained on the data as they came
+like all others, where `none` is the model of an attacker who trained it himself."""
 Protocol = Literal["p1", "p2"]
 
 

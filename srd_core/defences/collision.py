@@ -1,5 +1,6 @@
 """The control for a flaw of the official code: cleansed images joined to captions by file name, so that all captions of a photograph get
-the copy that was stored first. That alone parts most triggers from their targets, with no mask anywhere.
+the copy that was stored first. That alone parts most triggers from their targets, with no mask anywhere (`collision`). Masks come after it
+here, on the copies; since one image always gets one mask, that is the same as masking first, as that code does (`collision-srd`).
 
 For experiments on poisoned copies, whose samples are `KEY-0`, `KEY-1`, … for one photograph; never a way to cleanse.
 """

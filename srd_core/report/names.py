@@ -23,6 +23,8 @@ ARMS = {
     "covered": "triggers covered, by one who knows them",
     "untreated": "as it came, trained like the others",
     "collision": "captions joined to other images",
+    "collision-random": "joined to other images, random masks",
+    "collision-srd": "joined to other images, the policy's masks",
     "augment": "images changed at random",
     "finetune": "afterwards trained on trusted pairs",
     "drop": "a part withheld at random",

@@ -23,7 +23,7 @@ from srd_core.policy.learned import LearnedPolicy
 from srd_core.policy.random_policy import RandomPolicy
 from srd_core.progress import counter
 from srd_core.seeds import derive
-from srd_core.stages.arms import SCREENS, UNTOUCHED
+from srd_core.stages.arms import JOINED, SCREENS, UNTOUCHED
 from srd_core.stages.consensus import condemned
 from srd_core.stages.files import local_folder, shards_of
 from srd_core.stages.screen import condemned_by_words, verdicts
@@ -67,7 +67,7 @@ def _one_shard(
             canvas=config.canvas,
             output=output,
             limits=config.limits,
-            arrange=first_copies if arm == "collision" else iter,
+            arrange=first_copies if arm in JOINED else iter,
             progress=progress,
         )
 
@@ -76,9 +76,9 @@ def _defence(run: Run, inputs: Inputs, details: Details, folder: Path) -> Defenc
     arm, shards = details["arm"], details["shards"]
     if arm in UNTOUCHED:
         return NoDefence()
-    if arm == "random":
+    if arm in ("random", "collision-random"):
         return MaskEverything(RandomPolicy(seed=derive(run.config.seed, "random arm")))
-    if arm == "srd":
+    if arm in ("srd", "collision-srd"):
         return MaskEverything(LearnedPolicy.load(local_folder(inputs["policy"], folder / "learned", "policy")))
     if arm in SCREENS:
         return Listed(arm, verdicts(inputs, folder, shards))

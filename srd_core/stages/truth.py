@@ -23,6 +23,7 @@ from srd_core.scoring.detection import detection_scores
 from srd_core.scoring.intervals import bootstrap_mean, wilson
 from srd_core.scoring.scores import DetectionScores
 from srd_core.seeds import derive
+from srd_core.stages.arms import JOINED
 from srd_core.stages.stage import Run
 from srd_core.storage import open_storage
 
@@ -110,12 +111,15 @@ def coverage_by_masks(run: Run, rows: Mapping[Arm, Iterable[Decision]]) -> dict[
     """How far the masks of each arm that has some lie on the known triggers, by figure and arm; empty for triggers that fill the frame.
 
     `coverage_in_data`: share of the triggers of which at least `COVERED` is hidden; `hidden_in_data`: the mean part of a trigger that is;
-    `iou_in_data`: mean intersection over union of mask and trigger. Of all triggers, those without a mask among them.
+    `iou_in_data`: mean intersection over union of mask and trigger. Of all triggers, those without a mask among them. Not of arms that
+    join captions to other images, where the trigger may be gone.
     """
     truth = poisoned_pairs(run.config) or {}
     boxes = {pair: box for pair, box in truth.items() if box is not None}
     found: dict[str, dict[str, Any]] = {"coverage_in_data": {}, "hidden_in_data": {}, "iou_in_data": {}}
     for arm, decided in rows.items():
+        if arm in JOINED:
+            continue
         own = [row for row in decided if row.pair in boxes and row.action != "reject"]
         if any(row.mask_x is not None for row in own):
             triggers = np.asarray([boxes[row.pair] for row in own])

@@ -73,6 +73,15 @@ def test_the_collision_alone_parts_triggers_from_targets(poisoned: Path, tmp_pat
     assert {key: sample.captions for key, sample in joined.items()} == {key: sample.captions for key, sample in own.items()}
 
 
+def test_masks_after_the_collision_are_those_of_the_first_copy(poisoned: Path, tmp_path: Path) -> None:
+    """The official code masks first and joins then; one image always gets one mask, so five captions see one masked copy either way."""
+    masked, joined = treated(poisoned, tmp_path / "a", "random"), treated(poisoned, tmp_path / "b", "collision-random")
+    assert len(joined) == len(masked) == 2000
+    for key, sample in joined.items():
+        first = masked[f"{key.rpartition('-')[0]}-0"]
+        assert digest(sample) == digest(first) and sample.captions == masked[key].captions
+
+
 def test_photographs_are_told_apart_by_what_stands_before_the_number() -> None:
     def sample(key: str, image: bytes) -> Sample:
         return Sample("s", key, image, "jpg", ("x",))

@@ -181,6 +181,7 @@ def test_masks_alone_need_a_policy_and_no_thresholds() -> None:
     witnesses, _ = learn_defence(line, TRUSTED)  # type: ignore[arg-type]
     assert "policy" in witnesses and "calibration" not in witnesses
     assert learns_policy(run_of("retrain.arms=[none]", "cleanse.mode=none", "bounds=2").config)
+    assert learns_policy(run_of("retrain.arms=[none, collision-srd]", "cleanse.mode=none").config)
 
 
 @pytest.mark.parametrize("second_look", [True, False])

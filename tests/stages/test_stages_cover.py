@@ -46,6 +46,7 @@ def test_every_trigger_is_hidden_and_every_image_masked(pipeline: Pipeline, tmp_
     assert {row.pair for row in rows if row.reason == "its trigger is covered"} == poisoned
     assert coverage_by_masks(run, {"covered": rows})["coverage_in_data"]["covered"]["value"] == 1
     assert len({(row.mask_x, row.mask_y) for row in rows if row.pair not in poisoned}) > 10
+    assert not coverage_by_masks(run, {"collision-srd": rows}), "captions there are with other images"
 
 
 def test_it_is_the_one_arm_whose_task_is_told(pipeline: Pipeline) -> None:
