@@ -2,7 +2,7 @@
 
 No pixel is added that was not there. The original moves images of 32 pixels by about 0.25 pixel; here the strength is a fraction of the
 shorter side, so that the attack means the same at every size, and it is ten times as much, since a captioner that is fine-tuned learns
-nothing from less (docs/differences.md). The original's noise mode, which trains on other warps with clean labels, needs a say in training
+little or nothing from less (docs/differences.md). The original's noise mode, which trains on other warps with clean labels, needs a say in training
 and is not part of it.
 """
 
