@@ -2,8 +2,8 @@
 
 No pixel is added that was not there. The original moves images of 32 pixels by about 0.25 pixel; here the strength is a fraction of the
 shorter side, so that the attack means the same at every size, and it is ten times as much, since a captioner that is fine-tuned learns
-little or nothing from less (docs/differences.md). The original's noise mode, which trains on other warps with clean labels, needs a say in training
-and is not part of it.
+little or nothing from less (docs/differences.md). The original's noise mode, which trains on other warps with clean labels, needs a say in
+training and is not part of it.
 """
 
 from __future__ import annotations
