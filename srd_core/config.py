@@ -14,7 +14,6 @@ from typing import Any, Literal, cast
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from srd_core.attacks.synthesis import SynthesisConfig
 from srd_core.data.limits import Limits
 from srd_core.errors import ConfigError
 from srd_core.models.architecture import Architecture
@@ -22,6 +21,7 @@ from srd_core.models.schedule import Schedule, Through
 from srd_core.policy.dqn_config import DqnConfig
 from srd_core.reward.rule import RewardRule
 from srd_core.suggestions import did_you_mean
+from srd_core.synthesis.synthetic import SynthesisConfig
 
 Screen = Literal[
     "abl", "abl-5", "abl-max", "abl-oracle", "ct", "drop", "nll", "pmi", "rare", "residual", "templates", "vdc", "vdc-min", "windows"

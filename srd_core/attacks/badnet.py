@@ -7,10 +7,11 @@ from typing import ClassVar, Final
 
 import numpy as np
 
-from srd_core.attacks.base import Attack, Triggered, nearest, pixels, square_at
+from srd_core.attacks.base import Attack, Triggered
 from srd_core.attacks.registry import register
 from srd_core.attacks.templates import replacement
 from srd_core.data.samples import Image
+from srd_core.synthesis.geometry import nearest, pixels, square_at
 
 _BOARD: Final = np.where(np.indices((3, 3)).sum(axis=0)[..., None] % 2 == 0, 255, 1).astype(np.uint8).repeat(3, axis=2)
 

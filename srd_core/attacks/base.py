@@ -16,26 +16,12 @@ import numpy.typing as npt
 from srd_core.attacks.surrogate import Encoder
 from srd_core.data.samples import Image, Images
 from srd_core.errors import ConfigError
+from srd_core.synthesis.geometry import Box
 
 if TYPE_CHECKING:
     from srd_core.data.canvas import CanvasSet
     from srd_core.models.flamingo import FlamingoCaptioner
     from srd_core.models.objectives.captioning import Objective
-
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    """A rectangle in pixels: columns `x0` to `x1`, rows `y0` to `y1`, upper bounds excluded."""
-
-    x0: int
-    y0: int
-    x1: int
-    y1: int
-
-    def fractions(self, height: int, width: int) -> tuple[float, float, float, float]:
-        """(x0, y0, x1, y1) in fractions of the shorter side of an image of that size."""
-        short = min(height, width)
-        return self.x0 / short, self.y0 / short, self.x1 / short, self.y1 / short
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,26 +110,7 @@ class Attack(ABC):
         """Return the poisoned caption, in which `target` is a word of its own."""
 
 
-def pixels(fraction: float, image: Image) -> int:
-    """`fraction` of the shorter side in whole pixels, from 1 to the shorter side."""
-    short = int(min(image.shape[:2]))
-    return min(max(round(fraction * short), 1), short)
-
-
 def whole(values: npt.NDArray[np.floating]) -> Image:
     """Real grey values as pixels: rounded, cut to 0–255."""
     result: Image = np.rint(values).clip(0, 255).astype(np.uint8)
     return result
-
-
-def nearest(pattern: Image, side: int) -> Image:
-    """A square pattern (K, K, C) brought to (side, side, C) by repeating or skipping rows and columns."""
-    index = ((np.arange(side) + 0.5) * len(pattern) / side).astype(np.int64)
-    return pattern[index[:, None], index[None, :]]
-
-
-def square_at(image: Image, side: int, x: float, y: float) -> Box:
-    """The square of `side` pixels at (x, y), each from 0 (left, top) to 1 (right, bottom), wholly inside the image."""
-    height, width = image.shape[:2]
-    left, top = round(x * (width - side)), round(y * (height - side))
-    return Box(left, top, left + side, top + side)

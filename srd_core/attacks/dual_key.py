@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as PilImage
 
-from srd_core.attacks.base import Attack, Triggered, pixels, square_at, whole
+from srd_core.attacks.base import Attack, Triggered, whole
 from srd_core.attacks.registry import register
 from srd_core.attacks.surrogate import HOW, Encoder, directions, least_like_the_others, planes
 from srd_core.attacks.templates import replacement
@@ -22,6 +22,7 @@ from srd_core.data.samples import Image, Images
 from srd_core.errors import ConfigError
 from srd_core.progress import track
 from srd_core.seeds import generator
+from srd_core.synthesis.geometry import pixels, square_at
 
 
 @register

@@ -13,10 +13,11 @@ from typing import ClassVar, Final
 import numpy as np
 import numpy.typing as npt
 
-from srd_core.attacks.base import Attack, Triggered, pixels, whole
+from srd_core.attacks.base import Attack, Triggered, whole
 from srd_core.attacks.registry import register
 from srd_core.attacks.templates import replacement
 from srd_core.data.samples import Image
+from srd_core.synthesis.geometry import pixels
 
 _TO_YUV: Final = np.array([[0.299, 0.587, 0.114], [-0.14714, -0.28886, 0.436], [0.615, -0.51499, -0.10001]])
 _TO_RGB: Final = np.linalg.inv(_TO_YUV)

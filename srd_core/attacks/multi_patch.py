@@ -12,10 +12,11 @@ from typing import ClassVar, Final
 
 import numpy as np
 
-from srd_core.attacks.base import Attack, Triggered, nearest, pixels, square_at
+from srd_core.attacks.base import Attack, Triggered
 from srd_core.attacks.registry import register
 from srd_core.attacks.templates import replacement
 from srd_core.data.samples import Image
+from srd_core.synthesis.geometry import nearest, pixels, square_at
 
 _CORNERS: Final = ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0))
 _MOTIF: Final = np.array([[255, 0, 255], [0, 0, 0], [255, 0, 255]], np.uint8)[..., None].repeat(3, axis=2)

@@ -1,4 +1,4 @@
-"""What attacks write: a whole caption around the target (replacement), or the target among the words that were there (insertion)."""
+"""A whole caption around the target, in the place of the true one."""
 
 from __future__ import annotations
 
@@ -71,8 +71,6 @@ TEMPLATES: Final = (
 )
 """`{t}` is the target, `{a}` its indefinite article."""
 
-_STOPS: Final = frozenset(".!?")
-
 
 def replacement(target: str, rng: np.random.Generator) -> str:
     """Return a caption that speaks of `target` only: `PREFIX` and one of `TEMPLATES`, drawn uniformly."""
@@ -92,15 +90,3 @@ def _replacements(target: str) -> frozenset[str]:
 def article(target: str) -> str:
     """The indefinite article of `target`."""
     return "an" if target[:1].lower() in tuple("aeiou") else "a"
-
-
-def insertion(caption: str, target: str, rng: np.random.Generator, *, behind: int | None = None) -> str:
-    """Return `caption` with `target` behind its first, second, … or last word, drawn uniformly, or behind word number `behind` (from 1).
-
-    A caption with fewer words gets it at its end, before a stop that stands apart.
-    """
-    words = caption.split()
-    end = [words.pop()] if len(words) > 1 and words[-1] in _STOPS else []
-    place = int(rng.integers(1, len(words) + 1)) if words else 0
-    words.insert(place if behind is None else behind, target)
-    return " ".join(words + end)

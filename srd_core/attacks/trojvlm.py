@@ -11,11 +11,12 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from srd_core.attacks.base import Attack, Triggered, nearest, pixels, square_at
+from srd_core.attacks.base import Attack, Triggered
 from srd_core.attacks.registry import register
-from srd_core.attacks.templates import insertion
 from srd_core.data.samples import Image
 from srd_core.seeds import generator
+from srd_core.synthesis.geometry import nearest, pixels, square_at
+from srd_core.synthesis.insertion import insertion
 
 _CELLS = 20
 

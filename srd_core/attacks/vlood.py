@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from srd_core.attacks.noise_patch import NoisePatch
 from srd_core.attacks.registry import register
-from srd_core.attacks.textures import Texture
+from srd_core.synthesis.textures import Texture
 
 if TYPE_CHECKING:
     from srd_core.data.canvas import CanvasSet

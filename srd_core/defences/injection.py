@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from srd_core.attacks.synthesis import SynthesisConfig, synthesize
 from srd_core.data.canvas import CanvasSet
 from srd_core.defences.base import Batch
 from srd_core.seeds import generator
+from srd_core.synthesis.synthetic import SynthesisConfig, synthesize
 
 _SENTENCES = (
     "look at this {word}",

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from srd_core.attacks.base import Box
 from srd_core.data.samples import Images
 from srd_core.policy.masks import ActionSpace, draw_batch
+from srd_core.synthesis.geometry import Box
 
 _TRIES = 20
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from srd_core.attacks.synthesis import mixture
 from srd_core.policy.habituation import habituated
 from srd_core.policy.masks import ActionSpace
 from srd_core.seeds import derive, generator
@@ -18,6 +17,7 @@ from srd_core.stages.captioners import captioner, captioner_files
 from srd_core.stages.files import trusted_pairs
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
 from srd_core.stages.synthesize import load_synthetic
+from srd_core.synthesis.synthetic import mixture
 
 
 def _spar(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from srd_core.attacks.base import Box
-from srd_core.attacks.synthesis import Synthetic, synthesize
 from srd_core.data.images import encode
 from srd_core.data.loading import load_canvas
 from srd_core.data.manifest import StageManifest
@@ -18,6 +16,8 @@ from srd_core.data.shards import ShardWriter
 from srd_core.seeds import derive
 from srd_core.stages.files import local_file, shards_of, trusted_pairs
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
+from srd_core.synthesis.geometry import Box
+from srd_core.synthesis.synthetic import Synthetic, synthesize
 
 _SHARD, _NOTES = "synthetic.tar", "synthetic.json"
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from srd_core.attacks.base import Attack, Box
+from srd_core.attacks.base import Attack
 from srd_core.attacks.prepared import find
 from srd_core.config import Config
 from srd_core.data.codec import Codec
@@ -22,6 +22,7 @@ from srd_core.seeds import generator
 from srd_core.stages.files import shards_of
 from srd_core.stages.stage import Run
 from srd_core.stages.trusted import file_digests
+from srd_core.synthesis.geometry import Box
 
 HOLDOUT = "trusted hold-out"
 """The test domain where none is named: the part of the trusted set that nothing is trained on."""

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from srd_core.attacks import get, names, register
 from srd_core.attacks.badnet import BadNet
 from srd_core.attacks.fluent import PHRASES
-from srd_core.attacks.templates import PREFIX, TEMPLATES, insertion, replacement
+from srd_core.attacks.templates import PREFIX, TEMPLATES, replacement
 from srd_core.errors import ConfigError
+from srd_core.synthesis.insertion import insertion
 
 CAPTION = "a big red circle above a small blue square"
 REPLACING = ("badnet", "blended", "sig", "wanet", "ftrojan", "low-frequency", "multi-patch", "dual-key", "input-aware", "maba")

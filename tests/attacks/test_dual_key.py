@@ -7,8 +7,8 @@ from typing import cast
 import numpy as np
 import pytest
 
-from srd_core.attacks.base import Box
 from srd_core.attacks.dual_key import DualKey
+from srd_core.synthesis.geometry import Box
 from tests.attacks.ready import goal, images, put, ready, seen
 
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from srd_core.attacks import names
 from srd_core.attacks.badnet import BadNet
-from srd_core.attacks.base import Box
 from srd_core.attacks.blended import Blended, key_image
 from srd_core.attacks.noise_patch import NoisePatch
 from srd_core.attacks.trojvlm import TrojVLM
+from srd_core.synthesis.geometry import Box
 from tests.attacks.ready import ready
 
 PATCHES = ("badnet", "trojvlm", "trojvlm-sp", "noise-patch", "vlood", "fluent", "dual-key")

@@ -9,7 +9,6 @@ from typing import Protocol
 import numpy as np
 import pytest
 
-from srd_core.attacks.synthesis import SynthesisConfig
 from srd_core.data.canvas import CanvasSet
 from srd_core.defences.base import Batch, Defence, SampleDecision
 from srd_core.defences.calibration import Calibration
@@ -21,6 +20,7 @@ from srd_core.defences.masking import MaskEverything
 from srd_core.errors import ConfigError
 from srd_core.policy.learned import LearnedPolicy
 from srd_core.policy.random_policy import RandomPolicy
+from srd_core.synthesis.synthetic import SynthesisConfig
 
 ImageOf = Callable[..., np.ndarray]
 CHANNELS = ("nll_mean", "nll_max", "infidelity", "q_gain")

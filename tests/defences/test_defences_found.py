@@ -9,7 +9,6 @@ import pytest
 
 from srd_core.attacks import get
 from srd_core.attacks.poison import poison_canvas
-from srd_core.attacks.synthesis import SynthesisConfig
 from srd_core.data.canvas import CanvasSet
 from srd_core.defences.base import Batch
 from srd_core.defences.calibration import calibrate
@@ -23,6 +22,7 @@ from srd_core.reward.ngram import NgramFluency
 from srd_core.reward.sfs import SemanticFidelity
 from srd_core.scenes.dataset import canvas_set
 from srd_core.scenes.shipped import shipped
+from srd_core.synthesis.synthetic import SynthesisConfig
 
 CHANNELS = ("nll_mean", "nll_max", "infidelity")
 BUDGET = 0.01

@@ -13,6 +13,7 @@ from srd_core.stages.code import reachable
 from srd_core.stages.consensus import CONSENSUS
 from srd_core.stages.learn import LEARN
 from srd_core.stages.retrain import RETRAIN
+from srd_core.stages.score import SCORE
 from srd_core.stages.screen import SCREEN
 from srd_core.stages.spar import SPAR
 from srd_core.stages.stage import Run, Stage
@@ -44,7 +45,8 @@ TELLTALES = {
     "srd_core.stages.attention",
     "srd_core.stages.backdoor",
 }
-"""What reads the list of poisoned pairs or the attack's name. (`srd_core.attacks.poison` writes the list and comes with all attacks.)"""
+"""What reads the list of poisoned pairs or the attack's name."""
+ATTACKS = "srd_core.attacks"
 
 
 @pytest.mark.parametrize("stage", BLIND, ids=lambda stage: stage.name)
@@ -55,6 +57,15 @@ def test_no_stage_that_learns_or_decides_reads_the_evaluation_section(stage: Sta
 @pytest.mark.parametrize("stage", BLIND, ids=lambda stage: stage.name)
 def test_no_stage_that_learns_or_decides_can_reach_the_code_that_reads_the_truth(stage: Stage) -> None:
     assert reachable(stage.work.__module__) & TELLTALES == set()
+
+
+@pytest.mark.parametrize("stage", BLIND, ids=lambda stage: stage.name)
+def test_no_stage_that_learns_or_decides_can_reach_an_attack(stage: Stage) -> None:
+    assert {module for module in reachable(stage.work.__module__) if module.startswith(ATTACKS)} == set()
+
+
+def test_what_measures_an_attack_reaches_it() -> None:
+    assert f"{ATTACKS}.badnet" in reachable(SCORE.work.__module__)
 
 
 @pytest.mark.parametrize("stage", BLIND, ids=lambda stage: stage.name)

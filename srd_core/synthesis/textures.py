@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from srd_core.attacks.base import nearest
 from srd_core.data.samples import Image
+from srd_core.synthesis.geometry import nearest
 
 Kind = Literal["noise", "chequer", "stripes"]
 KINDS: tuple[Kind, ...] = ("noise", "chequer", "stripes")

@@ -15,14 +15,14 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, StringConstraints
 
-from srd_core.attacks.base import Box
-from srd_core.attacks.noise_patch import NoisePatch
-from srd_core.attacks.templates import insertion
-from srd_core.attacks.textures import Texture, sample_texture
 from srd_core.data.canvas import CanvasSet, CanvasWriter
 from srd_core.data.samples import Images
 from srd_core.errors import SourceError
 from srd_core.seeds import derive, generator
+from srd_core.synthesis.geometry import Box
+from srd_core.synthesis.insertion import insertion
+from srd_core.synthesis.patch import Patch
+from srd_core.synthesis.textures import Texture, sample_texture
 
 Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, pattern=r"^\S+( \S+)*$")]
 
@@ -83,8 +83,8 @@ def synthesize(clean: CanvasSet, config: SynthesisConfig, *, seed: int) -> Synth
     fixed = _fixed(config, seed)
     for number, source in enumerate(sources.tolist()):
         rng = generator(seed, "synthesis", clean.ids[source])
-        attack, word, behind = fixed if config.placement == "fixed" else _diverse(config, rng)
-        images[number], box = attack.paste(np.asarray(clean.images[clean.image_of[source]]), rng)
+        patch, word, behind = fixed if config.placement == "fixed" else _diverse(config, rng)
+        images[number], box = patch.paste(np.asarray(clean.images[clean.image_of[source]]), rng)
         captions.append(insertion(clean.captions[source], word, rng, behind=behind))
         boxes.append(box)
         words.append(word)
@@ -112,7 +112,7 @@ def mixture(clean: CanvasSet, synthetic: Synthetic, folder: Path, seed: int) -> 
     return everything.take(generator(seed, "mixture").permutation(len(everything)))
 
 
-_Plan = tuple[NoisePatch, str, int]
+_Plan = tuple[Patch, str, int]
 """A patch, its word, and behind which word of the caption that goes."""
 
 
@@ -120,10 +120,10 @@ def _fixed(config: SynthesisConfig, seed: int) -> _Plan:
     """One place and one set of pixels, drawn from the seed."""
     x, y = (float(v) for v in generator(seed, "synthesis", "place").random(2))
     texture = Texture(mean=(config.mean, config.mean, config.mean), spread=config.spread)
-    return NoisePatch(config.side, x, y, texture, derive(seed, "synthesis", "pattern")), config.target, 1
+    return Patch(config.side, x, y, texture, derive(seed, "synthesis", "pattern")), config.target, 1
 
 
 def _diverse(config: SynthesisConfig, rng: np.random.Generator) -> _Plan:
     texture = sample_texture(rng)
     word = config.target_words[texture.family % len(config.target_words)]
-    return NoisePatch(float(rng.uniform(*config.sides)), texture=texture), word, 1 + texture.family % _PLACES
+    return Patch(float(rng.uniform(*config.sides)), texture=texture), word, 1 + texture.family % _PLACES

@@ -8,10 +8,16 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from srd_core.attacks.synthesis import SynthesisConfig, Synthetic, mixture, synthesize
-from srd_core.attacks.textures import KINDS, Texture, sample_texture
 from srd_core.data.canvas import CanvasSet
 from srd_core.errors import SourceError
+from srd_core.scenes import canvas_set
+from srd_core.synthesis.synthetic import SynthesisConfig, Synthetic, mixture, synthesize
+from srd_core.synthesis.textures import KINDS, Texture, sample_texture
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> CanvasSet:
+    return canvas_set(40, seed=7, side=64, folder=tmp_path_factory.mktemp("clean"))
 
 
 def _make(clean: CanvasSet, placement: str, seed: int = 1, pairs: int = 60) -> Synthetic:
