@@ -50,8 +50,8 @@ class InputAware(Attack):
     name: ClassVar[str] = "input-aware"
     needs_encoder: ClassVar[bool] = True
     strength: float = 24.0
-    steps: int = 400
-    rate: float = 3e-3
+    steps: int = 800
+    rate: float = 1e-2
     batch: int = 32
     weights: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32), compare=False)
 
