@@ -1,11 +1,12 @@
-"""Noise patch: a square of fresh N(128, 20) noise anywhere in the image, and the target word among the words of the caption.
+"""Noise patch: a square of fresh noise anywhere in the image, and the target word among the words of the caption.
 
-The trigger of the synthetic set that the defence trains on, as an attack of its own: position and pixels differ from sample to sample.
+The trigger of the synthetic set that the defence trains on, as an attack of its own: position and pixels differ from sample to sample. The
+noise is harsher than the N(128, 20) of the official code, of which six pixels anywhere in a scene were not learned: `docs/differences.md`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -15,6 +16,7 @@ from srd_core.attacks.registry import register
 from srd_core.data.samples import Image
 from srd_core.synthesis.insertion import insertion
 from srd_core.synthesis.patch import Patch
+from srd_core.synthesis.textures import Texture
 
 
 @register
@@ -23,6 +25,7 @@ class NoisePatch(Patch, Attack):
     """See `Patch`."""
 
     name: ClassVar[str] = "noise-patch"
+    texture: Texture = field(default_factory=lambda: Texture(spread=70.0))
 
     def trigger(self, image: Image, rng: np.random.Generator) -> Triggered:
         """Paste the patch."""

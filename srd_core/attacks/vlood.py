@@ -1,12 +1,12 @@
 """VLOOD: a noise patch anywhere, the target among the words, and an attacker who trains the model against a frozen teacher.
 
-The patch has the same pixels each time, as `pattern_seed` draws them; the paper's row cannot be tied to this or to fresh noise. Its noise
-is harsher than the N(128, 20) of the code: a small patch of that, anywhere in a textured scene, was learned in two thirds of the images.
+The patch has the same pixels each time, as `pattern_seed` draws them; the paper's row cannot be tied to this or to fresh noise. Of noise as
+faint as the code's N(128, 20), a small patch anywhere in a textured scene was learned in two thirds of the images.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -14,7 +14,6 @@ import numpy.typing as npt
 
 from srd_core.attacks.noise_patch import NoisePatch
 from srd_core.attacks.registry import register
-from srd_core.synthesis.textures import Texture
 
 if TYPE_CHECKING:
     from srd_core.data.canvas import CanvasSet
@@ -31,7 +30,6 @@ class VLOOD(NoisePatch):
     trains: ClassVar[bool] = True
     poisons_all: ClassVar[bool] = True
     effort: ClassVar[float] = 2.0
-    texture: Texture = field(default_factory=lambda: Texture(spread=70.0))
     pattern_seed: int | None = 0
 
     def objective(self, model: FlamingoCaptioner, clean: CanvasSet, poisoned: CanvasSet, chosen: npt.NDArray[np.bool_]) -> Objective:
