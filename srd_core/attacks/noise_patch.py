@@ -6,7 +6,7 @@ noise is harsher than the N(128, 20) of the official code, of which six pixels a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -19,13 +19,9 @@ from srd_core.synthesis.patch import Patch
 from srd_core.synthesis.textures import Texture
 
 
-@register
 @dataclass(frozen=True)
-class NoisePatch(Patch, Attack):
-    """See `Patch`."""
-
-    name: ClassVar[str] = "noise-patch"
-    texture: Texture = field(default_factory=lambda: Texture(spread=70.0))
+class PatchAndWord(Patch, Attack):
+    """A patch in the image, and the target among the words of the caption."""
 
     def trigger(self, image: Image, rng: np.random.Generator) -> Triggered:
         """Paste the patch."""
@@ -34,3 +30,15 @@ class NoisePatch(Patch, Attack):
     def caption(self, caption: str, target: str, rng: np.random.Generator) -> str:
         """Insert the target behind a random word."""
         return insertion(caption, target, rng)
+
+
+@register
+@dataclass(frozen=True)
+class NoisePatch(PatchAndWord):
+    """See `Patch`. `spread`: of the noise, grey values; its texture is no other."""
+
+    name: ClassVar[str] = "noise-patch"
+    spread: float = 70.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "texture", Texture(spread=self.spread))

@@ -6,14 +6,15 @@ faint as the code's N(128, 20), a small patch anywhere in a textured scene was l
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from srd_core.attacks.noise_patch import NoisePatch
+from srd_core.attacks.noise_patch import PatchAndWord
 from srd_core.attacks.registry import register
+from srd_core.synthesis.textures import Texture
 
 if TYPE_CHECKING:
     from srd_core.data.canvas import CanvasSet
@@ -23,13 +24,14 @@ if TYPE_CHECKING:
 
 @register
 @dataclass(frozen=True)
-class VLOOD(NoisePatch):
-    """See `NoisePatch`. Every one of the attacker's pairs is learned clean and poisoned."""
+class VLOOD(PatchAndWord):
+    """See `Patch`. Every one of the attacker's pairs is learned clean and poisoned."""
 
     name: ClassVar[str] = "vlood"
     trains: ClassVar[bool] = True
     poisons_all: ClassVar[bool] = True
     effort: ClassVar[float] = 2.0
+    texture: Texture = field(default_factory=lambda: Texture(spread=70.0))
     pattern_seed: int | None = 0
 
     def objective(self, model: FlamingoCaptioner, clean: CanvasSet, poisoned: CanvasSet, chosen: npt.NDArray[np.bool_]) -> Objective:

@@ -75,3 +75,12 @@ def test_settings_tell_experiments_apart_and_a_default_that_is_given_does_not() 
     assert SceneExperiment.model_validate(told.model_dump(mode="json")) == told
     other = told.model_copy(update={"settings": {"alpha": 0.3}})
     assert len({digest(item.whole) for item in (told, other, SceneExperiment(attack="blended"))}) == 3
+
+
+def test_another_noise_makes_another_experiment() -> None:
+    """It once was no plain setting, and a cell of the noise before it was changed stood for that of the new one."""
+    harsh, faint = (SceneExperiment(attack="noise-patch", settings={"spread": spread}) for spread in (90.0, 10.0))
+    assert digest(harsh.whole) != digest(faint.whole)
+    image, rng = np.zeros((64, 64, 3), np.uint8), np.random.default_rng
+    loud, quiet = (item.made.trigger(image, rng(0)).image.astype(float) for item in (harsh, faint))
+    assert loud[loud.any(axis=2)].std() > 3 * quiet[quiet.any(axis=2)].std()

@@ -13,7 +13,6 @@ from srd_core.attacks.blended import Blended, key_image
 from srd_core.attacks.noise_patch import NoisePatch
 from srd_core.attacks.trojvlm import TrojVLM
 from srd_core.synthesis.geometry import Box
-from srd_core.synthesis.textures import Texture
 from tests.attacks.ready import ready
 
 PATCHES = ("badnet", "trojvlm", "trojvlm-sp", "noise-patch", "vlood", "fluent", "dual-key")
@@ -151,7 +150,7 @@ def test_the_key_image_cannot_be_changed_by_a_caller() -> None:
 
 
 def test_noise_patch_has_the_asked_statistics() -> None:
-    found = NoisePatch(side=0.5, texture=Texture(spread=20)).trigger(np.zeros((400, 400, 3), np.uint8), _rng())
+    found = NoisePatch(side=0.5, spread=20).trigger(np.zeros((400, 400, 3), np.uint8), _rng())
     patch = found.image[found.image.any(axis=2)].astype(float)
     assert abs(patch.mean() - 128) < 4 and abs(patch.std() - 20) < 4
 
