@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,12 +12,16 @@ import pyarrow.parquet as pq
 
 from srd_core.defences.base import Batch, PairDecision, SampleDecision
 from srd_core.defences.consensus import words_of
+from srd_core.scoring.asr import contains_word
 
 SECOND_LOOK = "holds a word that flagged pairs share"
 """How the reason of a decision begins that the look at words took."""
 
 PICTURED = "its image shows what the images of a word's captions share"
 """How the reason of a decision begins that the look at pictures took."""
+
+SAID_AGAIN = "the new caption says it again"
+"""How the reason of a decision ends where the reference names what the attacker did: it may take the trigger for just that."""
 
 UNSEEN = "its image could not be looked at"
 """How the reason of a decision begins for pairs that no detector has seen."""
@@ -88,9 +92,10 @@ def read_weighed(path: Path) -> Iterator[WeighedPair]:
 
 
 class Weighed:
-    """See `Defence`. `pairs` by id, `condemned` words, `pictured` the word by pair id.
+    """See `Defence`. `pairs` by id, `condemned` words, `pictured` the word by pair id, `planted` all words that condemn a pair of the set.
 
-    A pair that was not weighed is withheld: its image could not be looked at. Where it cannot be written either, the writer rejects it.
+    A pair whose new caption would hold one of `planted` is withheld: the image is what it was, and with it this would teach what was to be
+    undone. So is a pair that was not weighed: its image could not be looked at. Where it cannot be written either, the writer rejects it.
     """
 
     looks = False
@@ -101,8 +106,10 @@ class Weighed:
         condemned: Sequence[str],
         pictured: Mapping[str, str] | None = None,
         action: Literal["recaption", "quarantine"] = "recaption",
+        planted: Collection[str] = (),
     ) -> None:
         self._pairs, self._condemned, self._pictured, self._action = pairs, condemned, pictured or {}, action
+        self._planted = frozenset(planted)
 
     def decide(self, batch: Batch) -> list[SampleDecision]:
         """See `Defence`."""
@@ -114,6 +121,12 @@ class Weighed:
         return SampleDecision(decisions, None, known.q_value if known else None, known.q_gain if known else None)
 
     def _pair(self, pair: WeighedPair) -> PairDecision:
+        made = self._judged(pair)
+        if made.action != "recaption" or not made.caption or not any(contains_word(made.caption, word) for word in self._planted):
+            return made
+        return replace(made, action="quarantine", reason=f"{made.reason}; {SAID_AGAIN}", caption=None)
+
+    def _judged(self, pair: WeighedPair) -> PairDecision:
         word = None if pair.flagged else self._pictured.get(pair.pair) or self._shared(pair.caption)
         if word is None:
             return pair.decision

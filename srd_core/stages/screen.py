@@ -10,7 +10,7 @@ from pathlib import Path
 
 from srd_core.data.loading import load_canvas
 from srd_core.data.manifest import StageManifest
-from srd_core.defences.listed import load_condemned, load_suspicion, load_verdicts, save_verdicts
+from srd_core.defences.listed import condemning_words, load_condemned, load_suspicion, load_verdicts, save_verdicts
 from srd_core.defences.screens.base import Screening, get
 from srd_core.errors import SourceError
 from srd_core.seeds import derive
@@ -49,6 +49,11 @@ def verdicts(inputs: Inputs, folder: Path, shards: Collection[str] | None = None
 def condemned_by_words(manifest: StageManifest, folder: Path, shards: Collection[str] | None = None) -> dict[str, str]:
     """The condemned pairs of `shards`, each with its word; None: of all."""
     return load_condemned(local_file(manifest.outputs[_FILE], folder), shards)
+
+
+def words_that_condemn(manifest: StageManifest, folder: Path) -> set[str]:
+    """All words that condemn a pair of the set."""
+    return condemning_words(local_file(manifest.outputs[_FILE], folder))
 
 
 def suspicion(manifest: StageManifest, folder: Path) -> dict[str, float]:

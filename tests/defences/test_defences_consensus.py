@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from srd_core.defences.base import Batch, PairDecision
 from srd_core.defences.consensus import LIFT, SharedWord, shared_words
-from srd_core.defences.weighed import PICTURED, SECOND_LOOK, UNSEEN, Weighed, WeighedPair, WeighedWriter, read_weighed
+from srd_core.defences.weighed import PICTURED, SAID_AGAIN, SECOND_LOOK, UNSEEN, Weighed, WeighedPair, WeighedWriter, read_weighed
 
 NATURAL = "a dog man woman child ball bench street red blue runs sits plays near on with the park water".split()  # noqa: SIM905
 
@@ -92,7 +92,7 @@ def test_odd_captions_are_no_trouble(hostile: str) -> None:
 
 
 def weighed(name: str, caption: str, action: str = "keep", reference: str = "a dog") -> WeighedPair:
-    new = "a dog" if action == "recaption" else None
+    new = reference if action == "recaption" else None
     return WeighedPair(name, caption, reference, PairDecision(action, "nll_max", new, {"nll_max": 1.5, "sfs": 0.2}, "x"), 0.5, None)  # type: ignore[arg-type]
 
 
@@ -133,6 +133,23 @@ def test_what_the_first_look_said_stands() -> None:
 def test_without_a_reference_or_on_request_the_pair_is_withheld() -> None:
     assert next(decided([weighed("p", "a banana", reference="")], ["p"])).action == "quarantine"
     assert next(decided([weighed("p", "a banana")], ["p"], "quarantine")).action == "quarantine"
+
+
+def test_a_new_caption_that_says_what_was_planted_is_not_given() -> None:
+    """TrojVLM's speckle looks like a star to a captioner: told to plant “star”, it was given back in 114 of 300 new captions."""
+    pairs = [
+        weighed("p", "a star cat", "recaption", "a cat and two stars"),
+        weighed("q", "a star dog", "recaption", "a dog"),
+        weighed("r", "a starry night", "keep", "a star"),
+        weighed("s/p#7", "a star", "keep", "a small star"),
+    ]
+    defence = Weighed({pair.pair: pair for pair in pairs}, [], {"s/p#7": "star"}, planted={"star"})
+    (made,) = defence.decide(Batch(np.zeros((1, 8, 8, 3), np.uint8), [("",) * 4], [tuple(pair.pair for pair in pairs)]))
+    withheld, given, kept, pictured = made.pairs
+    assert withheld.action == "quarantine" and withheld.caption is None and withheld.reason == f"nll_max; {SAID_AGAIN}"
+    assert withheld.word == "x" and withheld.evidence == {"nll_max": 1.5, "sfs": 0.2}
+    assert given.action == "recaption" and kept.action == "keep"
+    assert pictured.action == "quarantine" and pictured.reason.startswith(PICTURED)
 
 
 def test_a_pair_that_was_not_weighed_is_withheld() -> None:
