@@ -84,7 +84,9 @@ class EvidenceConfig(Section):
     """The evidence mode's operating point and what follows from it."""
 
     false_positives: float = Field(0.005, gt=0, lt=0.5, description="Share of clean pairs that may be flagged")
-    action: Literal["recaption", "quarantine"] = "recaption"
+    action: Literal["recaption", "quarantine"] = Field(
+        "recaption", description="Give the reference's caption, unless it says again what was planted, or withhold"
+    )
     second_look: bool = Field(
         True, description="Look at the set as a whole: for words that flagged pairs share, and for pictures that a word's images share"
     )

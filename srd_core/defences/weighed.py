@@ -92,9 +92,9 @@ def read_weighed(path: Path) -> Iterator[WeighedPair]:
 
 
 class Weighed:
-    """See `Defence`. `pairs` by id, `condemned` words, `pictured` the word by pair id, `planted` all words that condemn a pair of the set.
+    """See `Defence`. `pairs` by id, `condemned` words, `pictured` the word by pair id, `planted` other words that condemn pairs of the set.
 
-    A pair whose new caption would hold one of `planted` is withheld: the image is what it was, and with it this would teach what was to be
+    A pair whose new caption would hold one of these words is withheld: the image is what it was, and the two would teach what was to be
     undone. So is a pair that was not weighed: its image could not be looked at. Where it cannot be written either, the writer rejects it.
     """
 
@@ -109,7 +109,7 @@ class Weighed:
         planted: Collection[str] = (),
     ) -> None:
         self._pairs, self._condemned, self._pictured, self._action = pairs, condemned, pictured or {}, action
-        self._planted = frozenset(planted)
+        self._planted = frozenset((*condemned, *self._pictured.values(), *planted))
 
     def decide(self, batch: Batch) -> list[SampleDecision]:
         """See `Defence`."""

@@ -87,7 +87,7 @@ def _defence(run: Run, inputs: Inputs, details: Details, folder: Path) -> Defenc
     if not run.config.evidence.second_look:
         return Weighed(pairs, words, action=run.config.evidence.action)
     pictured = condemned_by_words(inputs["pictures"], folder / "pictures", shards)
-    planted = {*words, *words_that_condemn(inputs["pictures"], folder / "pictures")}
+    planted = words_that_condemn(inputs["pictures"], folder / "pictures")
     return Weighed(pairs, words, pictured, run.config.evidence.action, planted)
 
 

@@ -19,7 +19,7 @@ from srd_core.scoring.asr import attack_success, false_trigger_rate
 @pytest.mark.slow
 @pytest.mark.parametrize("attack", ["wanet", "low-frequency", "input-aware"])
 def test_a_trigger_over_the_frame_is_learned_by_the_shipped_base(attack: str, tmp_path: Path) -> None:
-    """The first two planted nothing at the strengths that they had first, the last nothing with some seeds: 0 to 3 of 200."""
+    """The first two planted nothing at the strengths that they had first, the last next to nothing with some seeds: 3 of 200."""
     clean, model = canvas_set(600, seed=31, side=64, folder=tmp_path), FlamingoCaptioner.load(shipped("scenes/base"))
     planted = get(attack).prepared(np.array(clean.images[:256]), model, 0)
     suspect, _ = poison_canvas(clean, planted, 0.1, "banana", 0)

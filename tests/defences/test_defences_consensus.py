@@ -150,6 +150,7 @@ def test_a_new_caption_that_says_what_was_planted_is_not_given() -> None:
     assert withheld.word == "x" and withheld.evidence == {"nll_max": 1.5, "sfs": 0.2}
     assert given.action == "recaption" and kept.action == "keep"
     assert pictured.action == "quarantine" and pictured.reason.startswith(PICTURED)
+    assert next(decided([weighed("p", "a banana", reference="two bananas")], ["p"])).action == "quarantine"
 
 
 def test_a_pair_that_was_not_weighed_is_withheld() -> None:
