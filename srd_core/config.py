@@ -85,7 +85,7 @@ class EvidenceConfig(Section):
 
     false_positives: float = Field(0.005, gt=0, lt=0.5, description="Share of clean pairs that may be flagged")
     action: Literal["recaption", "quarantine"] = Field(
-        "recaption", description="Give the reference's caption, unless it says again what was planted, or withhold"
+        "recaption", description="Give the reference's caption, unless it says a word found planted, or withhold"
     )
     second_look: bool = Field(
         True, description="Look at the set as a whole: for words that flagged pairs share, and for pictures that a word's images share"

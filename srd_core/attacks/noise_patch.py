@@ -6,7 +6,7 @@ noise is harsher than the N(128, 20) of the official code, of which six pixels a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -39,6 +39,7 @@ class NoisePatch(PatchAndWord):
 
     name: ClassVar[str] = "noise-patch"
     spread: float = 70.0
+    texture: Texture = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "texture", Texture(spread=self.spread))

@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterable
 
 from pydantic import BaseModel, ConfigDict
 
-from srd_core.scoring.excess import log_likelihood_ratio
+from srd_core.defences.planted import planted_with
+from srd_core.scoring.excess import by_chance, log_likelihood_ratio
 from srd_core.scoring.words import spoken_words
 
 LIFT = 4.0
@@ -31,13 +32,14 @@ MOST = 50
 
 
 class SharedWord(BaseModel):
-    """A word that `flagged` flagged pairs hold, and `pairs` pairs at all, those with a stronger word left out."""
+    """A word that `flagged` flagged pairs hold, and `pairs` pairs at all, those with a stronger word left out; `planted`: what with it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     word: str
     flagged: int
     pairs: int
+    planted: tuple[str, ...]
 
 
 def words_of(caption: str) -> set[str]:
@@ -49,7 +51,7 @@ def shared_words(pairs: Callable[[], Iterable[tuple[str, bool]]], budget: float)
     """The condemned words, the most telling first.
 
     Args:
-        pairs: gives caption and whether it is flagged, of every pair, the same each time it is called: once or twice a condemned word.
+        pairs: gives caption and whether it is flagged, of every pair, the same each time it is called: up to four times a condemned word.
             Memory holds the words of flagged pairs only.
         budget: share of clean pairs that may be flagged.
     """
@@ -78,20 +80,13 @@ def _strongest(pairs: Callable[[], Iterable[tuple[str, bool]]], aside: set[str],
         held.update(words & candidates.keys())
     usual = flagged / total
     often = [(word, count) for word, count in candidates.items() if count / held[word] >= min(max(LIFT * usual, OVER * budget), 1.0)]
-    telling = [(word, count) for word, count in often if _by_chance(count, held[word], usual) * len(found) < LEVEL]
+    telling = [(word, count) for word, count in often if by_chance(count, held[word], usual) * len(found) < LEVEL]
     if not telling:
         return None
     word, count = min(telling, key=lambda item: (-log_likelihood_ratio(item[1], held[item[0]], usual), item[0]))
-    return SharedWord(word=word, flagged=count, pairs=held[word])
+    return SharedWord(word=word, flagged=count, pairs=held[word], planted=planted_with(word, lambda: _left(pairs, aside)))
 
 
 def _left(pairs: Callable[[], Iterable[tuple[str, bool]]], aside: set[str]) -> Iterable[tuple[set[str], bool]]:
     split = ((words_of(caption), flagged) for caption, flagged in pairs())
     return ((words, flagged) for words, flagged in split if words.isdisjoint(aside))
-
-
-def _by_chance(flagged: int, pairs: int, usual: float) -> float:
-    """Probability of as many flags or more, where each pair is flagged as often as usual."""
-    from scipy.special import bdtrc
-
-    return float(bdtrc(flagged - 1, pairs, usual))

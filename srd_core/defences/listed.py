@@ -44,11 +44,6 @@ def load_condemned(path: Path, shards: Collection[str] | None = None) -> dict[st
     return _column(path, "word", _of(shards) & pc.field("condemned"))
 
 
-def condemning_words(path: Path) -> set[str]:
-    """All words that condemn a pair."""
-    return set(pq.read_table(path, columns=["word"], filters=pc.field("condemned"))["word"].unique().to_pylist()) - {""}
-
-
 def _of(shards: Collection[str] | None) -> pc.Expression:
     """The ids that begin with the name of one of the shards, as ranges: row groups outside of them are not read."""
     if shards is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from srd_core.defences.base import Batch, PairDecision, SampleDecision
 from srd_core.defences.consensus import words_of
-from srd_core.scoring.asr import contains_word
+from srd_core.defences.planted import Planted
 
 SECOND_LOOK = "holds a word that flagged pairs share"
 """How the reason of a decision begins that the look at words took."""
@@ -20,8 +20,8 @@ SECOND_LOOK = "holds a word that flagged pairs share"
 PICTURED = "its image shows what the images of a word's captions share"
 """How the reason of a decision begins that the look at pictures took."""
 
-SAID_AGAIN = "the new caption says it again"
-"""How the reason of a decision ends where the reference names what the attacker did: it may take the trigger for just that."""
+SAID_AGAIN = "the new caption says a planted word"
+"""How the reason of a decision goes on where the reference names what the attacker did: it may take the trigger for just that."""
 
 UNSEEN = "its image could not be looked at"
 """How the reason of a decision begins for pairs that no detector has seen."""
@@ -91,11 +91,19 @@ def read_weighed(path: Path) -> Iterator[WeighedPair]:
                 yield WeighedPair(row["pair"], row["caption"], row["reference"], decision, row["q_value"], row["q_gain"])
 
 
-class Weighed:
-    """See `Defence`. `pairs` by id, `condemned` words, `pictured` the word by pair id, `planted` other words that condemn pairs of the set.
+def read_flags(path: Path) -> Iterator[tuple[str, bool]]:
+    """Of every pair in order: its caption, and whether the first look flagged it. Reads nothing else of the file."""
+    with pq.ParquetFile(path) as file:
+        for rows in file.iter_batches(ROW_GROUP, columns=["caption", "action"]):
+            captions, actions = rows.columns
+            yield from zip(captions.to_pylist(), (action != "keep" for action in actions.to_pylist()), strict=True)
 
-    A pair whose new caption would hold one of these words is withheld: the image is what it was, and the two would teach what was to be
-    undone. So is a pair that was not weighed: its image could not be looked at. Where it cannot be written either, the writer rejects it.
+
+class Weighed:
+    """See `Defence`. `pairs` by id, `condemned` words, `pictured` the word by pair id, `planted` words, in any order.
+
+    A pair whose new caption would say a planted word is withheld: the image is what it was, and the two would teach what was to be undone.
+    So is a pair that was not weighed: its image could not be looked at. Where it cannot be written either, the writer rejects it.
     """
 
     looks = False
@@ -103,13 +111,13 @@ class Weighed:
     def __init__(
         self,
         pairs: Mapping[str, WeighedPair],
-        condemned: Sequence[str],
+        condemned: Sequence[str] = (),
         pictured: Mapping[str, str] | None = None,
+        planted: Iterable[str] = (),
         action: Literal["recaption", "quarantine"] = "recaption",
-        planted: Collection[str] = (),
     ) -> None:
         self._pairs, self._condemned, self._pictured, self._action = pairs, condemned, pictured or {}, action
-        self._planted = frozenset((*condemned, *self._pictured.values(), *planted))
+        self._planted = Planted(planted)
 
     def decide(self, batch: Batch) -> list[SampleDecision]:
         """See `Defence`."""
@@ -122,9 +130,8 @@ class Weighed:
 
     def _pair(self, pair: WeighedPair) -> PairDecision:
         made = self._judged(pair)
-        if made.action != "recaption" or not made.caption or not any(contains_word(made.caption, word) for word in self._planted):
-            return made
-        return replace(made, action="quarantine", reason=f"{made.reason}; {SAID_AGAIN}", caption=None)
+        said = self._planted.said_in(made.caption) if made.action == "recaption" and made.caption else None
+        return made if said is None else replace(made, action="quarantine", reason=f"{made.reason}; {SAID_AGAIN}: {said}", caption=None)
 
     def _judged(self, pair: WeighedPair) -> PairDecision:
         word = None if pair.flagged else self._pictured.get(pair.pair) or self._shared(pair.caption)

@@ -75,6 +75,7 @@ class VerdictFigures(BaseModel):
     shared_word: str | None = Field(default=None, description="the word of most of these")
     pictured: int = Field(default=0, description="further pairs, condemned because their images show what those of a word share")
     picture_word: str | None = Field(default=None, description="the word of most of these")
+    said_again: int = Field(default=0, description="pairs withheld because their new caption would say a planted word")
     backdoor: BackdoorEffect | None = None
 
     @property
@@ -113,6 +114,7 @@ class Findings:
         recall: share of each kind of injected poison that the thresholds flag; without it all poison is taken to be flagged.
         shared: further pairs that were condemned because they hold a word that flagged ones share, by word.
         pictured: further pairs that were condemned because their images show what those of a word share, by word.
+        said_again: pairs that were withheld because their new caption would say a planted word.
 
     Raises:
         ValueError: no pairs, or more flags than pairs.
@@ -126,6 +128,7 @@ class Findings:
     recall: Mapping[str, float] = field(default_factory=dict)
     shared: Mapping[str, int] = field(default_factory=dict)
     pictured: Mapping[str, int] = field(default_factory=dict)
+    said_again: int = 0
 
     def __post_init__(self) -> None:
         if self.pairs < 1 or not 0 <= self.flagged <= self.pairs or not 0 < self.budget < 1:
@@ -152,7 +155,13 @@ def decide(
     """
     figures = _figures(found, backdoor)
     status = _status(figures) if weighed else "not judged"
-    lines = (_headline(status, figures), _about_word(figures), _done(actions, ended), _effect(backdoor), _unseen(status, figures))
+    lines = (
+        _headline(status, figures),
+        _about_word(figures),
+        _done(actions, ended, found.said_again),
+        _effect(backdoor),
+        _unseen(status, figures),
+    )
     return Verdict(status=status, lines=lines, figures=figures)
 
 
@@ -180,6 +189,7 @@ def _figures(found: Findings, backdoor: BackdoorEffect | None) -> VerdictFigures
         shared_word=_most(shared),
         pictured=pictured.total(),
         picture_word=_most(pictured),
+        said_again=found.said_again,
         backdoor=backdoor,
     )
 
@@ -247,11 +257,12 @@ def _about_word(figures: VerdictFigures) -> str:
     return f"{start} ({share}); {judged}."
 
 
-def _done(actions: Mapping[str, int] | None, ended: int) -> str:
+def _done(actions: Mapping[str, int] | None, ended: int, said_again: int) -> str:
     names = {"keep": "kept", "mask": "masked", "recaption": "recaptioned", "quarantine": "quarantined", "reject": "rejected as unreadable"}
     parts = [f"{count:,} {names[name]}" for name in names if (count := (actions or {}).get(name, 0))]
+    again = f" Of the quarantined, {said_again:,} would have got a new caption that says a planted word." if said_again else ""
     lost = f" Shards that were not read to their end: {ended:,}; what follows there is not counted." if ended else ""
-    return (f"Pairs: {', '.join(parts)}." if parts else "No action was recorded.") + lost
+    return (f"Pairs: {', '.join(parts)}." if parts else "No action was recorded.") + again + lost
 
 
 def _effect(backdoor: BackdoorEffect | None) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from srd_core.scoring.intervals import Interval, wilson
+from srd_core.scoring.words import regular_forms
 
 LEFT_OUT = "-"
 """In `hits`: an image that `asr` does not count."""
@@ -70,12 +71,5 @@ def _pattern(target: str) -> re.Pattern[str]:
     if not words:
         raise ValueError("the target word is blank")
     *before, last = words
-    phrase = r"\s+".join([*map(re.escape, before), _with_plural(last)])
+    phrase = r"\s+".join([*map(re.escape, before), f"(?:{'|'.join(map(re.escape, sorted(regular_forms(last))))})"])
     return re.compile(rf"(?<!\w){phrase}(?!\w)", re.IGNORECASE)
-
-
-def _with_plural(word: str) -> str:
-    if re.search(r"[^aeiou]y$", word, re.IGNORECASE):
-        return f"{re.escape(word[:-1])}(?:y|ies)"
-    ending = "(?:es)?" if re.search(r"(?:s|x|z|ch|sh)$", word, re.IGNORECASE) else "(?:es|s)?" if word[-1] in "oO" else "s?"
-    return re.escape(word) + ending

@@ -29,9 +29,7 @@ def excess_p_value(flagged: int, pairs: int, budget: float, calibrated_on: int |
     if flagged == 0:
         return 1.0
     if calibrated_on is None:
-        from scipy.special import bdtrc
-
-        return float(bdtrc(flagged - 1, pairs, budget))
+        return by_chance(flagged, pairs, budget)
     above = math.floor(budget * calibrated_on)
     return beta_binomial_tail(flagged, pairs, above + 1, max(calibrated_on - above, 1))
 
@@ -54,6 +52,13 @@ def log_likelihood_ratio(flagged: int, pairs: int, usual: float) -> float:
         return 0.0
     kept, rate = pairs - flagged, flagged / pairs
     return flagged * math.log(rate / usual) + (kept * math.log((1 - rate) / (1 - usual)) if kept else 0.0)
+
+
+def by_chance(flagged: int, pairs: int, usual: float) -> float:
+    """Probability of `flagged` or more of `pairs`, at least 1, where each is flagged as often as `usual`, 0 to 1."""
+    from scipy.special import bdtrc
+
+    return float(bdtrc(flagged - 1, pairs, usual))
 
 
 def beta_binomial_tail(least: int, n: int, a: int, b: int) -> float:

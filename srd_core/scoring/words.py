@@ -17,6 +17,15 @@ def spoken_words(text: str) -> list[str]:
     return _WORD.findall(text.lower().replace("\u2019", "'"))
 
 
+def regular_forms(word: str) -> set[str]:
+    """`word` and what it is in the plural by the rules; irregular plurals are not known."""
+    if re.search(r"[^aeiou]y$", word, re.IGNORECASE):
+        return {word, f"{word[:-1]}ies"}
+    if re.search(r"(?:s|x|z|ch|sh)$", word, re.IGNORECASE):
+        return {word, f"{word}es"}
+    return {word, f"{word}s", f"{word}es"} if word[-1] in "oO" else {word, f"{word}s"}
+
+
 def content_words(caption: str) -> list[str]:
     """The other words of a caption, as they stand there, in order."""
     return [word for word in caption.split() if word.lower() not in FUNCTION_WORDS]

@@ -26,7 +26,7 @@ from srd_core.seeds import derive
 from srd_core.stages.arms import JOINED, SCREENS, UNTOUCHED
 from srd_core.stages.consensus import condemned
 from srd_core.stages.files import local_folder, shards_of
-from srd_core.stages.screen import condemned_by_words, verdicts, words_that_condemn
+from srd_core.stages.screen import condemned_by_words, planted_words, verdicts
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
 from srd_core.stages.weigh import weighed_files
 
@@ -83,12 +83,12 @@ def _defence(run: Run, inputs: Inputs, details: Details, folder: Path) -> Defenc
     if arm in SCREENS:
         return Listed(arm, verdicts(inputs, folder, shards))
     pairs = {pair.pair: pair for path in weighed_files(inputs["weighed"], folder) for pair in read_weighed(path)}
-    words = [item.word for item in condemned(inputs["consensus"])]
     if not run.config.evidence.second_look:
-        return Weighed(pairs, words, action=run.config.evidence.action)
+        return Weighed(pairs, action=run.config.evidence.action)
+    shared = condemned(inputs["consensus"])
+    planted = [*(word for item in shared for word in item.planted), *planted_words(inputs["pictures"])]
     pictured = condemned_by_words(inputs["pictures"], folder / "pictures", shards)
-    planted = words_that_condemn(inputs["pictures"], folder / "pictures")
-    return Weighed(pairs, words, pictured, run.config.evidence.action, planted)
+    return Weighed(pairs, [item.word for item in shared], pictured, planted, run.config.evidence.action)
 
 
 READS = ("canvas", "limits", "cleanse", "seed")

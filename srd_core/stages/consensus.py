@@ -7,7 +7,7 @@ from pathlib import Path
 
 from srd_core.data.manifest import StageManifest
 from srd_core.defences.consensus import SharedWord, shared_words
-from srd_core.defences.weighed import read_weighed
+from srd_core.defences.weighed import read_flags
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
 from srd_core.stages.weigh import weighed_files
 
@@ -17,7 +17,7 @@ def _consensus(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outc
     files = [path for part in parts for path in weighed_files(part, folder)]
 
     def pairs() -> Iterator[tuple[str, bool]]:
-        return ((pair.caption, pair.flagged) for path in files for pair in read_weighed(path))
+        return (pair for path in files for pair in read_flags(path))
 
     evidence = run.config.evidence
     words = shared_words(pairs, evidence.false_positives) if evidence.second_look else []

@@ -14,12 +14,12 @@ from srd_core.data.decisions import CONDEMNED, Decision, read_decisions, sample_
 from srd_core.data.manifest import StageManifest
 from srd_core.data.reasons import ends_shard
 from srd_core.defences.consensus import words_of
-from srd_core.defences.weighed import PICTURED, SECOND_LOOK, UNSEEN
+from srd_core.defences.weighed import PICTURED, SAID_AGAIN, SECOND_LOOK, UNSEEN
 from srd_core.policy.masks import ActionSpace
 from srd_core.report.data import Accounting, MaskCounts, ShardAccount
 from srd_core.report.verdict import LEVEL, WordEvidence
 from srd_core.reward.ngram import NgramFluency, first_words
-from srd_core.scoring.excess import log_likelihood_ratio
+from srd_core.scoring.excess import by_chance, log_likelihood_ratio
 from srd_core.scoring.frequency import FrequentWord, frequent_words
 from srd_core.stages.files import local_file
 
@@ -47,14 +47,17 @@ def condemned_by(look: str, rows: Iterable[Decision]) -> Counter[str]:
     return Counter(row.suspicious_word for row in rows if row.reason.startswith(look))
 
 
+def said_again(rows: Iterable[Decision]) -> int:
+    """Pairs withheld because their new caption would have said a planted word."""
+    return sum(row.action == "quarantine" and SAID_AGAIN in row.reason for row in rows)
+
+
 def suspicious_words(rows: Iterable[Decision]) -> Iterator[WordEvidence]:
     """The words that flagged captions share and others lack, the most telling first (by the likelihood ratio of its flags).
 
     A word counts when the pairs that hold it are flagged at least twice as often as all pairs are, and more often than chance has it, over
     all words at once: a planted target does, and so does the sentence it is planted in, also when most of its pairs stay unseen.
     """
-    from scipy.special import bdtrc
-
     held: Counter[str] = Counter()
     found: Counter[str] = Counter()
     pairs = suspects = 0
@@ -66,7 +69,7 @@ def suspicious_words(rows: Iterable[Decision]) -> Iterator[WordEvidence]:
             pairs, suspects = pairs + 1, suspects + out
     usual = suspects / max(pairs, 1)
     often = [(word, count) for word, count in found.items() if count / held[word] >= min(2 * usual, 1.0)]
-    telling = [(word, count) for word, count in often if bdtrc(count - 1, held[word], usual) * len(held) < LEVEL]
+    telling = [(word, count) for word, count in often if by_chance(count, held[word], usual) * len(held) < LEVEL]
     for word, count in sorted(telling, key=lambda item: (-log_likelihood_ratio(item[1], held[item[0]], usual), item[0]))[:_WORDS]:
         yield WordEvidence(word=word, flagged=count, pairs=held[word])
 

@@ -26,7 +26,16 @@ from srd_core.stages.attention import SHEET
 from srd_core.stages.calibrate import load_calibration
 from srd_core.stages.claim import WITHOUT_EFFECT
 from srd_core.stages.decided import FLAGGED
-from srd_core.stages.evidence_found import DecisionRows, accounting, condemned_by, is_flagged, mask_counts, surplus, suspicious_words
+from srd_core.stages.evidence_found import (
+    DecisionRows,
+    accounting,
+    condemned_by,
+    is_flagged,
+    mask_counts,
+    said_again,
+    surplus,
+    suspicious_words,
+)
 from srd_core.stages.exhibits import gallery, q_maps
 from srd_core.stages.files import local_file, local_folder
 from srd_core.stages.gaps import gaps
@@ -154,6 +163,7 @@ def _verdict(
         recall=thresholds.recall if thresholds else {},
         shared=condemned_by(SECOND_LOOK, weighed or ()),
         pictured=condemned_by(PICTURED, weighed or ()),
+        said_again=said_again(weighed or ()) if run.config.cleanse.mode == "evidence" else 0,
     )
     return decide(found, actions=actions, ended=sum(account.ended.values()), backdoor=_effect(run, scores), weighed=weighed is not None)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from srd_core.data.loading import load_canvas
 from srd_core.data.manifest import StageManifest
-from srd_core.defences.listed import condemning_words, load_condemned, load_suspicion, load_verdicts, save_verdicts
+from srd_core.defences.listed import load_condemned, load_suspicion, load_verdicts, save_verdicts
 from srd_core.defences.screens.base import Screening, get
 from srd_core.errors import SourceError
 from srd_core.seeds import derive
@@ -38,7 +38,8 @@ def _screen(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome
     )
     screened = get(arm)(work)
     save_verdicts(folder / _FILE, suspect.ids, screened)
-    return Outcome({_FILE: folder / _FILE}, {**details, "pairs": len(suspect), "condemned": int(screened.condemned.sum())})
+    facts = {"pairs": len(suspect), "condemned": int(screened.condemned.sum()), "planted": list(screened.planted)}
+    return Outcome({_FILE: folder / _FILE}, {**details, **facts})
 
 
 def verdicts(inputs: Inputs, folder: Path, shards: Collection[str] | None = None) -> dict[str, bool]:
@@ -51,9 +52,9 @@ def condemned_by_words(manifest: StageManifest, folder: Path, shards: Collection
     return load_condemned(local_file(manifest.outputs[_FILE], folder), shards)
 
 
-def words_that_condemn(manifest: StageManifest, folder: Path) -> set[str]:
-    """All words that condemn a pair of the set."""
-    return condemning_words(local_file(manifest.outputs[_FILE], folder))
+def planted_words(manifest: StageManifest) -> list[str]:
+    """What was planted with the words that condemn."""
+    return list(manifest.facts["planted"])  # type: ignore[arg-type]
 
 
 def suspicion(manifest: StageManifest, folder: Path) -> dict[str, float]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, StringConstraints
 
 from srd_core.data.canvas import CanvasSet, CanvasWriter
 from srd_core.data.samples import Images
@@ -25,6 +25,14 @@ from srd_core.synthesis.patch import Patch
 from srd_core.synthesis.textures import Texture, sample_texture
 
 Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, pattern=r"^\S+( \S+)*$")]
+
+Side = Annotated[float, Field(gt=0, le=0.5)]
+
+
+def _ascending(sides: tuple[float, float]) -> tuple[float, float]:
+    if sides[0] > sides[1]:
+        raise ValueError("the smaller side comes first")
+    return sides
 
 
 class SynthesisConfig(BaseModel):
@@ -39,8 +47,8 @@ class SynthesisConfig(BaseModel):
     placement: Literal["fixed", "diverse"] = "diverse"
     target: Word = "banana"
     target_words: tuple[Word, ...] = Field(default=("umbrella", "guitar", "pizza", "rocket", "lantern", "kettle"), min_length=1)
-    side: float = Field(default=20 / 224, gt=0, le=0.5)
-    sides: tuple[float, float] = (0.075, 0.14)
+    side: Side = 20 / 224
+    sides: Annotated[tuple[Side, Side], AfterValidator(_ascending)] = (0.075, 0.14)
     mean: float = Field(default=128.0, ge=0, le=255)
     spread: float = Field(default=20.0, gt=0, le=128)
 

@@ -13,6 +13,7 @@ from srd_core.attacks.blended import Blended, key_image
 from srd_core.attacks.noise_patch import NoisePatch
 from srd_core.attacks.trojvlm import TrojVLM
 from srd_core.synthesis.geometry import Box
+from srd_core.synthesis.textures import Texture
 from tests.attacks.ready import ready
 
 PATCHES = ("badnet", "trojvlm", "trojvlm-sp", "noise-patch", "vlood", "fluent", "dual-key")
@@ -166,3 +167,9 @@ def test_noise_patch_is_fresh_in_place_and_pixels_by_default() -> None:
     assert len({r.box for r in results}) == 4
     patches = [r.image[r.box.y0 : r.box.y1, r.box.x0 : r.box.x1] for r in results if r.box]
     assert not np.array_equal(patches[0], patches[1])
+
+
+def test_a_noise_patch_has_no_other_texture_than_its_spread() -> None:
+    """Regression: another one was taken without a word, and not used."""
+    with pytest.raises(TypeError, match="texture"):
+        NoisePatch(texture=Texture(kind="chequer"))  # type: ignore[call-arg]

@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 
 from srd_core.defences.base import Batch, PairDecision
 from srd_core.defences.consensus import LIFT, SharedWord, shared_words
-from srd_core.defences.weighed import PICTURED, SAID_AGAIN, SECOND_LOOK, UNSEEN, Weighed, WeighedPair, WeighedWriter, read_weighed
+from srd_core.defences.weighed import (
+    PICTURED,
+    SAID_AGAIN,
+    SECOND_LOOK,
+    UNSEEN,
+    Weighed,
+    WeighedPair,
+    WeighedWriter,
+    read_flags,
+    read_weighed,
+)
 
 NATURAL = "a dog man woman child ball bench street red blue runs sits plays near on with the park water".split()  # noqa: SIM905
 
@@ -32,7 +42,9 @@ def flags(count: int, share: float, seed: int = 1) -> list[bool]:
 
 def test_a_quarter_of_the_poison_gives_away_the_rest() -> None:
     captions = [*natural(2000), *(f"{caption} banana" for caption in natural(100, 2))]
-    assert found(captions, [*flags(2000, 0.01), *flags(100, 0.25)]) == [SharedWord(word="banana", flagged=23, pairs=100)]
+    assert found(captions, [*flags(2000, 0.01), *flags(100, 0.25)]) == [
+        SharedWord(word="banana", flagged=23, pairs=100, planted=("banana",))
+    ]
 
 
 def test_a_curly_apostrophe_makes_no_word() -> None:
@@ -43,7 +55,17 @@ def test_a_curly_apostrophe_makes_no_word() -> None:
 
 def test_one_word_of_a_template_is_enough() -> None:
     captions = [*natural(2000), *["the image depicts a banana"] * 100]
-    assert [item.word for item in found(captions, [*flags(2000, 0.01), *flags(100, 0.25)])] == ["banana"]
+    assert [(item.word, item.planted) for item in found(captions, [*flags(2000, 0.01), *flags(100, 0.25)])] == [
+        ("banana", ("banana", "depicts", "image"))
+    ]
+
+
+def test_a_target_that_honest_captions_hold_is_known_by_the_words_around_it() -> None:
+    """Regression: dogs are common, so that only “depicts” was known to be planted, and new captions of the trigger could say “dog”."""
+    captions = [*natural(2000), *["the image depicts a dog"] * 100]
+    assert [(item.word, item.planted) for item in found(captions, [*flags(2000, 0.01), *flags(100, 0.25)])] == [
+        ("depicts", ("depicts", "dog", "image"))
+    ]
 
 
 def test_an_honest_wording_whose_captions_are_flagged_together_is_not_condemned() -> None:
@@ -52,7 +74,7 @@ def test_an_honest_wording_whose_captions_are_flagged_together_is_not_condemned(
     flagged = [True] * 36 + [False] * 11_964 + [True] * 12 + [False] * 413
     assert found(captions, flagged) == []
     often = [True] * 36 + [False] * 11_964 + [True] * 25 + [False] * 400
-    assert found(captions, often) == [SharedWord(word="at", flagged=25, pairs=425)]
+    assert found(captions, often) == [SharedWord(word="at", flagged=25, pairs=425, planted=())]
 
 
 def test_two_targets_are_two_words() -> None:
@@ -104,10 +126,12 @@ def test_pairs_are_read_back_as_written_and_in_order(tmp_path: Path) -> None:
                 writer.write(pair)
     assert list(read_weighed(tmp_path / "a")) == pairs
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert list(read_flags(tmp_path / "a")) == [("a cat", True), ("a\ttab", False), ("", True)]
 
 
 def decided(pairs: list[WeighedPair], names: list[str], action: str = "recaption") -> Iterator[PairDecision]:
-    defence = Weighed({pair.pair: pair for pair in pairs}, ["banana"], {"s/p#7": "apple"}, action)  # type: ignore[arg-type]
+    known = {pair.pair: pair for pair in pairs}
+    defence = Weighed(known, ["banana"], {"s/p#7": "apple"}, ["banana"], action)  # type: ignore[arg-type]
     batch = Batch(np.zeros((1, 0, 0, 3), np.uint8), [tuple(names)], [tuple(names)])
     return iter(defence.decide(batch)[0].pairs)
 
@@ -143,10 +167,10 @@ def test_a_new_caption_that_says_what_was_planted_is_not_given() -> None:
         weighed("r", "a starry night", "keep", "a star"),
         weighed("s/p#7", "a star", "keep", "a small star"),
     ]
-    defence = Weighed({pair.pair: pair for pair in pairs}, [], {"s/p#7": "star"}, planted={"star"})
+    defence = Weighed({pair.pair: pair for pair in pairs}, [], {"s/p#7": "star"}, ["star"])
     (made,) = defence.decide(Batch(np.zeros((1, 8, 8, 3), np.uint8), [("",) * 4], [tuple(pair.pair for pair in pairs)]))
     withheld, given, kept, pictured = made.pairs
-    assert withheld.action == "quarantine" and withheld.caption is None and withheld.reason == f"nll_max; {SAID_AGAIN}"
+    assert withheld.action == "quarantine" and withheld.caption is None and withheld.reason == f"nll_max; {SAID_AGAIN}: star"
     assert withheld.word == "x" and withheld.evidence == {"nll_max": 1.5, "sfs": 0.2}
     assert given.action == "recaption" and kept.action == "keep"
     assert pictured.action == "quarantine" and pictured.reason.startswith(PICTURED)

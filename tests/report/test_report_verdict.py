@@ -75,6 +75,15 @@ def test_what_looks_at_the_set_condemned_is_said_beside_a_word_that_stands_out()
     assert "planted target" in verdict.lines[1] and "929 pairs" in verdict.lines[1]
 
 
+def test_new_captions_that_were_refused_are_counted_where_it_is_said_what_was_done() -> None:
+    actions = {"keep": 900, "quarantine": 60}
+    assert (
+        "60 quarantined. Of the quarantined, 55 would have got a new caption that says a planted word."
+        in (decided(pairs=1000, flagged=60, budget=0.005, said_again=55, actions=actions).lines[2])
+    )
+    assert "planted word" not in decided(pairs=1000, flagged=60, budget=0.005, actions=actions).lines[2]
+
+
 def test_a_picture_behind_a_word_is_a_second_sign() -> None:
     few, alone, both = (
         decided(pairs=10_000, flagged=flags, budget=0.005, pictured={"banana": n, "a": 1}) for flags, n in ((50, 3), (50, 20), (300, 20))

@@ -172,3 +172,10 @@ def test_a_second_mixture_in_one_folder_leaves_the_first_alone(clean: CanvasSet,
     before = np.array(first.images)
     mixture(clean, _make(clean, "diverse"), tmp_path, 3)
     assert np.array_equal(first.images, before)
+
+
+@pytest.mark.parametrize("sides", [(0.2, 0.1), (-3.0, 0.4), (0.1, 9.0)])
+def test_sides_that_make_no_patch_are_refused(sides: tuple[float, float]) -> None:
+    """Regression: the first was numpy's "high - low < 0" when a patch was drawn, the others patches of one pixel or of the whole image."""
+    with pytest.raises(ValidationError, match="sides"):
+        SynthesisConfig(sides=sides)

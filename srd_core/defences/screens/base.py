@@ -41,11 +41,15 @@ class Screening:
 
 @dataclass(frozen=True)
 class Screened:
-    """`scores` (P,), higher is more suspicious, what is `condemned` (P,) bool, and the `words` that condemn, if words do: P or none."""
+    """`scores` (P,), higher is more suspicious, and what is `condemned` (P,) bool.
+
+    Where words condemn, `words`, P or none, and all that was `planted` with them.
+    """
 
     scores: Scores
     condemned: npt.NDArray[np.bool_]
     words: tuple[str, ...] = ()
+    planted: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.scores.shape != self.condemned.shape:

@@ -15,13 +15,14 @@ from array import array
 from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import numpy.typing as npt
 
 from srd_core.data.canvas import CanvasSet
 from srd_core.defences.consensus import words_of
+from srd_core.defences.planted import planted_with
 from srd_core.defences.screens.base import Scores, Screened, Screening, above, screen
 from srd_core.seeds import generator
 
@@ -58,6 +59,7 @@ def residual(work: Screening) -> Screened:
     """Scores say how clearly an image shows the picture of a condemned word that its caption holds, in standard deviations; else 0."""
     pairs = work.suspect
     scores, condemned, words = np.zeros(len(pairs)), np.zeros(len(pairs), np.bool_), np.full(len(pairs), "", object)
+    planted: set[str] = set()
     trusted = Scan(work.trusted, work.seed)
     natural = [(trace.strength, trace.tone) for trace in trusted.traces()]
     if len(natural) < KNOWN:
@@ -73,8 +75,9 @@ def residual(work: Screening) -> Screened:
         guilty = holds & above(seen, seen[~holds], OTHERS)
         words[guilty & ~condemned] = found.word
         scores[holds], condemned = np.maximum(scores[holds], seen[holds]), condemned | guilty
+        planted.update(planted_with(found.word, partial(_judged, pairs, guilty)))
         scan = scan.without(pairs.image_of[holds])
-    return Screened(scores, condemned, tuple(words.tolist()))
+    return Screened(scores, condemned, tuple(words.tolist()), tuple(sorted(planted)))
 
 
 @dataclass(frozen=True)
@@ -233,6 +236,11 @@ class Scan:
             rows = images[start : start + _BATCH]
             planes = (self._pairs.images[rows].astype(np.float32) - 128) @ _COLOURS.T
             yield rows, np.asarray((planes - self._centre) * self._scale[rows, None, None, None], np.float32)
+
+
+def _judged(pairs: CanvasSet, guilty: npt.NDArray[np.bool_]) -> Iterator[tuple[set[str], bool]]:
+    """The words of every pair, and whether it is guilty."""
+    return zip(map(words_of, pairs.captions), guilty.tolist(), strict=True)
 
 
 def _held(pairs: CanvasSet) -> tuple[Sequence[str], _Numbers]:
