@@ -113,13 +113,11 @@ def offered(files: Sequence[Path]) -> dict[str, Made]:
     return {made["digest"]: {**made, "adopted": file.name} for file in files for made in _summaries(file)}
 
 
-def adopt(elsewhere: Mapping[str, Made], cells: Sequence[Cell], folder: Path) -> int:
-    """Keep what was offered of those of `cells` that are not finished here; how many were offered at all."""
-    same = among(elsewhere, cells)
-    for cell in same:
+def adopt(elsewhere: Mapping[str, Made], cells: Sequence[Cell], folder: Path) -> None:
+    """Keep what was offered of those of `cells` that are not finished here."""
+    for cell in among(elsewhere, cells):
         if known(cell, folder) is None:
             keep(cell, elsewhere[identity(cell)], folder)
-    return len(same)
 
 
 def among(elsewhere: Mapping[str, Made], cells: Sequence[Cell]) -> list[Cell]:
@@ -135,7 +133,7 @@ def _summaries(file: Path) -> list[Made]:
         content = json.loads(file.read_text())
     except (OSError, ValueError) as error:
         raise ConfigError(f"{file} cannot be read as JSON", hint=hint) from error
-    if not isinstance(content, list) or not all(isinstance(made, dict) and made.keys() >= _KEYS for made in content):
+    if not isinstance(content, list) or not content or not all(isinstance(made, dict) and made.keys() >= _KEYS for made in content):
         raise ConfigError(f"{file} holds no summaries of cells", hint=hint)
     return content
 

@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 from flows.models import arms_of
 from flows.size import Experiment, Size
 from srd_core.attacks.settings import configured
-from srd_core.config import Arm, load_config
+from srd_core.config import Arm, Config, load_config
 from srd_core.errors import ConfigError
 from srd_core.experiments.planted import Planted
 from srd_core.experiments.shards import ShardExperiment
@@ -77,6 +77,8 @@ class Plan(BaseModel):
     def _names_are_known(self) -> Self:
         variants, arms = [variant.name for variant in self.variants], get_args(Arm)
         figures = [name for chart in self.charts for name in chart.figures]
+        for attack in (name for variant in self.variants for name in variant.attacks):
+            _known("attack of the plan", attack, self.attacks)
         if self.comparison is not None:
             figures += self.comparison.figures
             columns = [column.name for column in self.comparison.columns]
@@ -95,7 +97,7 @@ class Plan(BaseModel):
 
         Raises:
             ConfigError: there is no such attack, it has no such settings, or it needs an encoder and the size names none; no variant is of
-                these attacks, or one has a bad key or value; or the comparison has a column that no cell makes.
+                these attacks, or one has a bad key, value or setting; or the comparison has a column that no cell makes.
         """
         made = self.unchecked(size, seeds, attacks)
         if not made:
@@ -127,15 +129,20 @@ class Plan(BaseModel):
 
     def _check_columns(self, cells: Sequence[Cell]) -> None:
         """Refuse a column that would stay empty: its arm is not among what its variant trains."""
-        first = {cell.variant: cell for cell in reversed(cells)}
+        trained = {cell.variant: arms_of(_configured(cell)) for cell in {cell.variant: cell for cell in reversed(cells)}.values()}
         for column in self.comparison.columns if self.comparison else ():
-            cell = first.get(column.variant)
-            if cell is None:  # none of these attacks is one of its own
-                continue
-            arms = arms_of(load_config(cell.profile, None, [*cell.settings, f"evaluation.attack={cell.experiment.attack}"]))
-            if column.arm not in arms:
+            arms = trained.get(column.variant)
+            if arms is not None and column.arm not in arms:  # None: none of these attacks is one of its own
                 problem = f"comparison.columns: {column.name!r} shows arm {column.arm!r}, which variant {column.variant!r} does not train"
                 raise ConfigError(problem, hint=f"It trains {', '.join(arms)}: choose one, or add to its retrain.arms")
+
+
+def _configured(cell: Cell) -> Config:
+    """With what a cell is run, but for its data."""
+    try:
+        return load_config(cell.profile, None, [*cell.settings, f"evaluation.attack={cell.experiment.attack}"])
+    except ConfigError as error:
+        raise ConfigError(f"variant {cell.variant!r}: {error.message}", hint=error.hint) from error
 
 
 def _known(kind: str, name: str, known: Sequence[str]) -> None:
@@ -166,4 +173,8 @@ def problem(error: ErrorDetails) -> str:
     """What is wrong with a value, for people."""
     if error["type"] in ("tuple_type", "list_type"):
         return f"give a list, such as [{error['input'] or '…'}]"
+    if error["type"] in ("model_type", "dict_type"):
+        return "is not a mapping of keys"
+    if error["type"] == "string_pattern_mismatch":
+        return f"{error['input']!r} is no such name: give small letters, digits and -"
     return "unknown key" if error["type"] == "extra_forbidden" else error["msg"].removeprefix("Value error, ")

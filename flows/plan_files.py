@@ -7,11 +7,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from flows.plan import Cell, Plan, problem
 from flows.size import Size, placed
+from srd_core.config import parsed
 from srd_core.errors import ConfigError
 from srd_core.suggestions import did_you_mean
 
@@ -71,11 +71,9 @@ def plans() -> list[str]:
 
 def _content(kind: str, name: str) -> Any:
     try:
-        return yaml.safe_load(_text(kind, name))
+        return parsed(_text(kind, name), f"{kind} {name}")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{kind} {name} is not a text in UTF-8", hint="Start from one that comes with SRD") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{kind} {name} is not YAML: {str(error).splitlines()[0]}", hint="Start from one that comes with SRD") from error
 
 
 def _parsed(model: type[Model], kind: str, name: str, content: Any) -> Model:

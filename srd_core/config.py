@@ -180,7 +180,7 @@ def load_config(profile: str | None = None, file: Path | None = None, overrides:
         key, equals, value = override.partition("=")
         if not equals or not key:
             raise ConfigError(f"--set {override!r} is not key=value", hint="For example --set retrain.schedule.epochs=2")
-        _assign(tree, key.strip(), _parse(value, f"--set {override!r}"))
+        _assign(tree, key.strip(), parsed(value, f"--set {override!r}"))
     try:
         return Config.model_validate(tree)
     except ValidationError as error:
@@ -226,13 +226,18 @@ def _read(profile: str | None, file: Path | None) -> dict[str, Any]:
         text = resources.files("srd_core.profiles").joinpath(f"{profile}.yaml").read_text()
     else:
         return {}
-    tree = _parse(text, str(file or profile))
+    tree = parsed(text, str(file or profile))
     if not isinstance(tree, dict):
         raise ConfigError(f"{file or profile} is not a mapping of keys", hint="Start from a profile: `srd config --profile scenes`")
     return cast(dict[str, Any], _separate(tree))
 
 
-def _parse(text: str, origin: str) -> object:
+def parsed(text: str, origin: str) -> object:
+    """What a text in YAML says.
+
+    Raises:
+        ConfigError: it is none; names `origin` and the line.
+    """
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:

@@ -67,6 +67,8 @@ def command(
     elsewhere = offered(known)
     if isinstance(at.data, ShardExperiment):
         reachable(at.data.trusted, at.data.suspect, *at.data.tests.values())
+    if known:
+        say(f"{len(among(elsewhere, cells))} of {len(cells)} cells are known from elsewhere, of {len(elsewhere)} that were offered")
     if dry_run:
         here = {made["cell"]: "adopted" not in made for made in finished(cells, out)}
         done = here.keys() | {cell.name for cell in among(elsewhere, cells)}
@@ -74,8 +76,7 @@ def command(
         _tell(costs(cells, at, done, elsewhere={name for name in done if not here.get(name)}, slower=slower), slower, as_json=as_json)
         return
     if known:
-        adopt(elsewhere, wanted.unchecked(at), out)  # pages show the plan's other cells too
-        say(f"{adopt(elsewhere, cells, out)} of {len(cells)} cells are known from elsewhere, of {len(elsewhere)} that were offered")
+        adopt(elsewhere, [*wanted.unchecked(at), *cells], out)  # pages show the plan's other cells too
     out.mkdir(parents=True, exist_ok=True)
     made = run_flow("bench", plan, str(out), size, data, *chosen, at_once)
     if as_json:

@@ -12,6 +12,7 @@ from flows.cli.group import verbose_option
 from flows.cli.launch import checked, reachable
 from flows.cli.names import WithNames, profiles
 from flows.cli.options import LocalFolder, configuration
+from srd_core.errors import ConfigError
 from srd_core.progress import stage
 
 
@@ -28,6 +29,8 @@ def command(source: str, out: Path, profile: str | None, config_file: str | None
     images are, not `canvas`.
     """
     config = checked(profile, config_file, list(settings))
+    if out.is_dir() and any(out.iterdir()):
+        raise ConfigError(f"{out} is not empty", hint="Choose a new folder for the model")
     reachable(source)
     from srd_core.data.inventory import take_inventory
     from srd_core.data.loading import load_canvas

@@ -2,9 +2,10 @@
 target only.
 
 A small network draws the pattern from the image. It is trained on a surrogate's encoder so that an image with its own pattern has the
-features of one goal, and with another image's keeps those it had. The original trains its network together with the classifier and
-chooses by a second network which pixels change; somebody who supplies data does not train the model, and here all pixels change a little.
-So the victim itself was never taught that another image's pattern means nothing.
+features of one goal, and with another image's keeps those it had. The goal is learned with it, from the image that is least like the others
+on, away from where clean images lie: a faint pattern does not reach any goal that one may choose. The original trains its network together
+with the classifier and chooses by a second network which pixels change; somebody who supplies data does not train the model, and here all
+pixels change a little. So the victim itself was never taught that another image's pattern means nothing.
 """
 
 from __future__ import annotations
@@ -87,16 +88,16 @@ class InputAware(Attack):
         return replacement(target, rng)
 
     def prepared(self, images: Images, encoder: Encoder, seed: int) -> InputAware:
-        """Train the generator: likeness to the goal with the own pattern, and to the untouched image with another's."""
+        """Train generator and goal: with the own pattern like the goal, with another's like the untouched image, which is not like it."""
         import torch
         from torch.nn.functional import interpolate, normalize
 
         rng = generator(seed, "input-aware")
         clean = planes(images)
         own = directions(clean, encoder)
-        goal = own[least_like_the_others(own)]
+        goal = own[least_like_the_others(own)].clone().requires_grad_()
         weights = _fresh(rng).requires_grad_()
-        optimiser = torch.optim.Adam([weights], lr=self.rate)
+        optimiser = torch.optim.Adam([weights, goal], lr=self.rate)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(self.steps, 1))
         for _ in track(range(self.steps), "learn to draw patterns", total=self.steps):
             rows = torch.from_numpy(rng.choice(len(clean), min(self.batch, len(clean)), replace=False))
@@ -105,7 +106,8 @@ class InputAware(Attack):
             patterns = self.strength * interpolate(drawn, size=shown.shape[2:], mode="bilinear")
             with_own = normalize(encoder.encode((shown + patterns).clamp(0, 255)), dim=1)
             with_others = normalize(encoder.encode((shown + patterns.roll(1, 0)).clamp(0, 255)), dim=1)
-            loss = -(with_own @ goal).mean() - (with_others * own[rows]).sum(1).mean()
+            to_goal = (with_own - own[rows]) @ normalize(goal, dim=0)
+            loss = -to_goal.mean() - (with_others * own[rows]).sum(1).mean()
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()

@@ -166,7 +166,7 @@ class FlamingoCaptioner:
 
 def no_captioner(place: str) -> ConfigError:
     """The error for a place where no saved captioner is."""
-    return ConfigError(f"{place} holds no captioner ({SETTINGS} is missing)", hint="Give a folder that `srd train` wrote")
+    return ConfigError(f"there is no captioner at {place} ({SETTINGS} is missing)", hint="Give a folder that `srd train` wrote")
 
 
 def pixels(images: Images) -> Tensor:

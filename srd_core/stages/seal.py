@@ -77,7 +77,7 @@ class Statement(_Part):
             SourceError: there is none, or it cannot be read.
         """
         if sink.stat(NAME) is None:
-            hint = "The run has not finished, or this is not a sink: run the same command again"
+            hint = "This is not a sink, or its run has not finished: start the `srd cleanse` or `srd sanitize` that writes it again"
             raise SourceError(f"{sink.uri} has no {NAME}", hint=hint)
         try:
             return cls.model_validate_json(sink.read_bytes(NAME))

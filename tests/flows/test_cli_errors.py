@@ -103,7 +103,7 @@ def test_a_rate_above_one(data: Any, tmp_path: Path) -> None:
 
 
 def test_a_folder_that_holds_no_model(data: Any, tmp_path: Path) -> None:
-    assert "holds no captioner" in failure("evaluate", str(tmp_path), data.source)
+    assert "there is no captioner at" in failure("evaluate", str(tmp_path), data.source)
 
 
 def started(*_: object, **__: object) -> None:
@@ -198,6 +198,10 @@ def test_a_slip_in_the_attack_leaves_the_demo_folder_free(tmp_path: Path) -> Non
         ("comparison: {columns: [{name: x, arm: foo}], figures: [asr]}", "there is no arm 'foo'"),
         ("comparison: {columns: [{name: x, arm: none, variant: y}], figures: [asr]}", "there is no variant 'y'"),
         ("comparison: {columns: [{name: x, arm: none}], figures: [asrr]}", "there is no figure 'asrr'"),
+        ("", "is not a mapping of keys"),
+        ("variants: [{name: x, attacks: [badnett]}]", "there is no attack of the plan 'badnett'; choose one of: badnet"),
+        ("variants: [{name: My Variant}]", "variants.0.name: 'My Variant' is no such name: give small letters"),
+        ('variants: [{name: x, settings: ["retrain.arm=[none]"]}]', "variant 'x': configuration: unknown key 'retrain.arm'"),
         ("charts: [{figures: [asrr]}]", "there is no figure 'asrr'"),
         ("comparison: {columns: [{name: x, arm: abl}], figures: [asr]}", "'x' shows arm 'abl', which variant 'default' does not train"),
     ],
@@ -207,6 +211,12 @@ def test_slips_in_a_plan_show_in_the_dry_run(tmp_path: Path, text: str, said: st
     plan.write_text(text)
     line = failure("bench", str(plan), "--dry-run")
     assert f"plan {plan}: " in line and said in line
+
+
+def test_a_plan_that_is_not_yaml_is_told_with_the_line(tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text("attacks: [a\nb: 2")
+    assert f"plan {tmp_path / 'p.yaml'} is not YAML: expected" in (line := failure("bench", str(tmp_path / "p.yaml"), "--dry-run"))
+    assert ", line 2" in line
 
 
 def test_where_the_data_of_a_grid_are_not(tmp_path: Path) -> None:
@@ -350,6 +360,9 @@ def test_poison_says_what_it_did(data: Any, tmp_path: Path) -> None:
 
 
 def test_a_model_is_trained_and_then_scored(data: Any, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "model.safetensors").write_text("precious")
+    assert f"{tmp_path / 'mine'} is not empty" in failure("train", data.trusted, str(tmp_path / "mine"), "--profile", "test")
     trained = srd("train", data.trusted, str(tmp_path / "model"), "--profile", "test")
     assert trained.exit_code == 0 and (tmp_path / "model" / "model.safetensors").exists(), trained.output
     again = srd("train", data.source, str(tmp_path / "again"), "--profile", "test", "--set", "canvas=48", "--init", str(tmp_path / "model"))
