@@ -76,6 +76,7 @@ class VerdictFigures(BaseModel):
     pictured: int = Field(default=0, description="further pairs, condemned because their images show what those of a word share")
     picture_word: str | None = Field(default=None, description="the word of most of these")
     said_again: int = Field(default=0, description="pairs withheld because their new caption would say a planted word")
+    unlike: float | None = Field(default=None, description="distance of the pairs left alone from the trusted ones, if beyond chance")
     backdoor: BackdoorEffect | None = None
 
     @property
@@ -115,6 +116,7 @@ class Findings:
         shared: further pairs that were condemned because they hold a word that flagged ones share, by word.
         pictured: further pairs that were condemned because their images show what those of a word share, by word.
         said_again: pairs that were withheld because their new caption would say a planted word.
+        unlike: how far the pairs that were left alone lie from the trusted ones, where that is more than chance makes of it.
 
     Raises:
         ValueError: no pairs, or more flags than pairs.
@@ -129,6 +131,7 @@ class Findings:
     shared: Mapping[str, int] = field(default_factory=dict)
     pictured: Mapping[str, int] = field(default_factory=dict)
     said_again: int = 0
+    unlike: float | None = None
 
     def __post_init__(self) -> None:
         if self.pairs < 1 or not 0 <= self.flagged <= self.pairs or not 0 < self.budget < 1:
@@ -190,6 +193,7 @@ def _figures(found: Findings, backdoor: BackdoorEffect | None) -> VerdictFigures
         pictured=pictured.total(),
         picture_word=_most(pictured),
         said_again=found.said_again,
+        unlike=found.unlike,
         backdoor=backdoor,
     )
 
@@ -287,4 +291,7 @@ def _unseen(status: Status, figures: VerdictFigures) -> str:
         "poisoned": "Train on what was cleansed, if at all, and not on the data as it came",
     }[status]
     blind = f"in any number, captions like these that were tried: {', '.join(figures.blind_to)}" if figures.blind_to else ""
-    return f"{advice}. What may go unseen: {'; '.join(filter(None, (room, blind)))}; attacks whose captions fit their images."
+    far = figures.unlike
+    unlike = "" if far is None else f" The pairs left alone are unlike the trusted ones too ({far:.2f}): some flags will be due to that."
+    unseen = "; ".join(filter(None, (room, blind)))
+    return f"{advice}.{unlike} What may go unseen: {unseen}; attacks whose captions fit their images."

@@ -11,6 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 PERCENTILES = np.arange(101)
+_CRITICAL = 1.628
+"""Of the Kolmogorov distribution at 1 %."""
+_COARSE = 0.01
+"""What is due to knowing percentiles only."""
 
 
 def percentiles(scores: npt.ArrayLike) -> tuple[float, ...]:
@@ -29,3 +33,8 @@ def distance(scores: npt.ArrayLike, known: tuple[float, ...]) -> float:
     at = np.unique(np.concatenate([values, known]))
     own, other = (np.searchsorted(np.sort(sample), at, side="right") / len(sample) for sample in (values, np.asarray(known)))
     return float(np.abs(own - other).max())
+
+
+def beyond_chance(far: float, scores: int, known: int) -> bool:
+    """Whether two samples of these sizes, at least 1 each, from one distribution lie so `far` apart in less than 1 % of cases."""
+    return far > _CRITICAL * math.sqrt(1 / scores + 1 / known) + _COARSE

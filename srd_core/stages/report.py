@@ -20,7 +20,7 @@ from srd_core.policy.learned import LearnedPolicy
 from srd_core.report.data import Accounting, Attention, OperatingPoint, PolicyFigures, Provenance, ReportData
 from srd_core.report.html import render
 from srd_core.report.verdict import BackdoorEffect, Findings, Verdict, WordEvidence, decide
-from srd_core.scoring.distance import distance
+from srd_core.scoring.distance import beyond_chance, distance
 from srd_core.scoring.scores import Interval, ModelScores, Scores
 from srd_core.stages.attention import SHEET
 from srd_core.stages.calibrate import load_calibration
@@ -60,18 +60,19 @@ def _report(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome
     policy = LearnedPolicy.load(local_folder(learned, folder / "learned", "policy")) if learned else None
     thresholds = load_calibration(inputs, folder) if "calibration" in inputs else None
     looked = dict(inputs["attention"].facts) if "attention" in inputs else {}
+    far, unlike = _distance(weighed, thresholds)
     found = detection(run, rows, _suspicion(inputs, folder))
     scores = Scores(
         models=_models(inputs),
         detection=found,
         done=done(run, rows),
-        distance=_distance(weighed, thresholds),
+        distance=far,
         policy=_policy(run, inputs, rows),
         attention=looked,
     )
     words = tuple(suspicious_words(weighed))
     account = accounting(rows[mode])
-    verdict = _verdict(run, account, rows.get("evidence"), words, scores, thresholds)
+    verdict = _verdict(run, account, rows.get("evidence"), words, scores, thresholds, far if unlike else None)
     shown: Arm = "srd" if mode == "none" and "srd" in rows else mode
     data = ReportData(
         title=f"Cleansing of {run.source}",
@@ -108,11 +109,13 @@ def _flagged(rows: Iterable[Decision], path: Path) -> Path:
     return path
 
 
-def _distance(rows: Iterable[Decision], thresholds: Calibration | None) -> float | None:
-    """How unlike the trusted pairs those are that evidence has left alone; None where it has looked at none."""
+def _distance(rows: Iterable[Decision], thresholds: Calibration | None) -> tuple[float | None, bool]:
+    """How unlike the trusted pairs those are that evidence has left alone, None where it has looked at none; and whether beyond chance."""
     seen = array("d", (row.score_nll_mean for row in rows if row.action == "keep" and row.score_nll_mean is not None))
     found = distance(seen, thresholds.clean.get("nll_mean", ()) if thresholds else ())
-    return None if math.isnan(found) else round(found, 4)
+    return (
+        (None, False) if thresholds is None or math.isnan(found) else (round(found, 4), beyond_chance(found, len(seen), thresholds.pairs))
+    )
 
 
 def _attention(inputs: Inputs, folder: Path) -> Attention | None:
@@ -151,6 +154,7 @@ def _verdict(
     words: Sequence[WordEvidence],
     scores: Scores,
     thresholds: Calibration | None,
+    unlike: float | None,
 ) -> Verdict:
     """What evidence says, whichever arm's data is handed back and accounted for; without it, that nothing was judged."""
     actions = account.actions
@@ -164,6 +168,7 @@ def _verdict(
         shared=condemned_by(SECOND_LOOK, weighed or ()),
         pictured=condemned_by(PICTURED, weighed or ()),
         said_again=said_again(weighed or ()) if run.config.cleanse.mode == "evidence" else 0,
+        unlike=unlike,
     )
     return decide(found, actions=actions, ended=sum(account.ended.values()), backdoor=_effect(run, scores), weighed=weighed is not None)
 

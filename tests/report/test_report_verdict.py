@@ -84,6 +84,12 @@ def test_new_captions_that_were_refused_are_counted_where_it_is_said_what_was_do
     assert "planted word" not in decided(pairs=1000, flagged=60, budget=0.005, actions=actions).lines[2]
 
 
+def test_data_unlike_the_trusted_set_is_a_reason_for_flags_that_is_told() -> None:
+    """A quarter of clean pairs, made paintings, was flagged, and the verdict gave no other reason than poison."""
+    told, other = (decided(pairs=3000, flagged=974, budget=0.005, unlike=far).lines[4] for far in (0.098, None))
+    assert "unlike the trusted ones too (0.10): some flags will be due to that." in told and "unlike" not in other
+
+
 def test_a_picture_behind_a_word_is_a_second_sign() -> None:
     few, alone, both = (
         decided(pairs=10_000, flagged=flags, budget=0.005, pictured={"banana": n, "a": 1}) for flags, n in ((50, 3), (50, 20), (300, 20))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from srd_core.scoring.distance import distance, percentiles
+from srd_core.scoring.distance import beyond_chance, distance, percentiles
 
 RNG = np.random.default_rng(0)
 SCORES = arrays.arrays(np.float64, st.integers(1, 60), elements=st.floats(-5, 5, width=16))
@@ -41,3 +41,13 @@ def test_it_is_a_share(one: np.ndarray, other: np.ndarray) -> None:
 
 def test_nothing_has_no_distance() -> None:
     assert math.isnan(distance([], percentiles([1.0]))) and math.isnan(distance([1.0], ()))
+
+
+def test_two_samples_of_one_distribution_are_seldom_beyond_chance_and_others_are() -> None:
+    rng = np.random.default_rng(0)
+
+    def found(shift: float) -> int:
+        drawn = [(rng.normal(shift, 1, 2000), percentiles(rng.normal(0, 1, 500))) for _ in range(300)]
+        return sum(beyond_chance(distance(own, known), 2000, 500) for own, known in drawn)
+
+    assert found(0.0) <= 6 and found(0.5) >= 295
