@@ -21,7 +21,7 @@ def _consensus(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outc
 
     evidence = run.config.evidence
     words = shared_words(pairs, evidence.false_positives) if evidence.second_look else []
-    return Outcome(facts={"words": [word.model_dump() for word in words]})
+    return Outcome(facts={"words": [word.model_dump(mode="json") for word in words]})
 
 
 def condemned(manifest: StageManifest) -> list[SharedWord]:
