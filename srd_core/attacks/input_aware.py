@@ -44,6 +44,7 @@ class InputAware(Attack):
         strength: largest change of a value, in grey values.
         steps: of the training of g, Adam.
         rate: first rate, falling to 0 along a cosine.
+        goal_rate: likewise of the goal; at 0 it stays where it began.
         batch: images in a step.
         weights: (P,) float32, all of g's; empty until `prepared`.
     """
@@ -53,6 +54,7 @@ class InputAware(Attack):
     strength: float = 24.0
     steps: int = 800
     rate: float = 1e-2
+    goal_rate: float = 1e-2
     batch: int = 32
     weights: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32), compare=False)
 
@@ -97,7 +99,7 @@ class InputAware(Attack):
         own = directions(clean, encoder)
         goal = own[least_like_the_others(own)].clone().requires_grad_()
         weights = _fresh(rng).requires_grad_()
-        optimiser = torch.optim.Adam([weights, goal], lr=self.rate)
+        optimiser = torch.optim.Adam([{"params": [weights], "lr": self.rate}, {"params": [goal], "lr": self.goal_rate}])
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(self.steps, 1))
         for _ in track(range(self.steps), "learn to draw patterns", total=self.steps):
             rows = torch.from_numpy(rng.choice(len(clean), min(self.batch, len(clean)), replace=False))
