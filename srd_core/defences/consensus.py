@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 
 from pydantic import BaseModel, ConfigDict
 
-from srd_core.defences.planted import planted_with
+from srd_core.defences.planted_words import planted_with
 from srd_core.scoring.excess import by_chance, log_likelihood_ratio
 from srd_core.scoring.words import spoken_words
 
@@ -32,7 +32,10 @@ MOST = 50
 
 
 class SharedWord(BaseModel):
-    """A word that `flagged` flagged pairs hold, and `pairs` pairs at all, those with a stronger word left out; `planted`: what with it."""
+    """A word that `flagged` flagged pairs hold, and `pairs` pairs at all, those with a stronger word left out.
+
+    `planted` are the words that were planted together, it among them unless it is a function word.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from srd_core.defences.base import Batch, PairDecision, SampleDecision
 from srd_core.defences.consensus import words_of
-from srd_core.defences.planted import Planted
+from srd_core.defences.planted_words import PlantedWords
 
 SECOND_LOOK = "holds a word that flagged pairs share"
 """How the reason of a decision begins that the look at words took."""
@@ -117,7 +117,7 @@ class Weighed:
         action: Literal["recaption", "quarantine"] = "recaption",
     ) -> None:
         self._pairs, self._condemned, self._pictured, self._action = pairs, condemned, pictured or {}, action
-        self._planted = Planted(planted)
+        self._planted = PlantedWords(planted)
 
     def decide(self, batch: Batch) -> list[SampleDecision]:
         """See `Defence`."""

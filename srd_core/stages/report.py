@@ -113,9 +113,9 @@ def _distance(rows: Iterable[Decision], thresholds: Calibration | None) -> tuple
     """How unlike the trusted pairs those are that evidence has left alone, None where it has looked at none; and whether beyond chance."""
     seen = array("d", (row.score_nll_mean for row in rows if row.action == "keep" and row.score_nll_mean is not None))
     found = distance(seen, thresholds.clean.get("nll_mean", ()) if thresholds else ())
-    return (
-        (None, False) if thresholds is None or math.isnan(found) else (round(found, 4), beyond_chance(found, len(seen), thresholds.pairs))
-    )
+    if thresholds is None or math.isnan(found):
+        return None, False
+    return round(found, 4), beyond_chance(found, len(seen), thresholds.pairs)
 
 
 def _attention(inputs: Inputs, folder: Path) -> Attention | None:

@@ -19,6 +19,8 @@ def test_it_works_with_the_own_pattern_alone() -> None:
     clean, own, crossed = (float((found[1::2] @ there / there.norm()).mean()) for found in features)
     assert own > clean + 0.5
     assert crossed < clean + (own - clean) / 2
+    kept, lost = (float((found * features[0]).sum(1).mean()) for found in (features[2], features[1]))
+    assert kept > 0.7 > 0.5 > lost
 
 
 def test_it_draws_another_pattern_for_every_image_within_its_bound() -> None:

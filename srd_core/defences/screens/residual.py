@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from srd_core.data.canvas import CanvasSet
 from srd_core.defences.consensus import words_of
-from srd_core.defences.planted import planted_with
+from srd_core.defences.planted_words import planted_with
 from srd_core.defences.screens.base import Scores, Screened, Screening, above, screen
 from srd_core.seeds import generator
 

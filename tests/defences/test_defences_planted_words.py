@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from srd_core.defences.consensus import words_of
-from srd_core.defences.planted import Planted, planted_with
+from srd_core.defences.planted_words import PlantedWords, planted_with
 
 NATURAL = "star circle square triangle red blue green amber wall floor left right small large".split()  # noqa: SIM905
 
@@ -63,7 +63,7 @@ def test_pairs_that_nothing_speaks_against_tell_nothing() -> None:
     ],
 )
 def test_a_word_is_said_in_either_number_and_any_case(planted: str, caption: str) -> None:
-    assert Planted([planted]).said_in(caption) == planted
+    assert PlantedWords([planted]).said_in(caption) == planted
 
 
 @pytest.mark.parametrize(
@@ -81,8 +81,8 @@ def test_a_word_is_said_in_either_number_and_any_case(planted: str, caption: str
 )
 def test_other_words_are_not_taken_for_it(planted: str, caption: str) -> None:
     """Regression: after “i” had been planted, every new caption with “is” was withheld."""
-    assert Planted([planted]).said_in(caption) is None
+    assert PlantedWords([planted]).said_in(caption) is None
 
 
 def test_without_planted_words_nothing_is_said() -> None:
-    assert Planted([]).said_in("a banana") is None
+    assert PlantedWords([]).said_in("a banana") is None

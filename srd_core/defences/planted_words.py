@@ -49,7 +49,7 @@ def planted_with(word: str, pairs: Callable[[], Iterable[tuple[Collection[str], 
     return tuple(sorted(name for name in often if by_chance(asked[name], size, shares[name]) * len(asked) < LEVEL))
 
 
-class Planted:
+class PlantedWords:
     """The planted words of a set, each known in its regular forms."""
 
     def __init__(self, words: Iterable[str]) -> None:
