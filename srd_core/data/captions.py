@@ -1,4 +1,4 @@
-"""Captions as they lie in a shard: parsed from `.txt` and `.json` members by one strict rule, and written back in the same members.
+"""Captions as they lie in a shard, parsed from `.txt` and `.json` members by one strict rule.
 
 One reading or none: a JSON text with duplicate keys, or a `.txt` that says something else than the `.json` beside it, is refused, because
 the tool that trains on the data might pick the other one. Captions are cleaned: Unicode NFC, stripped, line breaks and tabs as spaces, no
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -83,16 +83,6 @@ def clean(caption: str) -> str:
         return caption.strip()
     seen = (" " if char in _BREAKS else char for char in caption if char in _BREAKS or char in _JOINERS or not _is_invisible(char))
     return unicodedata.normalize("NFC", "".join(seen)).strip()
-
-
-def dump(record: Mapping[str, object], captions: Sequence[str]) -> bytes:
-    """The JSON member with `captions` in place of the old ones, all other fields as they were."""
-    fields = dict(record)
-    if "captions" in fields:
-        fields["captions"] = list(captions)
-    if "caption" in fields:
-        fields["caption"] = captions[0]
-    return json.dumps(fields, ensure_ascii=False, allow_nan=False).encode()
 
 
 def _bounded(data: bytes, limits: Limits) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from srd_core.data.batches import batches
 from srd_core.data.codec import Codec
+from srd_core.data.fields import left_out
 from srd_core.data.images import ImageError
 from srd_core.data.inventory import ShardRef, open_shard
 from srd_core.data.limits import Limits
@@ -75,6 +76,8 @@ class Inspection:
                 self.pairs += len(item.captions)
                 if item.raw:
                     yield Finding(item.shard, item.key, "caption-cleaned", _changed(item))
+                if fields := left_out(item):
+                    yield Finding(item.shard, item.key, "field-left-out", f"{len(fields)}, such as {fields[0][:80]!a}")
 
 
 def _changed(sample: Sample) -> str:

@@ -57,6 +57,9 @@ REASONS: dict[str, Reason] = {
     ),
     "too-many-pixels": Reason("error", "An image larger than the limit, before decoding.", "Scale it down, or raise limits.max_pixels."),
     "decoder-died": Reason("error", "The decoding process ended on this image.", "Leave it out; keep it as evidence."),
+    "field-left-out": Reason(
+        "note", "JSON that is neither a caption nor a number nor a known name or place.", "None: such fields are not passed on."
+    ),
     "caption-cleaned": Reason("note", "A caption held invisible characters, or was not in NFC.", "None: it was cleaned on the way."),
 }
 

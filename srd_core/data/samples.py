@@ -30,7 +30,7 @@ class Sample:
     """One sample as read from a shard; nothing in it has been decoded or trusted yet.
 
     `shard` is the file name without `.tar`; `suffix` the image member's suffix without dot, as stored;
-    `record` the whole JSON object when the captions came from `.json` (other fields are carried), None for `.txt`;
+    `record` the whole JSON object when the captions came from `.json` (what goes out of it is said in `fields`), None for `.txt`;
     `captions` are cleaned (`captions.clean`), `raw` holds them as they were if that changed any.
     """
 

@@ -14,15 +14,15 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from srd_core.data import captions
+from srd_core.data import captions, fields
 from srd_core.data.captions import CaptionError
 from srd_core.data.limits import Limits
 from srd_core.data.samples import Reject, Sample
 from srd_core.data.tar import Member, TarError, TarWriter, iter_members
 
 IMAGE_SUFFIXES = frozenset({"jpg", "jpeg", "png", "webp"})
-CARRIED_SUFFIXES = frozenset({"cls", "id", "index", "key", "url", "meta.json"})
-"""Companions that are plain text by convention, and one of JSON; their bytes pass through if that is what they are."""
+CARRIED_SUFFIXES = frozenset({"cls", "id", "index", "key", "url", fields.COMPANION})
+"""Companions that are plain text by convention, whose bytes pass through if that is what they are; and one of JSON, see `fields`."""
 _KNOWN_SUFFIXES = IMAGE_SUFFIXES | CARRIED_SUFFIXES | {"txt", "json"}
 EXECUTABLE_SUFFIXES = frozenset({"bin", "ckpt", "dill", "joblib", "npy", "npz", "pickle", "pkl", "pt", "pth", "py", "pyd", "sav", "so"})
 """Formats that ordinary loaders unpickle or run; they only get a more telling reason than other unknown members."""
@@ -100,7 +100,7 @@ def _sample(shard: str, group: _Group, limits: Limits) -> Sample | Reject:
         found = captions.parse(group.members.get("txt"), group.members.get("json"), limits)
         pairs = len(found.cleaned)
         for suffix in sorted(group.members.keys() & CARRIED_SUFFIXES):
-            captions.check_companion(group.members[suffix], limits, is_json=suffix.endswith("json"))
+            captions.check_companion(group.members[suffix], limits, is_json=suffix == fields.COMPANION)
     except CaptionError as error:
         problem = problem or (error.reason, error.detail)
         pairs = max(pairs, error.pairs)
@@ -149,7 +149,7 @@ def read_shard(stream: BinaryIO, shard: str, limits: Limits | None = None) -> It
 
 
 class ShardWriter:
-    """Writes samples as a deterministic tar: same keys, given order, captions in the members they came from.
+    """Writes samples as a deterministic tar: same keys, given order, captions in the members they came from, of other JSON what is carried.
 
     Use it as a context manager; `stream` stays open. `limits` are those that the samples were read with.
     """
@@ -172,7 +172,8 @@ class ShardWriter:
         if sample.record is None or "txt" in sample.carried:
             self._tar.write(f"{sample.key}.txt", sample.captions[0].encode())
         if sample.record is not None:
-            self._tar.write(f"{sample.key}.json", captions.dump(sample.record, sample.captions))
+            self._tar.write(f"{sample.key}.json", fields.dump(sample.record, sample.captions))
         for suffix in sorted(set(sample.carried) - {"txt"}):
-            self._tar.write(f"{sample.key}.{suffix}", sample.carried[suffix])
+            data = sample.carried[suffix]
+            self._tar.write(f"{sample.key}.{suffix}", fields.dump_companion(data) if suffix == fields.COMPANION else data)
         self.count += 1

@@ -26,8 +26,9 @@ def inspect(*arguments: str) -> Result:
 
 @pytest.fixture
 def doubtful(tmp_path: Path, pack: Pack, photo: Photo) -> Path:
-    """Two good samples, one of them with a caption to clean, and two that are refused; a shard that breaks off."""
-    members = {"a.jpg": photo(1), "a.txt": "a dog", "b.jpg": photo(2), "b.txt": "a\u200b cat", "c.jpg": b"GIF89a", "c.txt": "x"}
+    """Two good samples, one with a caption to clean and a field to leave out, and two that are refused; a shard that breaks off."""
+    members = {"a.jpg": photo(1), "a.txt": "a dog", "b.jpg": photo(2), "b.txt": "a\u200b cat"}
+    members |= {"b.meta.json": {"width": 8, "alt": "a cat"}, "c.jpg": b"GIF89a", "c.txt": "x"}
     members |= {"d.jpg": photo(3), "d.txt": "x", "d.pickle": b""}
     (tmp_path / "one.tar").write_bytes(pack(members))
     (tmp_path / "two.tar").write_bytes(pack({"e.jpg": photo(1), "e.txt": "a dog"})[:-1024])
@@ -57,6 +58,7 @@ def test_programs_get_all_of_it(doubtful: Path) -> None:
     found = {(item["shard"], item["key"], item["reason"], item["level"]) for item in facts["findings"]}
     assert found == {
         ("one", "b", "caption-cleaned", "note"),
+        ("one", "b", "field-left-out", "note"),
         ("one", "c", "unsupported-image", "error"),
         ("one", "d", "executable-member", "error"),
         ("two", "", "truncated-shard", "warning"),
@@ -69,7 +71,7 @@ def test_code_hosts_get_sarif(doubtful: Path, tmp_path: Path) -> None:
     log = json.loads((tmp_path / "found.sarif").read_text())
     (run,) = log["runs"]
     rules = run["tool"]["driver"]["rules"]
-    assert log["version"] == "2.1.0" and len(run["results"]) == 4 and "invocations" not in run
+    assert log["version"] == "2.1.0" and len(run["results"]) == 5 and "invocations" not in run
     for result in run["results"]:
         assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
         (place,) = result["locations"]
@@ -94,10 +96,10 @@ def test_sarif_that_lacks_findings_says_how_many_there_were(doubtful: Path, tmp_
     """Regression: it stopped at a number, and nothing said so."""
     monkeypatch.setattr("flows.cli.inspect._KEPT", 3)
     monkeypatch.setattr("flows.cli.inspect._SHOWN", 1)
-    assert "… and 3 more (--json and --sarif list up to 3)" in inspect(str(doubtful), "--sarif", str(tmp_path / "found.sarif")).stdout
+    assert "… and 4 more (--json and --sarif list up to 3)" in inspect(str(doubtful), "--sarif", str(tmp_path / "found.sarif")).stdout
     (run,) = json.loads((tmp_path / "found.sarif").read_text())["runs"]
     ((said,),) = (told["toolExecutionNotifications"] for told in run["invocations"])  # section 3.20.21; sarif-pydantic lacks it
-    assert len(run["results"]) == 3 and said["message"]["text"].startswith("3 of 4 findings are listed")
+    assert len(run["results"]) == 3 and said["message"]["text"].startswith("3 of 5 findings are listed")
 
 
 def models_of(node: Any, where: str = "log") -> Iterator[tuple[str, BaseModel]]:
@@ -119,7 +121,7 @@ def test_nothing_is_written(doubtful: Path) -> None:
 
 def test_every_reason_that_the_code_can_give_is_explained_and_no_other() -> None:
     code = "".join(Path(module.__file__ or "").read_text() for module in (captions, codec, images, shards))
-    known = {f"{reason}-shard" for reason in tar.REASONS} | {"too-many-samples-shard", "caption-cleaned"}
+    known = {f"{reason}-shard" for reason in tar.REASONS} | {"too-many-samples-shard", "caption-cleaned", "field-left-out"}
     given = {
         found for found in re.findall(r'"([a-z]+(?:-[a-z]+)+)"', code) if found in REASONS or found.rsplit("-")[-1] in ("image", "member")
     }

@@ -41,7 +41,7 @@ def reasons(data: bytes, limits: Limits | None = None) -> list[tuple[str, str]]:
 
 GOOD: dict[str, object] = {
     "a.jpg": b"A", "a.txt": "a dog \n",
-    "dir/b.PNG": b"B", "dir/b.json": {"captions": ["one", "two"], "id": 7, "note": "é"},
+    "dir/b.PNG": b"B", "dir/b.json": {"captions": ["one", "two"], "id": 7, "licence": "é"},
     "c.webp": b"C", "c.json": {"caption": "cat"}, "c.cls": "3",
     "d.jpeg": b"D", "d.txt": "both", "d.json": {"caption": "both", "width": 2},
 }  # fmt: skip
@@ -72,7 +72,7 @@ def test_new_captions_land_in_every_member_that_held_the_old(pack: Pack) -> None
     with tarfile.open(fileobj=io.BytesIO(write(changed))) as archive:
         texts = {info.name: archive.extractfile(info).read() for info in archive}  # type: ignore[union-attr]
     assert texts["a.txt"] == b"new"
-    assert json.loads(texts["dir/b.json"]) == {"captions": ["new"], "id": 7, "note": "é"}
+    assert json.loads(texts["dir/b.json"]) == {"captions": ["new"], "id": 7, "licence": "é"}
     assert json.loads(texts["c.json"]) == {"caption": "new"}
     assert (texts["d.txt"], json.loads(texts["d.json"])) == (b"new", {"caption": "new", "width": 2})
 
