@@ -107,10 +107,11 @@ def _piece(tokenizer: PreTrainedTokenizerBase, token: int) -> str:
 
 
 def caption_ids(tokenizer: PreTrainedTokenizerBase, captions: Sequence[str]) -> list[list[int]]:
-    """Token ids of each caption, all of them."""
+    """Token ids of each caption, all of them. One that spells out a special token gets pieces of text for it, not the token."""
     if not captions:
         return []
-    return cast(list[list[int]], tokenizer([" " + bare(caption) for caption in captions], add_special_tokens=False)["input_ids"])
+    texts = [" " + bare(caption) for caption in captions]
+    return cast(list[list[int]], tokenizer(texts, add_special_tokens=False, split_special_tokens=True)["input_ids"])
 
 
 def bare(caption: str) -> str:

@@ -75,7 +75,9 @@ class NeuralFluency:
 
 
 def _encode(tokenizer: Any, texts: list[str], room: int) -> list[list[int]]:
-    encoded: list[list[int]] = tokenizer(texts, add_special_tokens=False, truncation=True, max_length=room)["input_ids"]
+    encoded: list[list[int]] = tokenizer(texts, add_special_tokens=False, split_special_tokens=True, truncation=True, max_length=room)[
+        "input_ids"
+    ]
     return encoded
 
 

@@ -49,6 +49,13 @@ def test_a_full_stop_and_capitals_say_nothing() -> None:
     assert rows[0] == rows[1] == rows[2]
 
 
+@given(st.lists(words | st.sampled_from([*TOKENIZER.all_special_tokens, IMAGE]), min_size=1, max_size=6).map("".join))
+def test_no_caption_has_a_special_token(text: str) -> None:
+    """Regression: behind a second `<image>` base was blind to the picture, and `<|endofchunk|>` within a caption was learned as its end."""
+    (ids,) = caption_ids(TOKENIZER, [text])
+    assert not {*ids} & {*TOKENIZER.all_special_ids, *TOKENIZER.convert_tokens_to_ids([IMAGE, END_OF_CHUNK])}
+
+
 def test_punctuation_stays_with_its_word() -> None:
     (loss,) = word_losses(["a star, a moon!"])
     assert loss.words == ("a", "star,", "a", "moon!")
