@@ -129,7 +129,7 @@ def _from_record(fields: Mapping[str, object], limits: Limits) -> list[str]:
         raise CaptionError("bad-json", "`caption` is not a text")
     raw: list[str] = several if several is not None else []
     if len(raw) > limits.max_captions:
-        raise CaptionError("too-large", f"{len(raw)} captions; the limit is {limits.max_captions}", len(raw))
+        raise CaptionError("too-large", f"{len(raw)} captions; the limit is {limits.max_captions}", limits.max_captions)
     if single is not None:
         if several is not None and several != [single]:
             raise CaptionError("ambiguous-caption", "`caption` and `captions` differ", len(raw))

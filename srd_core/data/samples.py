@@ -52,7 +52,8 @@ class Sample:
 class Reject:
     """A sample (or what should have been one) that could not be read. It is listed in decisions, never a reason to stop.
 
-    `reason` is a stable code such as `corrupt-image`; `detail` is for people. `pairs` counts the captions that were readable (at least 1).
+    `reason` is a stable code such as `corrupt-image`; `detail` is for people. `pairs` counts the captions that were readable, at least 1
+    and at most `Limits.max_captions`.
     """
 
     shard: str

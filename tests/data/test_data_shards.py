@@ -57,6 +57,12 @@ def test_the_four_ways_to_hold_captions(pack: Pack) -> None:
     assert (d.captions, d.record) == (("both",), {"caption": "both", "width": 2})
 
 
+def test_a_refused_sample_stands_for_no_more_pairs_than_a_sample_may_have(pack: Pack) -> None:
+    """Regression: a list of 349,000 empty captions, which is a megabyte and next to nothing in transit, became as many rows."""
+    (reject,) = read(pack({"a.jpg": b"", "a.json": {"captions": [""] * 10_000}}), Limits(max_captions=5))
+    assert isinstance(reject, Reject) and (reject.reason, reject.pairs) == ("too-large", 5)
+
+
 def test_round_trip_keeps_samples_and_is_stable(pack: Pack) -> None:
     first = write(read(pack(GOOD)))
     assert read(first) == [replace(item, carried=_clean(item)) for item in read(pack(GOOD)) if isinstance(item, Sample)]
