@@ -7,6 +7,7 @@ processor with AVX2 alone, products took 60 times as long as in float32 and a tr
 from __future__ import annotations
 
 import os
+import sys
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
@@ -23,6 +24,16 @@ VARIABLE = "SRD_DEVICE"
 
 _NATIVE = ("amx_bf16", "avx512_bf16", "bf16")
 """What PyTorch calls the instructions, on x86 and on ARM."""
+
+
+def settle_threads() -> None:
+    """As many threads of arithmetic as OMP_NUM_THREADS says, by default one: results depend on their number.
+
+    With two busy cores, two threads a process were measured to be several times slower than one.
+    """
+    count = int(os.environ.setdefault("OMP_NUM_THREADS", "1"))
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(count)
 
 
 @cache

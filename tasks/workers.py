@@ -6,7 +6,6 @@ import multiprocessing
 import os
 import shutil
 import signal
-import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from prefect.futures import PrefectFuture
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 
 from srd_core.data.manifest import StageManifest
+from srd_core.hardware import settle_threads
 from tasks.patience import Patient
 
 Future = PrefectFuture[StageManifest]
@@ -25,18 +25,14 @@ Runner = TaskRunner[Any]
 
 
 def settle(scratch: str) -> None:
-    """Prepare a worker process: threads as OMP_NUM_THREADS says, one by default, and a silent end on Ctrl-C or with its parent.
+    """Prepare a worker process: its threads, and a silent end on Ctrl-C or with its parent.
 
-    With two busy cores, two threads a process were measured to be several times slower than one. Temporary files go to the folder
-    `scratch`, since a process that ends so leaves them.
+    Temporary files go to the folder `scratch`, since a process that ends so leaves them.
     """
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    settle_threads()
     os.environ["TMPDIR"] = tempfile.tempdir = scratch
     threading.Thread(target=_end_with_parent, args=(scratch,), daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    torch = sys.modules.get("torch")
-    if torch is not None:
-        torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 
 
 def _end_with_parent(scratch: str) -> None:
@@ -65,6 +61,7 @@ def workers(count: int) -> Iterator[Runner]:
     What they leave in their temporary folder is removed at the end, however they end.
     """
     if count == 1:
+        settle_threads()
         threads: Runner = ThreadPoolTaskRunner(max_workers=1)
         with threads:
             yield threads

@@ -14,6 +14,7 @@ from flows.cli.launch import checked, reachable
 from flows.cli.names import WithNames, attacks, profiles
 from flows.cli.options import LocalFolder, configuration, json_option
 from srd_core.config import Config, quoted
+from srd_core.hardware import settle_threads
 from srd_core.progress import stage
 
 
@@ -40,6 +41,7 @@ def command(
     overrides = [f"evaluation.{key}={quoted(value)}" for key, value in known.items() if value is not None]
     config = checked(profile, config_file, [*settings, *overrides])
     reachable(test)
+    settle_threads()
     with watching(), stage("evaluate"):
         scores = _scores(model, test, config)
     if as_json:

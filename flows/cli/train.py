@@ -13,6 +13,7 @@ from flows.cli.launch import checked, reachable
 from flows.cli.names import WithNames, profiles
 from flows.cli.options import LocalFolder, configuration
 from srd_core.errors import ConfigError
+from srd_core.hardware import settle_threads
 from srd_core.progress import stage
 
 
@@ -38,6 +39,7 @@ def command(source: str, out: Path, profile: str | None, config_file: str | None
     from srd_core.seeds import derive
     from srd_core.stages.trusted import saved_model
 
+    settle_threads()
     with watching(), stage("train"), tempfile.TemporaryDirectory(prefix="srd-train-") as folder:
         scratch = Path(folder)
         start = init or (saved_model(config.base.path, scratch) if config.base.path else None)

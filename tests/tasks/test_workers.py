@@ -9,6 +9,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+import torch
 from prefect import flow, task
 from prefect.exceptions import UpstreamTaskError
 from prefect.futures import PrefectConcurrentFuture
@@ -43,6 +44,29 @@ def test_temporary_files_of_workers_are_gone_afterwards(fails: bool) -> None:
     else:
         work()
     assert not places[0].parent.exists() and places[0].parent.name.startswith("srd-workers-")
+
+
+@task(persist_result=False)
+def threads() -> int:
+    return torch.get_num_threads()
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_one_worker_computes_on_as_many_threads_as_one_of_two(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regression: a single one took all cores, and results depend on the number of threads."""
+    before = torch.get_num_threads()
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    torch.set_num_threads(2)
+
+    @flow
+    def work() -> int:
+        with workers(count) as runner:
+            return runner.submit(threads, {}).result()  # type: ignore[no-any-return]
+
+    try:
+        assert work() == 1
+    finally:
+        torch.set_num_threads(before)
 
 
 @task(persist_result=False)
