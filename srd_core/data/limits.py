@@ -38,3 +38,7 @@ class Limits(BaseModel):
     """One caption."""
     max_pixels: PositiveInt = 40_000_000
     """Width times height of one image, read from its header before any pixel is decoded."""
+
+
+OWN = Limits(**{name: 2**40 for name in Limits.model_fields if name != "max_pixels"})
+"""For shards that a run has written itself, from what was within its limits."""

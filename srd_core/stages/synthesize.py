@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from srd_core.data.images import encode
+from srd_core.data.limits import OWN
 from srd_core.data.loading import load_canvas
 from srd_core.data.manifest import StageManifest
 from srd_core.data.samples import Sample
@@ -50,7 +51,7 @@ class _Notes:
 
 def load_synthetic(run: Run, manifest: StageManifest, folder: Path) -> Synthetic:
     """The synthetic set as it was made."""
-    pairs, _ = load_canvas(shards_of(manifest), run.config.canvas, folder, limits=run.config.limits)
+    pairs, _ = load_canvas(shards_of(manifest), run.config.canvas, folder, limits=OWN)
     notes = _Notes(**json.loads(local_file(manifest.outputs[_NOTES], folder / "notes").read_text()))
     images = np.asarray(pairs.images)[pairs.image_of]
     boxes, numbers = [Box(*box) for box in notes.boxes], (np.asarray(notes.sources), np.asarray(notes.photographs))

@@ -72,6 +72,11 @@ class Synthetic:
     photographs: np.ndarray
     ids: Sequence[str]
 
+    def __post_init__(self) -> None:
+        parts = (self.images, self.captions, self.boxes, self.words, self.sources, self.photographs, self.ids)
+        if len(lengths := {len(part) for part in parts}) != 1:
+            raise ValueError(f"parts of {sorted(lengths)} pairs")
+
     def __len__(self) -> int:
         return len(self.captions)
 

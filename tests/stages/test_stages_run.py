@@ -14,6 +14,7 @@ import pytest
 from srd_core.attacks.poison import PoisonSummary
 from srd_core.data.decisions import Decision, read_decisions, sample_of
 from srd_core.data.images import decode
+from srd_core.data.limits import Limits
 from srd_core.data.loading import read_samples, split_of
 from srd_core.data.manifest import FileRef, StageManifest
 from srd_core.data.samples import Sample
@@ -84,6 +85,13 @@ def test_the_synthetic_set_comes_back_as_it_was_made(pipeline: Pipeline, tmp_pat
         assert changed[box.y0 : box.y1, box.x0 : box.x1].mean() > 0.8
         changed[box.y0 : box.y1, box.x0 : box.x1] = False
         assert not changed.any()
+
+
+def test_limits_of_suspect_shards_are_not_those_of_our_own(pipeline: Pipeline, tmp_path: Path) -> None:
+    """Regression: of a synthetic set with more samples than a suspect shard may hold, the rest was left unread."""
+    tight = pipeline.run.config.model_copy(update={"limits": Limits(max_samples=30, max_caption_chars=5)})
+    made = load_synthetic(replace(pipeline.run, config=tight), pipeline.make("synthetic"), tmp_path)
+    assert len(made) == 40 == len(made.images)
 
 
 def test_the_sparring_victim_starts_from_the_base_and_moves(pipeline: Pipeline, tmp_path: Path) -> None:
