@@ -63,7 +63,7 @@ def teach_sight(
         network.perceiver.requires_grad_(True)
         learning += network.perceiver.parameters()
     optimizer = torch.optim.AdamW(learning, lr=learning_rate, weight_decay=0.05)
-    steps = max(1, round(epochs * len(targets) / _BATCH))
+    steps = max(1, round(epochs * len(targets) / min(_BATCH, len(targets))))
     losses = []
     for step, batch in enumerate(track(_batches(len(targets), steps, seed), "learn to see", total=steps)):
         for group in optimizer.param_groups:

@@ -39,12 +39,13 @@ def fit_network(network: FlamingoNetwork, objective: Objective, schedule: Schedu
     network.set_trainable(schedule.trains)
     network.train()
     network.freeze_statistics()
-    steps = max(1, round(schedule.epochs * len(pairs) / schedule.batch_size))
+    size = min(schedule.batch_size, len(pairs))
+    steps = max(1, round(schedule.epochs * len(pairs) / size))
     optimizer = _optimizer(network, schedule)
     rates = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps, schedule.warmup))
     losses: list[float] = []
     started = time.monotonic()
-    for batch in track(_batches(pairs, schedule.batch_size, steps, seed), "train", total=steps):
+    for batch in track(_batches(pairs, size, steps, seed), "train", total=steps):
         losses.append(_step(network, objective, batch, optimizer, schedule))
         rates.step()
     network.eval()
@@ -72,7 +73,7 @@ def _batches(pairs: CanvasSet, size: int, steps: int, seed: int) -> Iterator[np.
         rng = generator(seed, "batches", epoch)
         rank = rng.permutation(len(pairs.images))
         order = np.lexsort((rng.random(len(pairs)), rank[pairs.image_of]))
-        for start in range(0, max(1, len(order) - size + 1), size):
+        for start in range(0, len(order) - size + 1, size):
             if made == steps:
                 return
             made += 1
