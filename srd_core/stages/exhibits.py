@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from heapq import nsmallest
 
@@ -44,11 +44,12 @@ class _Strongest:
         if len(self._best) > _POOL:
             self._best = {self._marks[0](kept[2]): kept for kept in nsmallest(_POOL // 2, self._best.values(), key=_place)}
 
-    def first(self, count: int) -> list[Decision]:
+    def first(self, count: int, besides: Sequence[Decision] = ()) -> list[Decision]:
+        """At most `count` of them, none like one of those `besides`."""
         chosen: list[Decision] = []
-        seen: set[tuple[int, str]] = set()
+        seen = {(mark, mark(row)) for row in besides for mark in self._marks}
         for _, _, row in sorted(self._best.values(), key=_place):
-            marks = {(number, mark(row)) for number, mark in enumerate(self._marks)}
+            marks = {(mark, mark(row)) for mark in self._marks}
             if len(chosen) < count and not marks & seen:
                 chosen.append(row)
                 seen |= marks
@@ -74,7 +75,9 @@ def gallery(
             masked.offer(row)
         elif row.action in CONDEMNED:
             (holding if _holds(row, word) else others).offer(row)
-    chosen = [*holding.first(_CARDS // 2), *others.first(_CARDS // 2 if word else _CARDS), *masked.first(_CARDS)][:_CARDS]
+    chosen = holding.first(_CARDS // 2)
+    chosen += others.first(_CARDS // 2 if word else _CARDS, chosen)
+    chosen += masked.first(_CARDS - len(chosen), chosen)
     images = _images(run, source, chosen, lambda image: shrunk(image, _SHOWN))
     return tuple(_card(row, images[row.shard, row.key], word) for row in chosen if (row.shard, row.key) in images)
 
