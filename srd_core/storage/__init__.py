@@ -37,8 +37,10 @@ def local_path(uri: str) -> Path:
     """The path that a local URI means: a path as it is, or that of `file:///…`, in which `%20` and the like stand for other characters.
 
     Raises:
-        StorageError: another scheme, or another host's file.
+        StorageError: nothing, another scheme, or another host's file.
     """
+    if not uri:
+        raise StorageError("a place has no name", hint="A variable may be unset; write . for the working folder")
     scheme, separator, rest = uri.partition("://")
     if not separator:
         return Path(uri).expanduser()
