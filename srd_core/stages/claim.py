@@ -17,6 +17,7 @@ from srd_core.stages.bystanders import STAGES, is_harmless, is_on_the_way
 from srd_core.stages.difference import difference
 from srd_core.stages.files import shards_of
 from srd_core.stages.stage import Run, within
+from srd_core.storage import Storage
 
 NAME = "RUN.json"
 WITHOUT_EFFECT = {"work", "workers"}
@@ -24,6 +25,8 @@ WITHOUT_EFFECT = {"work", "workers"}
 
 _SHOWN = 60
 """Characters of a stranger's name in a message."""
+_LONGEST = 2**20
+"""Bytes of a RUN.json."""
 
 
 def claim(run: Run, inputs: Mapping[str, StageManifest]) -> None:
@@ -61,8 +64,8 @@ def claim(run: Run, inputs: Mapping[str, StageManifest]) -> None:
     try:
         sink.put_bytes(NAME, canonical_json(mine))
     except ConflictError as error:
-        hint = f"Choose another sink; with `--set work={run.work_storage.uri}` it uses what has been computed here"
-        different = _difference(sink.read_bytes(NAME), mine)
+        hint = f"Choose another sink; if that run was yours, `--set work={run.work_storage.uri}` uses what it has computed"
+        different = _difference(_told(sink), mine)
         raise ClaimedError(f"{sink.uri} belongs to a run that is different in {different}", hint=hint) from error
 
 
@@ -88,9 +91,15 @@ def _content(run: Run, inputs: Mapping[str, StageManifest]) -> dict[str, Any]:
     }
 
 
+def _told(sink: Storage) -> bytes:
+    """What lies there as RUN.json; nothing if it is too long to be one."""
+    there = sink.stat(NAME)
+    return sink.read_bytes(NAME) if there is not None and there.size <= _LONGEST else b""
+
+
 def _difference(theirs: bytes, mine: Mapping[str, Any]) -> str:
     try:
         there = json.loads(theirs)
-    except ValueError:
+    except (ValueError, RecursionError):
         there = None
     return difference(there, mine) if isinstance(there, dict) else f"that its {NAME} cannot be read"

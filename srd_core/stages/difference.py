@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from srd_core.config import load_config, profiles
+from srd_core.report.text import NAME, visible
 
 _NAMED = 4
 """Differences that are told; of all others, their number."""
@@ -42,12 +43,12 @@ def _profile(flat: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
 
 def _told(old: Mapping[str, Any], new: Mapping[str, Any], key: str) -> str:
     if key.startswith("inputs.") and key in old and key in new:
-        return f"{key} (other shards)"
-    return f"{key.removeprefix(_SETTING)} ({_short(old, key)} there, {_short(new, key)} here)"
+        return f"{visible(key, NAME)} (other shards)"
+    return f"{visible(key.removeprefix(_SETTING), NAME)} ({_short(old, key)} there, {_short(new, key)} here)"
 
 
 def _short(flat: Mapping[str, Any], key: str) -> str:
-    text = repr(flat[key]) if key in flat else "nothing"
+    text = visible(repr(flat[key]), _SHOWN + 1) if key in flat else "nothing"
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 

@@ -106,6 +106,17 @@ def test_what_differs_is_told_with_the_weightiest_first(source: Path, tmp_path: 
         sanitize(Run(str(source), sink, "", Config()))
 
 
+@pytest.mark.parametrize(
+    "forged", ['{"\\u001b]0;x\\u0007\\u202ea": 1}', '{"srd": "\\u001b[2J"}', '{"a":' * 100_000, '"' + "x" * 2**21 + '"']
+)
+def test_a_forged_claim_is_told_of_and_acts_on_nothing(source: Path, tmp_path: Path, forged: str) -> None:
+    """Regression: its keys went to the terminal as they were, and one that was deep ended in an internal error."""
+    (tmp_path / "RUN.json").write_text(forged)
+    with pytest.raises(ClaimedError) as error:
+        sanitize(Run(str(source), str(tmp_path), "", Config()))
+    assert str(error.value).isprintable() and len(str(error.value)) < 1000
+
+
 def test_a_key_that_an_older_version_did_not_have_is_named(source: Path, tmp_path: Path) -> None:
     """Where its default is null, the message was "different in ."."""
     sink = tmp_path / "sink"
