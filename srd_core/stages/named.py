@@ -10,6 +10,7 @@ from srd_core.defences.channels.base import get
 from srd_core.defences.screens.ascent import told_rate
 from srd_core.errors import ConfigError
 from srd_core.stages.cover import told_places
+from srd_core.stages.local_models import named_places
 from srd_core.stages.test_images import planted
 from srd_core.stages.truth import poisoned_pairs
 
@@ -20,10 +21,11 @@ def check_named(config: Config, *, planting: bool = False) -> None:
     `planting`: an experiment is planted before the run, and its data say what attack and attacker are, and what arms are told.
 
     Raises:
-        ConfigError: an unknown evidence channel or attack, one that cannot plant `evaluation.target`, an attacker who trains and no
-            attack of his, no list for `covered`, or no rate for `abl-oracle`.
+        ConfigError: a model whose name on the hub is a folder here too, an unknown evidence channel or attack, one that cannot plant
+            `evaluation.target`, an attacker who trains and no attack of his, no list for `covered`, or no rate for `abl-oracle`.
         SourceError: as `poisoned_pairs`. StorageError: the list cannot be read.
     """
+    _check_folders(config)
     for channel in config.evidence.channels:
         get(channel)
     attack = planted(config)
@@ -36,6 +38,14 @@ def check_named(config: Config, *, planting: bool = False) -> None:
         told_places(config)
     if "abl-oracle" in arms:
         told_rate(config.oracle.poison_rate)
+
+
+def _check_folders(config: Config) -> None:
+    """Libraries take a folder for the model of that name, and the working folder may be one that a stranger filled."""
+    for key, place in named_places(config).items():
+        if not place.is_absolute():
+            hint = "Give its whole path to mean it, or start in another folder"
+            raise ConfigError(f"{key}: there is something called {str(place)!a} here, which would be taken for that model", hint=hint)
 
 
 def _check_attacker(config: Config, attack: Attack | None) -> None:
