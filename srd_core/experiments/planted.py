@@ -18,8 +18,14 @@ from srd_core.attacks.prepared import prepare, save
 from srd_core.attacks.settings import configured, settings_of
 from srd_core.config import quoted
 from srd_core.data.inventory import open_shard, take_inventory
+from srd_core.data.manifest import digest
 from srd_core.experiments.shifts import shift_shards
 from srd_core.seeds import derive
+from srd_core.stages.code import code_digest
+
+TRUTH = "suspect.poisoned.json"
+"""The list of poisoned pairs, written when all else has been."""
+_DONE, _MADE_OF = ".done", "made-of"
 
 
 class Planted(BaseModel):
@@ -107,7 +113,7 @@ def plant(
         ConfigError: unknown attack, settings that it does not have, or one that has to be optimised and no surrogate.
         SourceError: nothing at `clean`, or nothing that can be poisoned.
     """
-    source, kept, truth, attack = folder / "suspect", folder / "attack", folder / "suspect.poisoned.json", what.made
+    source, kept, truth, attack = folder / "suspect", folder / "attack", folder / TRUTH, what.made
     owned = str(folder / "shifted") if what.shift else clean
     if not truth.exists():
         rmtree(source, ignore_errors=True)
@@ -128,6 +134,26 @@ def plant(
     )
 
 
+def begin(what: Planted, folder: Path, surrogate: str | None, *inputs: str) -> None:
+    """Have all of `folder` made again that other code made, or from other `inputs`: it is known by its settings, which tell neither."""
+    modules = sorted({type(what).__module__, type(what.made).__module__})
+    code = [code_digest(module) for module in modules]
+    mark = digest({"code": code, "inputs": inputs, "surrogate": _weights(surrogate) if what.made.needs_encoder else {}})
+    note = folder / _MADE_OF
+    if note.exists() and note.read_text(encoding="utf-8") == mark:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for done in (folder / TRUTH, *folder.glob(f"*/{_DONE}")):
+        done.unlink(missing_ok=True)
+    note.write_text(mark, encoding="utf-8")
+
+
+def _weights(surrogate: str | None) -> dict[str, str]:
+    from srd_core.stages.trusted import file_digests
+
+    return file_digests(surrogate)
+
+
 def _poison(what: Planted, clean: str, source: Path, kept: Path, surrogate: str | None, seed: int) -> None:
     """The poisoned copy `source`, the list beside it, and in `kept` the attack, where it has anything of its own."""
     attack = what.made
@@ -143,9 +169,9 @@ def _with_shifts(tests: dict[str, str], what: Planted, folder: Path) -> dict[str
     first, made = next(iter(tests.values())), dict(tests)
     for name in what.test_shifts:
         place = folder / name
-        if not (place / ".done").exists():
+        if not (place / _DONE).exists():
             shift_shards(first, place, name, seed=derive(what.seed, "experiment", "test shift"))
-            (place / ".done").touch()
+            (place / _DONE).touch()
         made[name] = str(place)
     return made
 

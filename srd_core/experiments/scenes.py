@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from srd_core.experiments.planted import ExperimentData, Planted, plant
+from srd_core.experiments.planted import TRUTH, ExperimentData, Planted, begin, plant
 from srd_core.scenes.dataset import write_shards
 from srd_core.scenes.world import Domain
 from srd_core.seeds import derive
@@ -35,7 +35,8 @@ class SceneExperiment(Planted):
             SrdError: as `plant`.
         """
         parts = {"trusted": self.trusted, "scenes": self.tests, "sketch": self.tests, "clean": self.suspect}
-        if not (folder / "suspect.poisoned.json").exists():
+        begin(self, folder, _SURROGATE)
+        if not (folder / TRUTH).exists():
             for name, count in parts.items():
                 self._render(folder / name, count)
         seed = derive(self.seed, "experiment", "poison")

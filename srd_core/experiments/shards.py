@@ -7,7 +7,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from srd_core.experiments.planted import ExperimentData, Planted, plant
+from srd_core.data.inventory import take_inventory
+from srd_core.experiments.planted import ExperimentData, Planted, begin, plant
 
 
 class ShardExperiment(Planted):
@@ -25,4 +26,5 @@ class ShardExperiment(Planted):
         Raises:
             SrdError: as `plant`.
         """
+        begin(self, folder, self.surrogate, *(take_inventory(place).digest for place in (self.suspect, *self.tests.values())))
         return plant(self, self.suspect, folder, self.surrogate, self.seed, trusted=self.trusted, tests=self.tests)

@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 
 from srd_core.config import load_config
+from srd_core.data.inventory import take_inventory
+from srd_core.experiments import planted
 from srd_core.experiments.planted import ExperimentData
+from srd_core.experiments.scenes import SceneExperiment
+from srd_core.experiments.shards import ShardExperiment
+from srd_core.scenes.dataset import write_shards
 
 
 @pytest.mark.parametrize("place", ["/data/runs #2", "/data/a: b", "/data/it's", '/data/"x"', "/{x}, y", "no", "1e3", "/data/back\\slash"])
@@ -20,3 +25,26 @@ def test_paths_and_names_reach_the_configuration_as_they_are(place: str) -> None
 def test_an_attacker_who_does_not_train_is_not_named() -> None:
     told = ExperimentData("s", "t", {"scenes": "x"}, Path("truth.json"), "badnet", "banana")
     assert load_config(overrides=told.overrides()).evaluation.attacker is None
+
+
+def test_other_shards_in_the_old_place_are_poisoned_anew(tmp_path: Path) -> None:
+    """Regression: the old poisoned copy was used with the new trusted and test sets."""
+    clean = tmp_path / "clean"
+    write_shards(clean, 20, seed=1, side=32)
+    what = ShardExperiment(trusted=str(clean), suspect=str(clean), tests={"own": str(clean)}, rate=0.2)
+    first = take_inventory(what.make(tmp_path / "made").source).digest
+    written = (tmp_path / "made" / "suspect.poisoned.json").stat().st_mtime_ns
+    assert take_inventory(what.make(tmp_path / "made").source).digest == first
+    assert (tmp_path / "made" / "suspect.poisoned.json").stat().st_mtime_ns == written
+    write_shards(clean, 20, seed=2, side=32)
+    assert take_inventory(what.make(tmp_path / "made").source).digest != first
+
+
+def test_an_attack_whose_code_has_changed_is_planted_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regression: the old trigger was in the data and the new one on the test images."""
+    what = SceneExperiment(side=32, trusted=4, suspect=10, tests=4, rate=0.2)
+    truth = what.make(tmp_path).truth
+    truth.write_text(truth.read_text().replace("badnet", "older"))
+    assert "older" in what.make(tmp_path).truth.read_text()
+    monkeypatch.setattr(planted, "code_digest", lambda module: f"another {module}")
+    assert "older" not in what.make(tmp_path).truth.read_text()
