@@ -9,7 +9,7 @@ from prefect import flow
 
 from flows.line import Line
 from srd_core.config import load_config
-from srd_core.stages.files import shards_of
+from srd_core.stages.files import part_of, shards_of
 from srd_core.stages.sanitize import name_of, total
 from srd_core.stages.seal import SANITIZED
 from srd_core.stages.stage import Run
@@ -43,7 +43,7 @@ def sanitize(
     with workers(run.config.workers) as runner:
         line = Line(run, runner)
         for shard in shards_of(suspect):
-            line.submit(name_of(shard), pipeline.sanitize, {"shard": shard.name}, source=suspect)
+            line.submit(name_of(shard), pipeline.sanitize, {"shard": shard.name}, source=part_of(suspect, [shard]))
         made = line.finish()
     pipeline.write_manifest(run, {"source": suspect, **made}, SANITIZED)
     return total(made.values()).as_facts()

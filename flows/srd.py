@@ -6,7 +6,7 @@ Every submitted task names what it needs; what does not depend on each other run
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from flows.models import arms_of, learns_policy, models_of
 from srd_core.config import Arm, Protocol, load_config
 from srd_core.data.manifest import StageManifest
 from srd_core.stages.arms import NEEDS, SCREENS
-from srd_core.stages.files import shards_of
+from srd_core.stages.files import part_of, shards_of
 from srd_core.stages.stage import Run
 from srd_core.stages.test_images import HOLDOUT
 from tasks import pipeline
@@ -116,25 +116,26 @@ def judge(line: Line, arm: Arm, suspect: StageManifest, trusted: StageManifest, 
     if line.run.config.evidence.second_look:
         said["pictures"] = line.submit("pictures", pipeline.screen("residual"), {"arm": "residual"}, **asked)
     weighed: dict[str, Made] = {}
-    for i, group in enumerate(groups(line, suspect)):
-        weighed[f"weighed-{i}"] = line.submit(f"weighed-{i}", pipeline.weigh, {"shards": group}, source=suspect, **witnesses)
+    for i, (names, part) in enumerate(groups(line, suspect)):
+        weighed[f"weighed-{i}"] = line.submit(f"weighed-{i}", pipeline.weigh, {"shards": names}, source=part, **witnesses)
     return {**said, **weighed, "consensus": line.submit("consensus", pipeline.consensus, **weighed)}
 
 
 def cleanse(line: Line, arm: Arm, suspect: StageManifest, known: dict[str, Made]) -> list[Made]:
     """Do to every shard as `arm` decides; one task a group of shards."""
     task, parts = pipeline.cleanse(line.run, arm), []
-    for i, group in enumerate(groups(line, suspect)):
+    for i, (names, part) in enumerate(groups(line, suspect)):
         own = {name: f"weighed-{i}" if name == "weighed" else name for name in NEEDS[arm]}
         needs = {name: known[made] for name, made in own.items() if made in known}  # no pictures without a second look
-        parts.append(line.submit(f"cleansed-{arm}-{i}", task, {"arm": arm, "shards": group}, source=suspect, **needs))
+        parts.append(line.submit(f"cleansed-{arm}-{i}", task, {"arm": arm, "shards": names}, source=part, **needs))
     return parts
 
 
-def groups(line: Line, suspect: StageManifest) -> list[list[str]]:
-    """Names of the shards that go into one task each."""
-    names, size = [shard.name for shard in shards_of(suspect)], line.run.config.cleanse.shards_per_task
-    return [names[start : start + size] for start in range(0, len(names), size)]
+def groups(line: Line, suspect: StageManifest) -> Iterator[tuple[list[str], StageManifest]]:
+    """The shards that go into one task each: their names, and the inventory of them."""
+    listed, size = shards_of(suspect), line.run.config.cleanse.shards_per_task
+    for shards in (listed[start : start + size] for start in range(0, len(listed), size)):
+        yield [shard.name for shard in shards], part_of(suspect, shards)
 
 
 def retrain(

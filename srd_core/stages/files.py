@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from srd_core.data.canvas import CanvasSet
@@ -51,6 +51,15 @@ def shards_of(manifest: StageManifest) -> list[ShardRef]:
     if "inventory" in manifest.facts:
         return list(Inventory.model_validate(manifest.facts["inventory"]).shards)
     return _shards(_written(manifest, withheld=False))
+
+
+def part_of(inventory: StageManifest, shards: Sequence[ShardRef]) -> StageManifest:
+    """The inventory with some of its shards, for a task that asks for no others; known by the key of the whole.
+
+    A task's parameters are walked through and pickled: with the whole list in each of them that is the square of the number of shards.
+    """
+    listed = Inventory(source=str(inventory.facts["inventory"]["source"]), shards=tuple(shards))  # type: ignore[index, call-overload]
+    return inventory.model_copy(update={"facts": {**inventory.facts, "inventory": listed.model_dump(mode="json")}})
 
 
 def withheld_shards(manifest: StageManifest) -> list[ShardRef]:

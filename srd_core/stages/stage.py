@@ -102,6 +102,8 @@ class Stage:
             record = StageManifest.model_validate_json(run.work_storage.read_bytes(place))
         except ValidationError:  # altered or from another version: made again
             return None
+        if (record.stage, record.key) != (self.name, key):
+            return None
         return record if all(_ours(run, name, ref) for name, ref in record.outputs.items()) else None
 
     @staticmethod

@@ -18,8 +18,10 @@ import srd_core
 from srd_core.config import load_config
 from srd_core.data.manifest import FileRef, StageManifest, canonical_json
 from srd_core.errors import StorageError
+from srd_core.scenes.dataset import write_shards
+from srd_core.stages import inventory
 from srd_core.stages.code import code_digest, reachable, tree_digest
-from srd_core.stages.files import local_folder
+from srd_core.stages.files import local_folder, part_of, shards_of
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage, identity
 from srd_core.storage.base import file_digest
 
@@ -75,6 +77,25 @@ def test_what_many_need_at_once_one_makes(run: Run) -> None:
         made = list(pool.map(ask, range(4)))
     assert counted.calls == 1
     assert made == [made[0]] * 4
+
+
+def test_a_record_under_another_key_is_no_result(run: Run) -> None:
+    counted = Counted()
+    first = counted.stage.execute(run, {}, {"arm": "none"})
+    other = counted.stage.key(run, {}, {"arm": "srd"})
+    run.work_storage.put_bytes(f"counted/{other[:16]}.json", canonical_json(first))
+    assert counted.stage.recorded(run, other) is None
+    assert counted.stage.execute(run, {}, {"arm": "srd"}).facts == {"calls": 2}
+
+
+def test_a_part_of_an_inventory_makes_the_same_result_and_is_small(run: Run) -> None:
+    """Regression: each of ten thousand tasks was given the list of ten thousand shards."""
+    write_shards(Path(run.source), 12, seed=1, side=16, per_shard=2)
+    whole = inventory.take(run, "source")
+    (first, *_), counted = shards_of(whole), Counted()
+    part = part_of(whole, [first])
+    assert shards_of(part) == [first] and len(canonical_json(part)) < len(canonical_json(whole)) / 2
+    assert counted.stage.key(run, {"source": part}, {}) == counted.stage.key(run, {"source": whole}, {})
 
 
 @pytest.mark.parametrize("name", ["b.txt", "../b.txt", "below/../b.txt"])
