@@ -75,6 +75,7 @@ def srd(
             scores["bounds"] = line.submit("bounds", pipeline.bounds, **game)
         hand_over = {f"cleansed-{arm}-{i}": part for arm, parts in cleansed.items() for i, part in enumerate(parts)}
         hand_over |= {f"screen-{arm}": said["screen"] for arm, said in judged.items() if "screen" in said}
+        hand_over |= {name: made for said in judged.values() for name, made in said.items() if name == "pictures"}
         line.submit("report", pipeline.report, source=suspect, trusted=known, **witnesses, **hand_over, **scores)
         made = line.finish()
     pipeline.write_manifest(run, {**inputs, **made})

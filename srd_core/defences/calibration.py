@@ -24,8 +24,8 @@ _PARTS = 4
 class Calibration(BaseModel):
     """`thresholds` and robust `scales` by channel; a pair is flagged when any score lies above its threshold.
 
-    `clean_flagged` is the share of the clean calibration pairs that are flagged, `recall` that of injected poisons by kind, `clean` holds
-    the percentiles of each channel's clean scores.
+    `clean_flagged` is the share of the clean calibration `pairs`, of so many `images`, that are flagged, `recall` that of injected poisons
+    by kind, `clean` holds the percentiles of each channel's clean scores.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -34,6 +34,7 @@ class Calibration(BaseModel):
     scales: dict[str, float]
     budget: dict[str, float]
     pairs: int
+    images: int | None = None
     clean_flagged: float
     recall: dict[str, float]
     clean: dict[str, tuple[float, ...]] = {}

@@ -76,6 +76,8 @@ class VerdictFigures(BaseModel):
     pictured: int = Field(default=0, description="further pairs, condemned because their images show what those of a word share")
     picture_word: str | None = Field(default=None, description="the word of most of these")
     said_again: int = Field(default=0, description="pairs withheld because their new caption would say a planted word")
+    unseen: int = Field(default=0, description="pairs withheld because no detector could look at their image; none of `pairs`")
+    silent: str = Field(default="", description="why no picture that images share could be looked for; empty if it could")
     unlike: float | None = Field(default=None, description="distance of the pairs left alone from the trusted ones, if beyond chance")
     backdoor: BackdoorEffect | None = None
 
@@ -116,6 +118,8 @@ class Findings:
         shared: further pairs that were condemned because they hold a word that flagged ones share, by word.
         pictured: further pairs that were condemned because their images show what those of a word share, by word.
         said_again: pairs that were withheld because their new caption would say a planted word.
+        unseen: pairs that could be read, but not looked at; they are none of `pairs`.
+        silent: why the look at pictures could look for nothing.
         unlike: how far the pairs that were left alone lie from the trusted ones, where that is more than chance makes of it.
 
     Raises:
@@ -131,7 +135,9 @@ class Findings:
     shared: Mapping[str, int] = field(default_factory=dict)
     pictured: Mapping[str, int] = field(default_factory=dict)
     said_again: int = 0
+    unseen: int = 0
     unlike: float | None = None
+    silent: str = ""
 
     def __post_init__(self) -> None:
         if self.pairs < 1 or not 0 <= self.flagged <= self.pairs or not 0 < self.budget < 1:
@@ -141,10 +147,10 @@ class Findings:
 
 def decide(
     found: Findings,
-    *,
     actions: Mapping[str, int] | None = None,
     ended: int = 0,
     backdoor: BackdoorEffect | None = None,
+    *,
     weighed: bool = True,
 ) -> Verdict:
     """Reach a verdict.
@@ -161,7 +167,7 @@ def decide(
     lines = (
         _headline(status, figures),
         _about_word(figures),
-        _done(actions, ended, found.said_again),
+        _done(actions, ended, found),
         _effect(backdoor),
         _unseen(status, figures),
     )
@@ -193,6 +199,8 @@ def _figures(found: Findings, backdoor: BackdoorEffect | None) -> VerdictFigures
         pictured=pictured.total(),
         picture_word=_most(pictured),
         said_again=found.said_again,
+        unseen=found.unseen,
+        silent=found.silent,
         unlike=found.unlike,
         backdoor=backdoor,
     )
@@ -261,12 +269,13 @@ def _about_word(figures: VerdictFigures) -> str:
     return f"{start} ({share}); {judged}."
 
 
-def _done(actions: Mapping[str, int] | None, ended: int, said_again: int) -> str:
+def _done(actions: Mapping[str, int] | None, ended: int, found: Findings) -> str:
     names = {"keep": "kept", "mask": "masked", "recaption": "recaptioned", "quarantine": "quarantined", "reject": "rejected as unreadable"}
     parts = [f"{count:,} {names[name]}" for name in names if (count := (actions or {}).get(name, 0))]
-    again = f" Of the quarantined, {said_again:,} would have got a new caption that says a planted word." if said_again else ""
+    again = f" Of the quarantined, {found.said_again:,} would have got a new caption that says a planted word." if found.said_again else ""
+    unseen = f" {found.unseen:,} were not judged, since their image could not be looked at." if found.unseen else ""
     lost = f" Shards that were not read to their end: {ended:,}; what follows there is not counted." if ended else ""
-    return (f"Pairs: {', '.join(parts)}." if parts else "No action was recorded.") + again + lost
+    return (f"Pairs: {', '.join(parts)}." if parts else "No action was recorded.") + again + unseen + lost
 
 
 def _effect(backdoor: BackdoorEffect | None) -> str:
@@ -293,5 +302,6 @@ def _unseen(status: Status, figures: VerdictFigures) -> str:
     blind = f"in any number, captions like these that were tried: {', '.join(figures.blind_to)}" if figures.blind_to else ""
     far = figures.unlike
     unlike = "" if far is None else f" The pairs left alone are unlike the trusted ones too ({far:.2f}): some flags will be due to that."
-    unseen = "; ".join(filter(None, (room, blind)))
+    pictures = f"a trigger that is always the same, for which nobody could look ({figures.silent})" if figures.silent else ""
+    unseen = "; ".join(filter(None, (room, blind, pictures)))
     return f"{advice}.{unlike} What may go unseen: {unseen}; attacks whose captions fit their images."

@@ -35,6 +35,9 @@ def distance(scores: npt.ArrayLike, known: tuple[float, ...]) -> float:
     return float(np.abs(own - other).max())
 
 
-def beyond_chance(far: float, scores: int, known: int) -> bool:
-    """Whether two samples of these sizes, at least 1 each, from one distribution lie so `far` apart in less than 1 % of cases."""
-    return far > _CRITICAL * math.sqrt(1 / scores + 1 / known) + _COARSE
+def beyond_chance(far: float, images: int, known: int) -> bool:
+    """Whether two samples from one distribution lie so `far` apart in less than 1 % of cases, however alike the scores of an image are.
+
+    `images` and `known`, at least 1 each, are the images that they are of: captions of one are surprising together.
+    """
+    return far > _CRITICAL * math.sqrt(1 / images + 1 / known) + _COARSE

@@ -45,7 +45,7 @@ def _calibrate(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outc
     scores = collect([View(batch, asked) for batch in track(_batches(clean), "score trusted pairs")], config.channels)
     made = injections(clean, run.config.synthesis, seed=derive(run.config.seed, "injections"), pairs=_INJECTED)
     injected = {kind: collect([View(batch, asked)], config.channels) for kind, batch in track(made.items(), "score injected pairs")}
-    result = calibrate(scores, injected, config.false_positives)
+    result = calibrate(scores, injected, config.false_positives).model_copy(update={"images": len(clean.references())})
     (folder / _FILE).write_text(json.dumps(result.model_dump(), sort_keys=True, indent=1))
     return Outcome({_FILE: folder / _FILE}, result.model_dump(mode="json", exclude={"clean"}))
 

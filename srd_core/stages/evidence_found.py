@@ -42,6 +42,11 @@ def is_flagged(row: Decision) -> bool:
     return row.action in CONDEMNED and not row.reason.startswith((SECOND_LOOK, PICTURED, UNSEEN))
 
 
+def was_judged(row: Decision) -> bool:
+    """Whether a detector has seen the pair."""
+    return row.action != "reject" and not row.reason.startswith(UNSEEN)
+
+
 def condemned_by(look: str, rows: Iterable[Decision]) -> Counter[str]:
     """The words that condemned pairs which flagged nothing by themselves, by one `look` at the set, with the number of these pairs."""
     return Counter(row.suspicious_word for row in rows if row.reason.startswith(look))
@@ -62,7 +67,7 @@ def suspicious_words(rows: Iterable[Decision]) -> Iterator[WordEvidence]:
     found: Counter[str] = Counter()
     pairs = suspects = 0
     for row in rows:
-        if row.action != "reject":
+        if was_judged(row):
             words, out = words_of(clean(row.caption_before)), is_flagged(row)
             held.update(words)
             found.update(words if out else ())

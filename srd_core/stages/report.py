@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any, cast
 
 from srd_core import __version__
 from srd_core.config import Arm
-from srd_core.data.decisions import CONDEMNED, Decision, DecisionWriter
+from srd_core.data.decisions import CONDEMNED, Decision, DecisionWriter, sample_of
 from srd_core.data.images import decode
 from srd_core.data.inventory import Inventory
 from srd_core.data.manifest import StageManifest, digest
@@ -19,7 +21,7 @@ from srd_core.defences.weighed import PICTURED, SECOND_LOOK
 from srd_core.policy.learned import LearnedPolicy
 from srd_core.report.data import Accounting, Attention, OperatingPoint, PolicyFigures, Provenance, ReportData
 from srd_core.report.html import render
-from srd_core.report.verdict import BackdoorEffect, Findings, Verdict, WordEvidence, decide
+from srd_core.report.verdict import BackdoorEffect, Findings, WordEvidence, decide
 from srd_core.scoring.distance import beyond_chance, distance
 from srd_core.scoring.scores import Interval, ModelScores, Scores
 from srd_core.stages.attention import SHEET
@@ -35,6 +37,7 @@ from srd_core.stages.evidence_found import (
     said_again,
     surplus,
     suspicious_words,
+    was_judged,
 )
 from srd_core.stages.exhibits import gallery, q_maps
 from srd_core.stages.files import local_file, local_folder
@@ -42,7 +45,7 @@ from srd_core.stages.gaps import gaps
 from srd_core.stages.learned import curve_of, held_out_of
 from srd_core.stages.origin import code
 from srd_core.stages.score import load_scores
-from srd_core.stages.screen import suspicion
+from srd_core.stages.screen import silence, suspicion
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
 from srd_core.stages.trusted import fluency_of
 from srd_core.stages.truth import coverage_by_masks, detection, done, truth_digest
@@ -72,7 +75,9 @@ def _report(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome
     )
     words = tuple(suspicious_words(weighed))
     account = accounting(rows[mode])
-    verdict = _verdict(run, account, rows.get("evidence"), words, scores, thresholds, far if unlike else None)
+    silent = silence(inputs["pictures"]) if "pictures" in inputs else ""
+    judged = replace(_findings(run, account, rows.get("evidence"), words, thresholds), unlike=far if unlike else None, silent=silent)
+    verdict = decide(judged, account.actions, sum(account.ended.values()), _effect(run, scores), weighed="evidence" in rows)
     shown: Arm = "srd" if mode == "none" and "srd" in rows else mode
     data = ReportData(
         title=f"Cleansing of {run.source}",
@@ -111,11 +116,14 @@ def _flagged(rows: Iterable[Decision], path: Path) -> Path:
 
 def _distance(rows: Iterable[Decision], thresholds: Calibration | None) -> tuple[float | None, bool]:
     """How unlike the trusted pairs those are that evidence has left alone, None where it has looked at none; and whether beyond chance."""
-    seen = array("d", (row.score_nll_mean for row in rows if row.action == "keep" and row.score_nll_mean is not None))
+    seen, images = array("d"), 0
+    for _, own in groupby((row for row in rows if row.action == "keep" and row.score_nll_mean is not None), key=sample_of):
+        seen.extend(row.score_nll_mean for row in own if row.score_nll_mean is not None)
+        images += 1
     found = distance(seen, thresholds.clean.get("nll_mean", ()) if thresholds else ())
     if thresholds is None or math.isnan(found):
         return None, False
-    return round(found, 4), beyond_chance(found, len(seen), thresholds.pairs)
+    return round(found, 4), beyond_chance(found, images, thresholds.images or thresholds.pairs)
 
 
 def _attention(inputs: Inputs, folder: Path) -> Attention | None:
@@ -147,20 +155,16 @@ def _models(inputs: Inputs) -> tuple[ModelScores, ...]:
     return tuple(load_scores(manifest) for name, manifest in inputs.items() if name.startswith("score-"))
 
 
-def _verdict(
-    run: Run,
-    account: Accounting,
-    weighed: DecisionRows | None,
-    words: Sequence[WordEvidence],
-    scores: Scores,
-    thresholds: Calibration | None,
-    unlike: float | None,
-) -> Verdict:
+def _findings(
+    run: Run, account: Accounting, weighed: DecisionRows | None, words: Sequence[WordEvidence], thresholds: Calibration | None
+) -> Findings:
     """What evidence says, whichever arm's data is handed back and accounted for; without it, that nothing was judged."""
-    actions = account.actions
-    found = Findings(
-        pairs=account.pairs - actions.get("reject", 0),
+    readable = account.pairs - account.actions.get("reject", 0)
+    judged = readable if weighed is None else sum(map(was_judged, weighed))
+    return Findings(
+        pairs=judged,
         flagged=sum(map(is_flagged, weighed or ())),
+        unseen=readable - judged,
         budget=run.config.evidence.false_positives,
         words=words,
         calibrated_on=thresholds.pairs if thresholds else None,
@@ -168,9 +172,7 @@ def _verdict(
         shared=condemned_by(SECOND_LOOK, weighed or ()),
         pictured=condemned_by(PICTURED, weighed or ()),
         said_again=said_again(weighed or ()) if run.config.cleanse.mode == "evidence" else 0,
-        unlike=unlike,
     )
-    return decide(found, actions=actions, ended=sum(account.ended.values()), backdoor=_effect(run, scores), weighed=weighed is not None)
 
 
 def _effect(run: Run, scores: Scores) -> BackdoorEffect | None:

@@ -38,8 +38,8 @@ def _screen(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome
     )
     screened = get(arm)(work)
     save_verdicts(folder / _FILE, suspect.ids, screened)
-    facts = {"pairs": len(suspect), "condemned": int(screened.condemned.sum()), "planted": list(screened.planted)}
-    return Outcome({_FILE: folder / _FILE}, {**details, **facts})
+    facts = {"pairs": len(suspect), "condemned": int(screened.condemned.sum())}
+    return Outcome({_FILE: folder / _FILE}, {**details, **facts, "planted": list(screened.planted), "silent": screened.silent})
 
 
 def verdicts(inputs: Inputs, folder: Path, shards: Collection[str] | None = None) -> dict[str, bool]:
@@ -55,6 +55,11 @@ def condemned_by_words(manifest: StageManifest, folder: Path, shards: Collection
 def planted_words(manifest: StageManifest) -> list[str]:
     """What was planted with the words that condemn."""
     return list(manifest.facts["planted"])  # type: ignore[arg-type]
+
+
+def silence(manifest: StageManifest) -> str:
+    """Why that screen could look for nothing; empty if it could."""
+    return str(manifest.facts["silent"])
 
 
 def suspicion(manifest: StageManifest, folder: Path) -> dict[str, float]:

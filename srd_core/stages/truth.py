@@ -15,7 +15,6 @@ import numpy as np
 
 from srd_core.config import Arm, Config
 from srd_core.data.decisions import ACTIONS, IN_COLUMNS, Decision, sample_of, score_of
-from srd_core.defences.weighed import UNSEEN
 from srd_core.errors import SourceError
 from srd_core.policy.evaluation import COVERED
 from srd_core.scoring.coverage import covered_share, iou, mask_boxes, within
@@ -24,6 +23,7 @@ from srd_core.scoring.intervals import bootstrap_mean, wilson
 from srd_core.scoring.scores import DetectionScores
 from srd_core.seeds import derive
 from srd_core.stages.arms import JOINED
+from srd_core.stages.evidence_found import was_judged
 from srd_core.stages.stage import Run
 from srd_core.storage import open_storage
 
@@ -72,7 +72,7 @@ class _Judged:
     def of(cls, rows: Iterable[Decision], read: Mapping[str, Score], truth: Collection[str]) -> _Judged:
         scores = {name: array("d") for name in read}
         poisoned, touched, image_of = array("b"), array("b"), array("q")
-        for image, (_, own) in enumerate(groupby((row for row in rows if _was_seen(row)), key=sample_of)):
+        for image, (_, own) in enumerate(groupby((row for row in rows if was_judged(row)), key=sample_of)):
             for row in own:
                 for name, get in read.items():
                     value = get(row)
@@ -82,10 +82,6 @@ class _Judged:
                 image_of.append(image)
         columns = {name: np.asarray(values) for name, values in scores.items()}
         return cls(columns, np.asarray(poisoned, bool), np.asarray(touched, bool), np.asarray(image_of))
-
-
-def _was_seen(row: Decision) -> bool:
-    return row.action != "reject" and not row.reason.startswith(UNSEEN)
 
 
 def _known_by(suspicion: Mapping[str, float]) -> Score:

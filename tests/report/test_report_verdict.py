@@ -84,6 +84,17 @@ def test_new_captions_that_were_refused_are_counted_where_it_is_said_what_was_do
     assert "planted word" not in decided(pairs=1000, flagged=60, budget=0.005, actions=actions).lines[2]
 
 
+def test_pairs_that_nobody_could_look_at_are_told_and_no_evidence_of_anything() -> None:
+    told = decided(pairs=100, flagged=4, budget=0.005, unseen=900)
+    assert told.status == "suspicious" and "900 were not judged, since their image could not be looked at." in told.lines[2]
+    assert decided(pairs=1000, flagged=4, budget=0.005).status == "no sign of poison"
+
+
+def test_a_look_that_could_not_be_taken_is_told() -> None:
+    told, other = (decided(pairs=1000, flagged=4, budget=0.005, silent=why).lines[4] for why in ("5 words, and 20 are needed", ""))
+    assert "always the same, for which nobody could look (5 words, and 20 are needed)" in told and "nobody could look" not in other
+
+
 def test_data_unlike_the_trusted_set_is_a_reason_for_flags_that_is_told() -> None:
     """A quarter of clean pairs, made paintings, was flagged, and the verdict gave no other reason than poison."""
     told, other = (decided(pairs=3000, flagged=974, budget=0.005, unlike=far).lines[4] for far in (0.098, None))

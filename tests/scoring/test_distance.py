@@ -51,3 +51,15 @@ def test_two_samples_of_one_distribution_are_seldom_beyond_chance_and_others_are
         return sum(beyond_chance(distance(own, known), 2000, 500) for own, known in drawn)
 
     assert found(0.0) <= 6 and found(0.5) >= 295
+
+
+def test_captions_of_one_image_are_not_taken_for_independent_ones() -> None:
+    """Regression: with five captions an image that are surprising together, data like the trusted set were called unlike it."""
+    rng = np.random.default_rng(1)
+
+    def drawn(images: int) -> np.ndarray:
+        return np.repeat(rng.normal(0, 1, images), 5) + rng.normal(0, 0.3, 5 * images)
+
+    pairs = [(drawn(600), percentiles(drawn(180))) for _ in range(300)]
+    assert sum(beyond_chance(distance(own, known), 600, 180) for own, known in pairs) <= 6
+    assert sum(beyond_chance(distance(own, known), 3000, 900) for own, known in pairs) > 30

@@ -43,13 +43,14 @@ class Screening:
 class Screened:
     """`scores` (P,), higher is more suspicious, and what is `condemned` (P,) bool.
 
-    Where words condemn, `words`, P or none, and all that was `planted` with them.
+    Where words condemn, `words`, P or none, and all that was `planted` with them. `silent` says why nothing could be looked for.
     """
 
     scores: Scores
     condemned: npt.NDArray[np.bool_]
     words: tuple[str, ...] = ()
     planted: tuple[str, ...] = ()
+    silent: str = ""
 
     def __post_init__(self) -> None:
         if self.scores.shape != self.condemned.shape:

@@ -63,7 +63,7 @@ def residual(work: Screening) -> Screened:
     trusted = Scan(work.trusted, work.seed)
     natural = [(trace.strength, trace.tone) for trace in trusted.traces()]
     if len(natural) < KNOWN:
-        return Screened(scores, condemned)
+        return Screened(scores, condemned, silent=f"{len(natural)} trusted words have {FEWEST} images or more, and {KNOWN} are needed")
     limits = np.maximum(LIFT * np.max(natural, axis=0), _LEAST_LIMIT)
     scan = Scan(pairs, work.seed, trusted)
     for _ in range(MOST):
