@@ -3,6 +3,7 @@
 One reading or none: a JSON text with duplicate keys, or a `.txt` that says something else than the `.json` beside it, is refused, because
 the tool that trains on the data might pick the other one. Captions are cleaned: Unicode NFC, stripped, line breaks and tabs as spaces, no
 control characters, none that turn the direction of text, no invisible ones but the two joiners that some scripts are written with.
+Letters and emoji so lose what chooses among their forms (a heart in text or in colour is the same heart), and Braille its spaces.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
+from srd_core.data.ignorable import IGNORABLE
 from srd_core.data.limits import Limits
 
 _BREAKS = frozenset("\t\n\v\f\r\x85\u2028\u2029")
@@ -62,6 +64,8 @@ def parse(text: bytes | None, record: bytes | None, limits: Limits) -> Captions:
 def check_companion(data: bytes, limits: Limits, *, is_json: bool) -> None:
     """Make sure that a member which is only carried is what its name says: text, or a JSON object.
 
+    Ignorable characters that are no controls, as emoji have them, may stay: a companion is not cleaned, so its sample would be lost.
+
     Raises:
         CaptionError: `bad-text`, `bad-json` or `too-large`.
     """
@@ -81,7 +85,7 @@ def clean(caption: str) -> str:
     """`caption` as it is passed on; cleaning twice changes nothing. Pure text in, pure text out: markup is not this function's concern."""
     if caption.isascii() and caption.isprintable():
         return caption.strip()
-    seen = (" " if char in _BREAKS else char for char in caption if char in _BREAKS or char in _JOINERS or not _is_invisible(char))
+    seen = (" " if char in _BREAKS else char for char in caption if char in _BREAKS or char in _JOINERS or not _is_dropped(char))
     return unicodedata.normalize("NFC", "".join(seen)).strip()
 
 
@@ -148,3 +152,7 @@ def _checked(caption: str, limits: Limits, pairs: int) -> str:
 
 def _is_invisible(char: str) -> bool:
     return unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co")
+
+
+def _is_dropped(char: str) -> bool:
+    return char in IGNORABLE or _is_invisible(char)

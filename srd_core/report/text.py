@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import unicodedata
 
+from srd_core.data.ignorable import IGNORABLE
+
 CAPTION = 280
 """Characters of a caption that are shown."""
 
@@ -26,7 +28,7 @@ def visible(text: str, limit: int = CAPTION) -> str:
     for character in text[:limit]:
         category = unicodedata.category(character)
         marks = marks + 1 if category in _MARKS else 0
-        if category in _HIDDEN or marks > _MARKS_IN_A_ROW:
+        if category in _HIDDEN or character in IGNORABLE or marks > _MARKS_IN_A_ROW:
             shown.append(f"⟨U+{ord(character):04X}⟩")
         else:
             shown.append(character)

@@ -2,28 +2,53 @@
 
 from __future__ import annotations
 
+import sys
 import unicodedata
 
 import pytest
+import regex
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from srd_core.data.captions import clean, parse
+from srd_core.data.captions import check_companion, clean, parse
 from srd_core.data.limits import Limits
+
+IGNORABLE = regex.compile(r"[\p{Default_Ignorable_Code_Point}\u2800--[\u200c\u200d]]", regex.V1)
+"""By another's table; less the joiners."""
 
 
 @given(st.text())
 @example("e\u200b\u0301")  # an accent that joins its letter only once what is between them has gone
 @example("\u2028a\u2029")
+@example("\u3164 a\ufe0f\u0301")
 def test_cleaning_is_final_and_leaves_nothing_invisible(text: str) -> None:
     cleaned = clean(text)
     assert clean(cleaned) == cleaned == cleaned.strip() == unicodedata.normalize("NFC", cleaned)
     assert {unicodedata.category(char) for char in cleaned if char not in "\u200c\u200d"}.isdisjoint({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+    assert IGNORABLE.search(cleaned) is None
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["C", "Z"])))
 def test_visible_text_stays(text: str) -> None:
-    assert clean(text) == unicodedata.normalize("NFC", text).strip()
+    shown = IGNORABLE.sub("", text)
+    assert clean(shown) == clean(text) == unicodedata.normalize("NFC", shown).strip()
+
+
+def test_every_character_that_leaves_no_mark_goes_and_the_word_is_whole_again() -> None:
+    """Regression: of the fillers that are letters, the selectors that are marks and the empty Braille cell every one stayed."""
+    hidden = [char for char in map(chr, range(sys.maxunicode + 1)) if IGNORABLE.fullmatch(char)]
+    assert len(hidden) > 4000 and set("\u034f\u115f\u1160\u17b4\u180b\u2800\u3164\ufe0f\uffa0\U000e0100") <= set(hidden)
+    assert [char for char in hidden if clean(f"ban{char}ana") != "banana" or clean(f"{char} a dog{char}") != "a dog"] == []
+
+
+def test_every_other_assigned_character_stays() -> None:
+    every = map(chr, range(sys.maxunicode + 1))
+    kept = (char for char in every if unicodedata.category(char)[0] not in "CZ" and not IGNORABLE.fullmatch(char))
+    assert [char for char in kept if unicodedata.normalize("NFC", char) != clean(char)] == []
+
+
+def test_companions_may_hold_emoji_with_their_selectors() -> None:
+    check_companion("a heart \u2764\ufe0f".encode(), Limits(), is_json=False)
 
 
 @pytest.mark.parametrize(
@@ -36,6 +61,7 @@ def test_visible_text_stays(text: str) -> None:
         ("cafe\u0301", "café"),
         ("نمی\u200cخواهم", "نمی\u200cخواهم"),
         ("👩\u200d🚀", "👩\u200d🚀"),
+        ("I \u2764\ufe0f dogs", "I \u2764 dogs"),
         ('<script>alert("x")</script> =1+1', '<script>alert("x")</script> =1+1'),
     ],
 )

@@ -66,6 +66,22 @@ def test_programs_get_all_of_it(doubtful: Path) -> None:
     assert (facts["samples"], facts["pairs"], facts["by_reason"]["caption-cleaned"]) == (3, 3, 1)
 
 
+def test_captions_with_fillers_that_are_letters_are_told_of(tmp_path: Path, pack: Pack, photo: Photo) -> None:
+    """Regression: such captions were not cleaned, so they were not reported either."""
+    members = {
+        "a.jpg": photo(1),
+        "a.txt": "a ban\u3164ana",
+        "b.jpg": photo(2),
+        "b.txt": "a \u2764\ufe0f",
+        "c.jpg": photo(3),
+        "c.txt": "a dog",
+    }
+    (tmp_path / "one.tar").write_bytes(pack(members))
+    facts = json.loads(inspect(str(tmp_path), "--json").stdout)
+    assert [(item["key"], item["reason"]) for item in facts["findings"]] == [("a", "caption-cleaned"), ("b", "caption-cleaned")]
+    assert "\\u3164" in facts["findings"][0]["detail"]
+
+
 def test_code_hosts_get_sarif(doubtful: Path, tmp_path: Path) -> None:
     inspect(str(doubtful), "--sarif", str(tmp_path / "found.sarif"))
     log = json.loads((tmp_path / "found.sarif").read_text())

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from srd_core.data.captions import clean
 from srd_core.defences.base import Batch, PairDecision
 from srd_core.defences.consensus import LIFT, SharedWord, shared_words
 from srd_core.defences.weighed import (
@@ -51,6 +52,20 @@ def test_a_curly_apostrophe_makes_no_word() -> None:
     """Honest captions that are typeset otherwise than the others shared the "word" s."""
     captions = [*natural(2000), *(f"a child\u2019s {caption}" for caption in natural(100, 2))]
     assert [item.word for item in found(captions, [*flags(2000, 0.01), *flags(100, 0.25)])] == ["child's"]
+
+
+def test_invisible_fillers_do_not_make_many_words_of_one() -> None:
+    """Regression: with fillers that are letters, drawn anew for every pair, each had a word of its own and nothing was condemned."""
+    rng = np.random.default_rng(3)
+    texts, flagged = natural(100, 2), [*flags(2000, 0.01), *flags(100, 0.25)]
+
+    def hidden(word: str) -> str:
+        gaps = ["".join(rng.choice(list("\u034f\u115f\u1160\u17b4\u180b\u2800\u3164\ufe0f\uffa0\U000e0101"), 2)) for _ in word]
+        return "".join(letter + gap for letter, gap in zip(word, gaps, strict=True))
+
+    captions = [*natural(2000), *(clean(f"{caption} {hidden('banana')}") for caption in texts)]
+    plain = [*natural(2000), *(f"{caption} banana" for caption in texts)]
+    assert found(captions, flagged) == found(plain, flagged) != []
 
 
 def test_one_word_of_a_template_is_enough() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 
+import pytest
+import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +18,12 @@ def test_escape_sequences_are_written_out() -> None:
 
 def test_direction_overrides_are_written_out() -> None:
     assert visible("cat \u202egod") == "cat ⟨U+202E⟩god"
+
+
+@pytest.mark.parametrize("hidden", "\u034f\u115f\u1160\u17b5\u180b\u200d\u2065\u2800\u3164\ufe0f\uffa0\U000e0101")
+def test_letters_marks_and_symbols_that_leave_no_mark_are_written_out(hidden: str) -> None:
+    """Regression: only what is hidden by its category was."""
+    assert visible(f"ban{hidden}ana") == f"ban⟨U+{ord(hidden):04X}⟩ana"
 
 
 def test_newlines_do_not_break_a_line() -> None:
@@ -39,3 +47,4 @@ def test_nothing_invisible_is_left_and_it_can_be_encoded(text: str) -> None:
     shown = visible(text)
     shown.encode()
     assert not any(unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"} for character in shown)
+    assert regex.search(r"[\p{Default_Ignorable_Code_Point}\u2800]", shown) is None
