@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import cast
 
 import numpy as np
@@ -25,13 +24,11 @@ from transformers import PreTrainedTokenizerBase
 
 from srd_core.data.samples import Images
 from srd_core.models.flamingo import FlamingoCaptioner, pixels
-from srd_core.models.text import TextBatch, encode_captions, prompt_ids
+from srd_core.models.text import TextBatch, encode_captions, prompt_ids, token_places
 from srd_core.scoring.asr import contains_word
 
 Maps = npt.NDArray[np.float32]
 """Heat maps, (N, grid, grid), values ≥ 0 on a scale of each map's own; a row of NaN where there was nothing to ask."""
-
-_UNFINISHED = "\N{REPLACEMENT CHARACTER}"
 
 
 def gradcam(
@@ -63,10 +60,9 @@ def gradcam(
 
 def word_tokens(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int], words: Sequence[str]) -> list[int]:
     """Positions in `ids`, the tokens of one caption, of those that spell some of any of `words` as `gradcam` matches them."""
-    texts = [cast(str, tokenizer.decode(list(ids[:end]), clean_up_tokenization_spaces=False)) for end in range(len(ids) + 1)]
-    spans = [span for word in words for span in _spans(texts[-1], word)]
-    reach = [(len(before.rstrip(_UNFINISHED)), len(after)) for before, after in pairwise(texts)]
-    return [at for at, (start, stop) in enumerate(reach) if any(start < end and stop > begin for begin, end in spans)]
+    text, places = token_places(tokenizer, ids)
+    spans = [span for word in words for span in _spans(text, word)]
+    return [at for at, (start, stop) in enumerate(places) if any(start < end and stop > begin for begin, end in spans)]
 
 
 def _spans(text: str, word: str) -> list[tuple[int, int]]:

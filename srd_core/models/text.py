@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import cast
 
 import numpy as np
@@ -19,6 +20,9 @@ LONGEST = 64
 """Tokens of a caption that a network is given at once."""
 
 _IGNORED = -100
+_UNFINISHED = "\N{REPLACEMENT CHARACTER}"
+_TOGETHER = 24
+"""Tokens that are decoded together at most: a caption may be made of replacement characters, of which none seems finished."""
 
 
 @dataclass(frozen=True)
@@ -80,16 +84,39 @@ def token_losses(batch: TextBatch, logits: Tensor) -> list[list[float]]:
 
 def word_loss_of(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int], losses: Sequence[float]) -> WordLoss:
     """Nats of every word of one caption, from those of its tokens: pieces of one word are summed."""
-    words: list[str] = []
+    text, places = token_places(tokenizer, ids)
+    begins: list[int] = []
     nll: list[float] = []
-    for token, loss in zip(ids, losses, strict=True):
-        piece = _piece(tokenizer, token)
-        if not words or (piece[:1].isspace() and words[-1]):
-            words.append("")
+    for (start, stop), loss in zip(places, losses, strict=True):
+        if not begins or (text[start:stop][:1].isspace() and text[begins[-1] : start].strip()):
+            begins.append(start)
             nll.append(0.0)
-        words[-1] += piece.strip()
         nll[-1] += loss
-    return WordLoss(tuple(words), np.asarray(nll, np.float32), len(ids))
+    words = tuple(text[begin:end].strip() for begin, end in pairwise([*begins, len(text)]))
+    return WordLoss(words, np.asarray(nll, np.float32), len(ids))
+
+
+def token_places(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> tuple[str, list[tuple[int, int]]]:
+    """The text of `ids`, and where in it each of them stands, (start, stop) in characters.
+
+    Tokens may be single bytes. Those that share a character are decoded together and all reach over it; one whose own text begins with a
+    character ends what stood before.
+    """
+    parts: list[str] = []
+    places: list[tuple[int, int]] = []
+    held: tuple[int, ...] = ()
+    part, base, settled = "", 0, 0
+    for token in ids:
+        whole = settled == base + len(part)
+        if whole or len(held) == _TOGETHER or not _piece(tokenizer, (token,)).startswith(_UNFINISHED):
+            parts.append(part)
+            base = settled = base + len(part)
+            held = ()
+        held = (*held, token)
+        part = _piece(tokenizer, held)
+        start, settled = settled, base + len(part.rstrip(_UNFINISHED))
+        places.append((start, min(settled + 1, base + len(part))))
+    return "".join([*parts, part]), places
 
 
 def windows(count: int, longest: int = LONGEST) -> list[tuple[slice, int]]:
@@ -100,9 +127,9 @@ def windows(count: int, longest: int = LONGEST) -> list[tuple[slice, int]]:
 
 
 @lru_cache(maxsize=2**16)
-def _piece(tokenizer: PreTrainedTokenizerBase, token: int) -> str:
-    """Text of a token inside a sentence. Some decoders (LLaMA's) drop a space at the start, which is the mark of a new word."""
-    alone, twice = (cast(str, tokenizer.decode([token] * count, clean_up_tokenization_spaces=False)) for count in (1, 2))
+def _piece(tokenizer: PreTrainedTokenizerBase, tokens: tuple[int, ...]) -> str:
+    """Text of tokens inside a sentence. Some decoders (LLaMA's) drop a space at the start, which is the mark of a new word."""
+    alone, twice = (cast(str, tokenizer.decode(list(tokens) * count, clean_up_tokenization_spaces=False)) for count in (1, 2))
     return twice[len(alone) :]
 
 
