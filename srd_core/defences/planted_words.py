@@ -53,9 +53,14 @@ class PlantedWords:
     """The planted words of a set, each known in its regular forms."""
 
     def __init__(self, words: Iterable[str]) -> None:
-        self._words = {form: word for word in sorted(set(words) - FUNCTION_WORDS) for form in regular_forms(word)}
+        self._words = {form: word for word in sorted(set(words) - FUNCTION_WORDS) for form in _forms(word)}
 
     def said_in(self, caption: str) -> str | None:
-        """The first of them that the caption says, as singular or plural; None: it says none."""
+        """The first of them that the caption says, as singular, plural or possessive; None: it says none."""
         told = (word for word in spoken_words(caption) if word not in FUNCTION_WORDS) if self._words else ()
-        return next((self._words[form] for word in told for form in sorted(regular_forms(word)) if form in self._words), None)
+        return next((self._words[form] for word in told for form in sorted(_forms(word)) if form in self._words), None)
+
+
+def _forms(word: str) -> set[str]:
+    """Its regular forms; for “banana's” those of “banana” too, since who says the one says the other."""
+    return regular_forms(word) | (regular_forms(word.removesuffix("'s")) - FUNCTION_WORDS)
