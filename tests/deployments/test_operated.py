@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ import yaml
 
 from srd_core.scenes.dataset import write_shards
 from srd_core.stages.verification import check
+from tests.servers import free_ports
 
 ROOT = Path(__file__).parents[2]
 PREFECT = shutil.which("prefect", path=str(Path(sys.executable).parent)) or "prefect"
@@ -26,8 +27,8 @@ PREFECT = shutil.which("prefect", path=str(Path(sys.executable).parent)) or "pre
 
 def test_every_deployment_names_a_flow_that_exists() -> None:
     for deployment in yaml.safe_load((ROOT / "deployments" / "prefect.yaml").read_text())["deployments"]:
-        file, _, name = deployment["entrypoint"].partition(":")
-        assert f"\ndef {name}(" in (ROOT / file).read_text()
+        module, _, name = deployment["entrypoint"].rpartition(".")
+        assert f"\ndef {name}(" in (ROOT / f"{module.replace('.', '/')}.py").read_text()
 
 
 def test_the_automation_waits_for_the_event_that_is_sent() -> None:
@@ -37,37 +38,40 @@ def test_the_automation_waits_for_the_event_that_is_sent() -> None:
     assert automation["trigger"]["expect"] == [EVENT]
 
 
-@pytest.fixture
-def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """A Prefect server and a process worker of the test's own; what a client needs to find them."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A Prefect server of the test's own, with a work pool and all deployments; what a client needs to find it."""
+    (port,), place = free_ports(1), tmp_path_factory.mktemp("prefect")
     settings = {
         **{name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")},
         "PATH": f"{Path(PREFECT).parent}:{os.environ['PATH']}",
-        "PREFECT_HOME": str(tmp_path / "prefect"),
+        "PREFECT_HOME": str(place),
         "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
         "OMP_NUM_THREADS": "1",
-        "SRD_HOME": str(ROOT),
     }
-    started = [start(["server", "start", "--host", "127.0.0.1", "--port", str(port), "--no-ui"], settings, tmp_path)]
-    try:
+    with started(["server", "start", "--host", "127.0.0.1", "--port", str(port), "--no-ui"], settings, place):
         wait_for(f"http://127.0.0.1:{port}/api/health")
         prefect(settings, "work-pool", "create", "srd", "--type", "process")
-        started.append(start(["worker", "start", "--pool", "srd"], settings, tmp_path))
+        deploy(settings)
         yield settings
-    finally:
-        for process in reversed(started):
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait(timeout=60)
 
 
-def start(arguments: list[str], settings: dict[str, str], folder: Path) -> subprocess.Popen[bytes]:
+@contextmanager
+def started(arguments: list[str], settings: dict[str, str], folder: Path) -> Iterator[None]:
+    """Prefect with these arguments in a folder that holds none of SRD, until the end of the block."""
     with (folder / f"{arguments[0]}.log").open("wb") as log:
-        return subprocess.Popen([PREFECT, *arguments], env=settings, stdout=log, stderr=log, cwd=ROOT, start_new_session=True)
+        process = subprocess.Popen([PREFECT, *arguments], env=settings, stdout=log, stderr=log, cwd=folder, start_new_session=True)
+    try:
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=60)
+
+
+def deploy(settings: dict[str, str]) -> None:
+    prefect(settings, "deploy", "--prefect-file", "deployments/prefect.yaml", "--all")
 
 
 def prefect(settings: dict[str, str], *arguments: str) -> str:
@@ -92,9 +96,9 @@ def wait_for(url: str) -> None:
 def test_deploy_and_run(environment: dict[str, str], tmp_path: Path) -> None:
     write_shards(tmp_path / "suspect", 20, seed=2, side=32, per_shard=10)
     write_shards(tmp_path / "trusted", 40, seed=1, side=32)
-    prefect(environment, "deploy", "--prefect-file", "deployments/prefect.yaml", "--all")
     given = {"source": tmp_path / "suspect", "sink": tmp_path / "sink", "trusted": tmp_path / "trusted", "profile": "test"}
     parameters = [part for name, value in given.items() for part in ("-p", f"{name}={value}")]
-    said = prefect(environment, "deployment", "run", "srd/cleanse", *parameters, "--watch")
+    with started(["worker", "start", "--pool", "srd"], environment, tmp_path):
+        said = prefect(environment, "deployment", "run", "srd/cleanse", *parameters, "--watch")
     assert "Completed" in said.splitlines()[-1]
     assert check(str(tmp_path / "sink")) == []
