@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from prefect.client.orchestration import SyncPrefectClient
 
 from srd_core.scenes.dataset import write_shards
 from srd_core.stages.verification import check
@@ -54,7 +55,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
     with started(["server", "start", "--host", "127.0.0.1", "--port", str(port), "--no-ui"], settings, place):
         wait_for(f"http://127.0.0.1:{port}/api/health")
         prefect(settings, "work-pool", "create", "srd", "--type", "process")
-        deploy(settings)
+        deploy(settings, "--all")
         yield settings
 
 
@@ -70,8 +71,8 @@ def started(arguments: list[str], settings: dict[str, str], folder: Path) -> Ite
         process.wait(timeout=60)
 
 
-def deploy(settings: dict[str, str]) -> None:
-    prefect(settings, "deploy", "--prefect-file", "deployments/prefect.yaml", "--all")
+def deploy(settings: dict[str, str], *which: str) -> None:
+    prefect(settings, "deploy", "--prefect-file", "deployments/prefect.yaml", *which)
 
 
 def prefect(settings: dict[str, str], *arguments: str) -> str:
@@ -102,3 +103,21 @@ def test_deploy_and_run(environment: dict[str, str], tmp_path: Path) -> None:
         said = prefect(environment, "deployment", "run", "srd/cleanse", *parameters, "--watch")
     assert "Completed" in said.splitlines()[-1]
     assert check(str(tmp_path / "sink")) == []
+
+
+@pytest.mark.slow
+def test_the_watch_is_off_at_first_and_deploying_again_leaves_it_as_it_is(environment: dict[str, str]) -> None:
+    with SyncPrefectClient(api=environment["PREFECT_API_URL"]) as client:
+
+        def schedules() -> list[tuple[str, bool]]:
+            return [(str(schedule.id), schedule.active) for schedule in client.read_deployment_by_name("srd-watch/inbox").schedules]
+
+        assert schedules() == []
+        prefect(environment, "deployment", "schedule", "create", "srd-watch/inbox", "--interval", "60")
+        ((made, active),) = schedules()
+        assert active
+        deploy(environment, "--name", "inbox")
+        assert schedules() == [(made, True)]
+        prefect(environment, "deployment", "schedule", "pause", "srd-watch/inbox", made)
+        deploy(environment, "--name", "inbox")
+        assert schedules() == [(made, False)]
