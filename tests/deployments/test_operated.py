@@ -17,7 +17,9 @@ from pathlib import Path
 import pytest
 import yaml
 from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName
 
+from srd_core.data.inventory import take_inventory
 from srd_core.scenes.dataset import write_shards
 from srd_core.stages.verification import check
 from tests.servers import free_ports
@@ -121,3 +123,32 @@ def test_the_watch_is_off_at_first_and_deploying_again_leaves_it_as_it_is(enviro
         prefect(environment, "deployment", "schedule", "pause", "srd-watch/inbox", made)
         deploy(environment, "--name", "inbox")
         assert schedules() == [(made, False)]
+
+
+@pytest.mark.slow
+def test_of_every_set_that_arrives_a_run_is_asked_for(environment: dict[str, str], tmp_path: Path) -> None:
+    """No worker looks, so that the runs stay as they were asked for. A name is no template."""
+    sources = [tmp_path / "in" / name for name in ("first", "set one {{ x }}")]
+    for seed, source in enumerate(sources):
+        write_shards(source, 2, seed=seed, side=32)
+        (source / "READY").touch()
+    automations = yaml.safe_load((ROOT / "deployments" / "automations.yaml").read_text())
+    (action,) = automations["automations"][0]["actions"]
+    fixed = {name: value for name, value in action["parameters"].items() if isinstance(value, str)}
+    wanted = [
+        {**fixed, "source": str(source), "sink": f"{tmp_path}/out/{source.name}-{take_inventory(str(source)).digest[:12]}"}
+        for source in sources
+    ]
+    with SyncPrefectClient(api=environment["PREFECT_API_URL"]) as client:
+        action["deployment_id"] = str(client.read_deployment_by_name("srd/cleanse").id)
+        (tmp_path / "automations.yaml").write_text(yaml.safe_dump(automations))
+        prefect(environment, "automation", "create", "--from-file", str(tmp_path / "automations.yaml"))
+        look = "import sys; from flows.watch import watch; watch(*sys.argv[1:])"
+        places = [str(tmp_path / name) for name in ("in", "state", "out")]
+        subprocess.run([sys.executable, "-c", look, *places], env=environment, cwd=ROOT, check=True, timeout=400)
+        asked = DeploymentFilter(name=DeploymentFilterName(any_=["cleanse"]))
+        deadline, given = time.monotonic() + 120, []
+        while len(given) < len(wanted) and time.monotonic() < deadline:
+            time.sleep(0.5)
+            given = [run.parameters for run in client.read_flow_runs(deployment_filter=asked) if run.state and run.state.is_scheduled()]
+    assert sorted(given, key=str) == sorted(wanted, key=str)
