@@ -6,7 +6,7 @@ RUN := . .venv/bin/activate &&
 # One thread per process: with several processes on few cores, more were measured to be many times slower.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: setup demo test test-slow lint clean
+.PHONY: setup demo test test-operated test-slow lint clean
 
 setup: $(STAMP)
 
@@ -27,6 +27,10 @@ lint: setup
 
 test: lint
 	$(RUN) python -m pytest -q -n 2
+
+# Of the slow ones, those that only real processes show: deployed on a server, ended by a signal, run as a grid.
+test-operated: setup
+	$(RUN) python -m pytest -q -m slow tests/deployments tests/flows/test_termination.py tests/flows/test_bench.py
 
 test-slow: setup
 	$(RUN) python -m pytest -q -m slow
