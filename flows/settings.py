@@ -75,7 +75,7 @@ def prefect_server(meanwhile: Callable[[], T]) -> Iterator[T]:
             "PREFECT_SERVER_API_AUTH_STRING": password,
             "PREFECT_API_AUTH_STRING": password,
             "PREFECT_SERVER_DATABASE_CONNECTION_URL": "sqlite+aiosqlite:///:memory:",
-            "PREFECT_LOCAL_STORAGE_PATH": folder,
+            "PREFECT_LOCAL_STORAGE_PATH": folder,  # no result is kept, but a flow that fails writes its error there
             "PREFECT_LOGGING_TO_API_ENABLED": "false",
         }
         with _environment(ours), ThreadPoolExecutor(1) as aside:

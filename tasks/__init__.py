@@ -1,1 +1,1 @@
-"""One thin Prefect task per stage, the caching policy, and the retry rule. No logic that a plain Python user would miss."""
+"""One thin Prefect task per stage, what is found again, and the retry rule. No logic that a plain Python user would miss."""

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from prefect import task
-from prefect.cache_policies import NO_CACHE
 
 from srd_core.config import Arm
 from srd_core.data.manifest import StageManifest
@@ -33,7 +32,7 @@ from srd_core.stages.stage import Run
 from srd_core.stages.synthesize import SYNTHESIZE
 from srd_core.stages.trusted import BASE, FLUENCY, REFERENCE
 from srd_core.stages.weigh import WEIGH
-from tasks.stage_task import RETRY_DELAYS, StageTask, may_pass, stage_task
+from tasks.stage_task import OPTIONS, StageTask, stage_task
 
 census = stage_task(CENSUS)
 fluency = stage_task(FLUENCY)
@@ -66,27 +65,19 @@ def cleanse(run: Run, arm: Arm) -> StageTask:
     return stage_task(COVER if arm == "covered" else cleanse_stage(run, arm))
 
 
-_NEVER_CACHED: dict[str, Any] = {
-    "cache_policy": NO_CACHE,
-    "retries": len(RETRY_DELAYS),
-    "retry_delay_seconds": list(RETRY_DELAYS),
-    "retry_condition_fn": may_pass,
-}
-
-
-@task(name="check", **_NEVER_CACHED)
+@task(name="check", **OPTIONS)
 def check_named(run: Run) -> None:
     """See `srd_core.stages.named.check_named`."""
     named.check_named(run.config)
 
 
-@task(name="inventory", **_NEVER_CACHED)
+@task(name="inventory", **OPTIONS)
 def take_inventory(run: Run, role: str) -> StageManifest:
     """See `srd_core.stages.inventory.take`: the listing is the truth."""
     return inventory.take(run, role)
 
 
-@task(name="claim", **_NEVER_CACHED)
+@task(name="claim", **OPTIONS)
 def claim_sink(run: Run, inputs: Mapping[str, StageManifest]) -> None:
     """See `srd_core.stages.claim.claim`: a sink belongs to one run, and a shard is suspect or trusted."""
     if "trusted" in inputs:
@@ -94,13 +85,13 @@ def claim_sink(run: Run, inputs: Mapping[str, StageManifest]) -> None:
     claim(run, inputs)
 
 
-@task(name="seal", **_NEVER_CACHED)
+@task(name="seal", **OPTIONS)
 def write_manifest(run: Run, manifests: Mapping[str, StageManifest], kind: seal.Kind = seal.CLEANSED) -> StageManifest:
     """See `srd_core.stages.seal.seal`: written last, it says that everything is there."""
     return seal.seal(run, manifests, kind=kind)
 
 
-@task(name="verdict", **_NEVER_CACHED)
+@task(name="verdict", **OPTIONS)
 def read_verdict(run: Run) -> dict[str, Any]:
     """What `verdict.json` at the sink says."""
     verdict: dict[str, Any] = json.loads(run.sink_storage.read_bytes("verdict.json"))

@@ -5,20 +5,18 @@ Large results (cleansed shards by the thousand) are left to the workers, which c
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
-from prefect.states import Completed
 
 from srd_core.data.manifest import StageManifest
 from srd_core.errors import TransientStorageError
 from srd_core.progress import about
 from srd_core.progress import stage as progress_stage
 from srd_core.stages.stage import Details, Inputs, Run, Stage
-from tasks.caching import VerifiedStage
-from tasks.stage_task import StageTask, describe
+from tasks.stage_task import Perform, StageTask, cached, describe
 
 SMALL = 64 << 20
 """Bytes of a result that is checked at once."""
@@ -26,9 +24,7 @@ SMALL = 64 << 20
 
 def recall(known: StageTask, run: Run, inputs: Inputs, details: Details) -> StageManifest | None:
     """What the task made in an earlier run, if all of it is still there; recorded as a cached task run. None: submit it."""
-    stage = cast(VerifiedStage, known.cache_policy).stage
-    if stage is None:
-        return None
+    stage = cast(Perform, known.fn).stage
     try:
         recorded = stage.recorded(run, stage.key(run, inputs, details))
         if recorded is None or sum(ref.size for ref in recorded.outputs.values()) > SMALL or not stage.intact(recorded):
@@ -42,7 +38,7 @@ def recall(known: StageTask, run: Run, inputs: Inputs, details: Details) -> Stag
 
 def _tell_prefect(stage: Stage, manifest: StageManifest) -> None:
     @task(name=stage.name, cache_policy=NO_CACHE, persist_result=False)
-    def recalled() -> State[Any]:
-        return Completed(name="Cached", message="Every output of an earlier run is still there, with its digest", data=manifest)
+    def recalled() -> State[StageManifest]:
+        return cached(manifest)
 
     recalled()

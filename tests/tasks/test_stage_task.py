@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from prefect import flow
+from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, temporary_settings
 
 from srd_core.data.manifest import StageManifest
 from srd_core.errors import ConfigError, SourceError, SrdError, TransientStorageError
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
 from tasks.stage_task import StageTask, may_pass, stage_task
+from tasks.workers import workers
 
 
 class Counted:
@@ -99,7 +104,7 @@ def test_a_damaged_output_is_made_again(run: Run, damage: Callable[[Path], None]
     assert path.read_bytes() == before
 
 
-def test_a_lost_stage_record_is_not_covered_by_prefects(run: Run) -> None:
+def test_a_lost_record_is_made_again(run: Run) -> None:
     counted = Counted()
     states(counted.task, run)
     for record in Path(run.sink).glob("stages/counted/*.json"):
@@ -108,11 +113,56 @@ def test_a_lost_stage_record_is_not_covered_by_prefects(run: Run) -> None:
     assert counted.calls == 2
 
 
-def test_the_stages_own_result_is_enough_without_prefects(run: Run) -> None:
+def test_what_the_stage_made_without_prefect_is_enough(run: Run) -> None:
     counted = Counted()
-    counted.stage.execute(run, {}, {})
+    made = counted.stage.execute(run, {}, {})
     state = states(counted.task, run)[0]
-    assert (state.name, counted.calls) == ("Completed", 1)
+    assert (state.name, state.result(), counted.calls) == ("Cached", made, 1)
+
+
+def write(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:
+    """For worker processes."""
+    (folder / "text.txt").write_text(f"{[manifest.facts for manifest in inputs.values()]}")
+    return Outcome({"text.txt": folder / "text.txt"}, {"inputs": len(inputs)})
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_workers_hand_on_what_was_made_and_what_was_found(run: Run, count: int) -> None:
+    task: StageTask = stage_task(Stage("written", write, ()))
+
+    @flow(name="two-in-a-row")
+    def twice() -> list[Any]:
+        with workers(count) as runner:
+            first = runner.submit(task, {"run": run, "inputs": {}, "details": {}})
+            second = runner.submit(task, {"run": run, "inputs": {"first": first}, "details": {}})
+            return [second.result(), first.result(), first.state.name, second.state.name]
+
+    *made, _, name = twice()
+    assert ([manifest.facts for manifest in made], name) == ([{"inputs": 1}, {"inputs": 0}], "Completed")
+    assert twice() == [*made, "Cached", "Cached"]
+
+
+class Trap:
+    """Whoever unpickles it leaves a sign."""
+
+    def __init__(self, sign: Path) -> None:
+        self.sign = sign
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.sign,)
+
+
+def test_nothing_is_read_from_prefects_store_and_nothing_written(run: Run, tmp_path: Path) -> None:
+    """Regression: a record there is read as it asks itself, by running its code too, and what that gave was taken for the result."""
+    counted, store, sign = Counted(), tmp_path / "store", tmp_path / "sign"
+    key = counted.stage.key(run, {}, {})
+    asked = {"storage_key": key, "serializer": {"type": "pickle"}, "prefect_version": "3.8.8"}
+    store.mkdir()
+    (store / key).write_text(json.dumps({"metadata": asked, "result": base64.b64encode(pickle.dumps(Trap(sign))).decode()}))
+    with temporary_settings({PREFECT_LOCAL_STORAGE_PATH: store}):
+        first, second = states(counted.task, run, times=2)
+    assert (first.name, second.name, counted.calls) == ("Completed", "Cached", 1)
+    assert not sign.exists() and [file.name for file in store.iterdir()] == [key]
 
 
 @pytest.mark.parametrize("failure", [ConfigError("bad", hint="mend it"), SourceError("none"), ValueError("a bug")])
