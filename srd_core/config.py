@@ -139,7 +139,7 @@ class Config(Section):
 
     seed: int = 0
     work: str | None = Field(None, description="Where stages are kept (folder or s3://…), outside of SINK; None: SINK/stages")
-    workers: int = Field(2, ge=1, description="Processes; results do not depend on it")
+    workers: int = Field(2, ge=0, description="Processes; 0: all in one, for tests and debuggers. Results do not depend on it")
     holdout: float = Field(0.15, gt=0, lt=1, description="Share of the trusted samples kept from all training, to calibrate and measure on")
     canvas: int = Field(64, ge=16, description="Side of the square that every model and the policy see, pixels")
     limits: Limits = Limits()
@@ -156,6 +156,11 @@ class Config(Section):
     retrain: RetrainConfig = RetrainConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     oracle: OracleConfig = OracleConfig()
+
+    @property
+    def decoders(self) -> int:
+        """Processes that decode images; there is always one, since nothing is decoded outside of them."""
+        return max(self.workers, 1)
 
     def slice(self, keys: Sequence[str]) -> dict[str, Any]:
         """The values under the dotted `keys`, as JSON-ready data."""

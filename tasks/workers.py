@@ -1,4 +1,4 @@
-"""Where tasks run: in processes of their own, one thread of arithmetic each, or in this process when there is to be only one."""
+"""Where tasks run: in processes of their own, one thread of arithmetic each, or in this process when there are to be none."""
 
 from __future__ import annotations
 
@@ -56,11 +56,12 @@ class Processes(ProcessPoolTaskRunner):
 
 @contextmanager
 def workers(count: int) -> Iterator[Runner]:
-    """A started runner of `count` workers. When the work inside fails, unfinished tasks are stopped, not waited for.
+    """A started runner of `count` worker processes. When the work inside fails, unfinished tasks are stopped, not waited for.
 
-    What they leave in their temporary folder is removed at the end, however they end.
+    What they leave in their temporary folder is removed at the end, however they end. Without any, tasks run one by one in a thread
+    of this process, which starts sooner and can be debugged, but cannot be stopped: the one that runs is waited for.
     """
-    if count == 1:
+    if count == 0:
         settle_threads()
         threads: Runner = ThreadPoolTaskRunner(max_workers=1)
         with threads:

@@ -39,7 +39,7 @@ def command(
         writable(sarif_file)
     reachable(source)
     shards = list(take_inventory(source).shards)
-    inspection = Inspection(shards, config.limits, children=config.workers)
+    inspection = Inspection(shards, config.limits, children=config.decoders)
     with watching(), stage("inspect"):
         findings: list[Finding] = []
         for finding in inspection.findings():

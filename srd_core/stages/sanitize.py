@@ -27,7 +27,7 @@ def _sanitize(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outco
     (shard,) = [ref for ref in shards_of(inputs["source"]) if ref.name == details["shard"]]
     output = Output(run.config.cleanse.quality, run.config.cleanse.verbatim)
     with (
-        Codec(run.config.limits, children=run.config.workers) as codec,
+        Codec(run.config.limits, children=run.config.decoders) as codec,
         counter(f"{shard.name}: kB of images", total=shard.size // 1000) as count,
         open_shard(shard) as stream,
     ):

@@ -100,6 +100,7 @@ def test_deploy_and_run(environment: dict[str, str], tmp_path: Path) -> None:
     write_shards(tmp_path / "suspect", 20, seed=2, side=32, per_shard=10)
     write_shards(tmp_path / "trusted", 40, seed=1, side=32)
     given = {"source": tmp_path / "suspect", "sink": tmp_path / "sink", "trusted": tmp_path / "trusted", "profile": "test"}
+    given["overrides"] = '["workers=1"]'
     parameters = [part for name, value in given.items() for part in ("-p", f"{name}={value}")]
     with started(["worker", "start", "--pool", "srd"], environment, tmp_path):
         said = prefect(environment, "deployment", "run", "srd/cleanse", *parameters, "--watch")

@@ -11,9 +11,6 @@ import pytest
 from srd_core.scenes.dataset import write_shards
 from tests.servers import seaweed
 
-SMALL = ["workers=1"]
-"""One worker: in this process, with no start-up."""
-
 
 @dataclass(frozen=True)
 class Data:

@@ -243,7 +243,7 @@ def test_only_another_runs_sink_is_begun_again(tmp_path: Path, monkeypatch: pyte
 @pytest.mark.slow
 def test_a_cell_that_fails_ends_the_grid_and_says_why(prefect_server: None, tmp_path: Path) -> None:
     plan = tmp_path / "plan.json"
-    broken = {**load_plan("smoke").model_dump(mode="json"), "settings": ["workers=1", "base.path=/nowhere"]}
+    broken = {**load_plan("smoke").model_dump(mode="json"), "settings": ["workers=0", "base.path=/nowhere"]}
     plan.write_text(json.dumps(broken))
     with pytest.raises(SrdError, match="/nowhere"):
         bench(str(plan), str(tmp_path / "out"))

@@ -61,7 +61,7 @@ def test_an_unknown_key_is_named() -> None:
 
 
 def test_a_bad_value_is_named_with_its_key() -> None:
-    assert "workers = 0" in failure("config", "--set", "workers=0")
+    assert "workers = -1" in failure("config", "--set", "workers=-1")
 
 
 def test_set_needs_an_equals_sign() -> None:
@@ -320,7 +320,7 @@ def test_config_prints_what_config_takes(tmp_path: Path) -> None:
 
 def test_config_says_what_keys_mean() -> None:
     lines = srd("config", "--profile", "scenes").stdout.splitlines()
-    assert lines[lines.index("workers: 2") - 1] == "# Processes; results do not depend on it"
+    assert lines[lines.index("workers: 2") - 1] == "# Processes; 0: all in one, for tests and debuggers. Results do not depend on it"
     assert lines[lines.index("  false_positives: 0.005") - 1] == "  # Share of clean pairs that may be flagged"
 
 

@@ -28,7 +28,7 @@ PATTERNS = ("shards/*", "quarantine/*", "decisions/*", "model/*")
 def finished(data: Any, prefect_server: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """The sink of a finished run, and what the flow returned."""
     sink = tmp_path_factory.mktemp("run") / "sink"
-    return sink, srd(data.source, str(sink), data.trusted, profile="test", overrides=["workers=1"])
+    return sink, srd(data.source, str(sink), data.trusted, profile="test", overrides=["workers=0"])
 
 
 def contents(sink: Path) -> dict[str, bytes]:
@@ -91,7 +91,7 @@ def test_verify_names_what_was_altered(data: Any, finished: tuple[Path, dict[str
 def test_a_second_run_repeats_nothing(data: Any, finished: tuple[Path, dict[str, Any]]) -> None:
     sink, verdict = finished
     records = {path: path.stat().st_mtime_ns for path in sink.glob("stages/*/*.json")}
-    assert srd(data.source, str(sink), data.trusted, profile="test", overrides=["workers=1"]) == verdict
+    assert srd(data.source, str(sink), data.trusted, profile="test", overrides=["workers=0"]) == verdict
     assert {path: path.stat().st_mtime_ns for path in sink.glob("stages/*/*.json")} == records
 
 
@@ -99,7 +99,7 @@ def test_a_deleted_shard_is_written_again(data: Any, finished: tuple[Path, dict[
     sink, _ = finished
     before = contents(sink)
     (sink / "shards" / "scenes-00000.tar").unlink()
-    srd(data.source, str(sink), data.trusted, profile="test", overrides=["workers=1"])
+    srd(data.source, str(sink), data.trusted, profile="test", overrides=["workers=0"])
     assert contents(sink) == before
 
 
@@ -109,7 +109,7 @@ def test_a_source_without_shards_is_told_as_such(data: Any, prefect_server: None
 
 
 def test_an_error_in_a_stage_comes_out_as_itself(data: Any, prefect_server: None, tmp_path: Path) -> None:
-    overrides = ["workers=1", f"base.path={tmp_path}"]
+    overrides = ["workers=0", f"base.path={tmp_path}"]
     with pytest.raises(ConfigError, match=f"there is no captioner at {tmp_path}"):  # as the user named it
         srd(data.source, str(tmp_path / "sink"), data.trusted, profile="test", overrides=overrides)
     assert not (tmp_path / "sink" / "MANIFEST.json").exists()
@@ -159,7 +159,7 @@ def test_training_on_trusted_pairs_afterwards_starts_from_the_backdoored_model()
 
 
 def test_no_policy_is_learned_for_nothing(data: Any, prefect_server: None, tmp_path: Path) -> None:
-    sink, overrides = tmp_path / "sink", ["workers=1", "bounds=0", "retrain.arms=[none, nll]", "retrain.protocols=[p1]", "cleanse.mode=nll"]
+    sink, overrides = tmp_path / "sink", ["workers=0", "bounds=0", "retrain.arms=[none, nll]", "retrain.protocols=[p1]", "cleanse.mode=nll"]
     verdict = srd(data.source, str(sink), data.trusted, profile="test", overrides=[*overrides, "evaluation.attack=badnet"])
     made = {path.name for path in (sink / "stages").iterdir()}
     assert {"screen", "retrain", "score", "attention"} <= made and not {"synthesize", "spar", "learn", "calibrate", "probe"} & made
@@ -169,7 +169,7 @@ def test_no_policy_is_learned_for_nothing(data: Any, prefect_server: None, tmp_p
 
 def test_evidence_without_a_channel_that_asks_a_policy_learns_none(data: Any, prefect_server: None, tmp_path: Path) -> None:
     """Regression: a sparring victim and a policy were made, the longest part of a run, and asked by nobody."""
-    sink, overrides = tmp_path / "sink", ["workers=1", "bounds=0", "retrain.arms=[none]", "retrain.protocols=[p1]"]
+    sink, overrides = tmp_path / "sink", ["workers=0", "bounds=0", "retrain.arms=[none]", "retrain.protocols=[p1]"]
     verdict = srd(data.source, str(sink), data.trusted, profile="test", overrides=[*overrides, "evidence.channels=[nll_max, infidelity]"])
     made = {path.name for path in (sink / "stages").iterdir()}
     assert {"calibrate", "weigh", "cleanse-evidence"} <= made and not {"synthesize", "spar", "learn"} & made

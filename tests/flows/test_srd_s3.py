@@ -32,9 +32,9 @@ def bucket(s3: Any, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_bucket_to_bucket_is_the_same_as_folder_to_folder(data: Any, bucket: str, prefect_server: None, tmp_path: Path) -> None:
     upload(data.source, f"{bucket}/suspect")
     upload(data.trusted, f"{bucket}/trusted")
-    verdict = srd(f"{bucket}/suspect", f"{bucket}/sink", f"{bucket}/trusted", profile="test", overrides=["workers=1"])
+    verdict = srd(f"{bucket}/suspect", f"{bucket}/sink", f"{bucket}/trusted", profile="test", overrides=["workers=0"])
     assert check(f"{bucket}/sink") == []
-    assert srd(data.source, str(tmp_path / "sink"), data.trusted, profile="test", overrides=["workers=1"]) == verdict
+    assert srd(data.source, str(tmp_path / "sink"), data.trusted, profile="test", overrides=["workers=0"]) == verdict
     here, there = open_storage(str(tmp_path / "sink")), open_storage(f"{bucket}/sink")
     theirs = {subject.name: subject for subject in Statement.read(there).subject}
     mine = {subject.name: subject for subject in Statement.read(here).subject if subject.name.startswith(HANDED_BACK)}
@@ -45,4 +45,4 @@ def test_bucket_to_bucket_is_the_same_as_folder_to_folder(data: Any, bucket: str
 def test_wrong_credentials_end_in_one_clear_error(bucket: str, prefect_server: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
     with pytest.raises(StorageError, match="runs"):
-        srd(f"{bucket}/suspect", f"{bucket}/sink", f"{bucket}/trusted", profile="test", overrides=["workers=1"])
+        srd(f"{bucket}/suspect", f"{bucket}/sink", f"{bucket}/trusted", profile="test", overrides=["workers=0"])

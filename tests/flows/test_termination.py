@@ -36,12 +36,13 @@ def test_termination_is_143(data: Any, monkeypatch: pytest.MonkeyPatch, command:
 
 
 @pytest.mark.slow
-def test_a_run_whose_whole_group_is_terminated_goes_on(data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_run_whose_whole_group_is_terminated_goes_on(count: int, data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Regression: the temporary server ended first, and the run with an internal error, exit code 70."""
     mark = f"SRD_MARK={uuid.uuid4().hex}"
     monkeypatch.setenv(*mark.split("="))
     sink = str(tmp_path / "sink")
-    command, settings = ["cleanse", data.source, sink, "--trusted", data.trusted, "--profile", "test"], ["workers=2"]
+    command, settings = ["cleanse", data.source, sink, "--trusted", data.trusted, "--profile", "test"], [f"workers={count}"]
     run = start(command, settings)
     assert until(lambda: any((tmp_path / "sink" / "stages").glob("base/*.json")), 120)
     assert len(marked(mark)) >= 4

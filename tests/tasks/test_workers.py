@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import os
 import tempfile
 import time
 import uuid
@@ -19,6 +20,7 @@ from srd_core.stages.stage import Run
 from tasks import pipeline
 from tasks.patience import Patient
 from tasks.workers import workers
+from tests.kills import until
 
 
 @task(persist_result=False)
@@ -51,7 +53,7 @@ def threads() -> int:
     return torch.get_num_threads()
 
 
-@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("count", [0, 1, 2])
 def test_one_worker_computes_on_as_many_threads_as_one_of_two(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Regression: a single one took all cores, and results depend on the number of threads."""
     before = torch.get_num_threads()
@@ -67,6 +69,45 @@ def test_one_worker_computes_on_as_many_threads_as_one_of_two(count: int, monkey
         assert work() == 1
     finally:
         torch.set_num_threads(before)
+
+
+@task(persist_result=False)
+def process() -> int:
+    return os.getpid()
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_a_worker_is_a_process_and_without_any_there_is_this_one(count: int) -> None:
+    @flow
+    def work() -> int:
+        with workers(count) as runner:
+            return runner.submit(process, {}).result()  # type: ignore[no-any-return]
+
+    assert (work() == os.getpid()) == (count == 0)
+
+
+@task(persist_result=False)
+def linger(sign: Path) -> None:
+    sign.touch()
+    time.sleep(600)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_what_runs_is_not_waited_for_when_the_work_is_interrupted(count: int, tmp_path: Path) -> None:
+    """Regression: the only worker was a thread, and Ctrl-C waited for it."""
+    interrupted: list[float] = []
+
+    @flow
+    def work() -> None:
+        with workers(count) as runner:
+            runner.submit(linger, {"sign": tmp_path / "sign"})
+            assert until((tmp_path / "sign").exists, 120)
+            interrupted.append(time.monotonic())
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert time.monotonic() - interrupted[0] < 60
 
 
 @task(persist_result=False)
