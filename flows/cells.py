@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from flows.plan import Cell
 from srd_core.config import Config, load_config
@@ -92,8 +92,10 @@ def known(cell: Cell, folder: Path) -> Made | None:
     if not (place / _SUMMARY).exists():
         return None
     try:
-        made: Made = json.loads((place / _SUMMARY).read_text())
-    except ValueError:  # damaged: made again
+        made = json.loads((place / _SUMMARY).read_text())
+    except ValueError:
+        made = None
+    if not _is_summary(made):  # damaged: made again
         return None
     there = "adopted" in made or (place / "sink" / "MANIFEST.json").exists()
     return made if there and is_of(made, cell) else None
@@ -133,9 +135,13 @@ def _summaries(file: Path) -> list[Made]:
         content = json.loads(file.read_text())
     except (OSError, ValueError) as error:
         raise ConfigError(f"{file} cannot be read as JSON", hint=hint) from error
-    if not isinstance(content, list) or not content or not all(isinstance(made, dict) and made.keys() >= _KEYS for made in content):
+    if not isinstance(content, list) or not content or not all(map(_is_summary, content)):
         raise ConfigError(f"{file} holds no summaries of cells", hint=hint)
     return content
+
+
+def _is_summary(made: object) -> TypeGuard[Made]:
+    return isinstance(made, dict) and made.keys() >= _KEYS
 
 
 @contextmanager

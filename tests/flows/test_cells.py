@@ -33,11 +33,13 @@ def test_published_cells_are_still_known(name: str) -> None:
     assert published and {made["digest"] for made in published} <= known
 
 
-def test_a_damaged_summary_is_made_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", ["", "{}", "[]", "null", '"cell"', '{"adopted": "x"}'])
+def test_a_damaged_summary_is_made_again(content: str, tmp_path: Path) -> None:
+    """Regression: what was JSON and no summary ended the grid with an internal error."""
     cell = load_plan("table1").cells(SCENES, seeds=[0])[2]
     keep(cell, {**summary(cell), "adopted": "x"}, tmp_path)
     assert len(finished([cell], tmp_path)) == 1
-    (place_of(cell, tmp_path) / "cell.json").write_text("")
+    (place_of(cell, tmp_path) / "cell.json").write_text(content)
     assert finished([cell], tmp_path) == []
 
 
