@@ -8,20 +8,14 @@ from __future__ import annotations
 
 import os
 import secrets
-import signal
-import socket
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from srd_core.errors import ConfigError
-
-if TYPE_CHECKING:
-    from prefect.server.api.server import SubprocessASGIServer
 
 T = TypeVar("T")
 
@@ -67,7 +61,8 @@ def prefect_server(meanwhile: Callable[[], T]) -> Iterator[T]:
         yield meanwhile()
         return
     from prefect.events.worker import EventsWorker
-    from prefect.server.api.server import SubprocessASGIServer
+
+    from flows.server import Guard, TemporaryServer, free_port
 
     with tempfile.TemporaryDirectory(prefix="srd-prefect-") as folder:
         password = f"srd:{secrets.token_urlsafe()}"  # any page in a browser can send requests to this machine
@@ -78,17 +73,17 @@ def prefect_server(meanwhile: Callable[[], T]) -> Iterator[T]:
             "PREFECT_LOCAL_STORAGE_PATH": folder,  # no result is kept, but a flow that fails writes its error there
             "PREFECT_LOGGING_TO_API_ENABLED": "false",
         }
-        with _environment(ours), ThreadPoolExecutor(1) as aside:
-            server = SubprocessASGIServer(port=_free_port())
+        with _environment(ours), Guard() as guard, ThreadPoolExecutor(1) as aside:
+            server = TemporaryServer(free_port(), guard)
             try:
-                started = aside.submit(_start, server)
+                started = aside.submit(server.begin)
                 result = meanwhile()
                 started.result()
-                with _environment({"PREFECT_API_URL": server.api_url}), _not_outliving_us(server.server_process):
+                with _environment({"PREFECT_API_URL": server.api_url}):
                     yield result
             finally:
                 EventsWorker.drain_all(timeout=10)
-                _stop(server)
+                server.end()
 
 
 def _must_answer() -> None:
@@ -102,18 +97,6 @@ def _must_answer() -> None:
         problem = str(error).splitlines()[0].rstrip(".")
         hint = "Start that server, or unset PREFECT_API_URL (`prefect config unset PREFECT_API_URL`) to run with a temporary one"
         raise ConfigError(f"Prefect: {problem}", hint=hint) from error
-
-
-def _start(server: SubprocessASGIServer) -> None:
-    from prefect.settings import PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS as STARTUP
-
-    try:
-        with _deaf_to_signals():
-            server.start()
-    except RuntimeError as error:
-        problem = f"Prefect's temporary server did not answer within {STARTUP.value()} seconds"
-        hint = f"Is the machine very busy? Run again later, set {STARTUP.name}, or name a server that runs in PREFECT_API_URL"
-        raise ConfigError(problem, hint=hint) from error
 
 
 @contextmanager
@@ -135,41 +118,3 @@ def _environment(settings: Mapping[str, str]) -> Iterator[None]:
             else:
                 os.environ[name] = value
         refresh_global_settings_context()
-
-
-def _stop(server: SubprocessASGIServer) -> None:
-    """Its process hears nothing else, and its records are in memory."""
-    if server.server_process is not None:
-        server.server_process.kill()
-    server.stop()
-
-
-@contextmanager
-def _deaf_to_signals() -> Iterator[None]:
-    """Processes started inside never see Ctrl-C, nor a SIGTERM to the whole group: the server must outlive the work that reports to it."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextmanager
-def _not_outliving_us(process: subprocess.Popen[Any] | None) -> Iterator[None]:
-    """If this process is killed inside, so is `process`: a shell in a group of its own waits for the end of a pipe that only we hold."""
-    if process is None:
-        yield
-        return
-    command = ["/bin/sh", "-c", f"read -r line; kill -9 {process.pid}"]
-    guard = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
-    try:
-        yield
-    finally:
-        guard.kill()
-        guard.communicate()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -62,6 +62,27 @@ def test_nothing_outlives_a_run_that_is_killed(data: Any, tmp_path: Path, monkey
     assert not list(scratch.glob("srd-workers-*"))
 
 
+def test_the_server_does_not_outlive_a_run_that_is_killed_while_it_starts(
+    data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Regression: it was watched only once it had answered, and else was left for good."""
+    mark = f"SRD_MARK={uuid.uuid4().hex}"
+    monkeypatch.setenv(*mark.split("="))
+    run = start(cleanse(data, str(tmp_path / "sink")))
+    assert until(lambda: any("uvicorn" in command_of(number) for number in marked(mark)), 60)
+    run.kill()
+    run.communicate()
+    assert not (tmp_path / "sink").exists()
+    assert until(lambda: not marked(mark), 5), [command_of(number) for number in marked(mark)]
+
+
+def command_of(number: str) -> str:
+    try:
+        return Path(f"/proc/{number}/cmdline").read_text()
+    except OSError:
+        return ""
+
+
 def ended_well(process: subprocess.Popen[bytes]) -> bool:
     process.communicate()
     return process.returncode == 0
