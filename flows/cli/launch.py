@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import BrokenExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,6 +17,9 @@ from srd_core.config import Config, load_config
 from srd_core.data.inventory import take_inventory
 from srd_core.errors import ConfigError, SrdError
 from srd_core.storage import is_remote, local_path, open_storage
+
+if TYPE_CHECKING:
+    from prefect.exceptions import PrefectException
 
 
 class RunError(SrdError):
@@ -40,9 +44,15 @@ def run_flow(name: str, *arguments: Any, **keywords: Any) -> Any:
         try:
             with prefect_server(lambda: load_flow(name)) as flow:
                 return flow(*arguments, **keywords)
-        except PrefectException as error:
-            known = meant_for_user(error)
-            raise known or RunError(f"the run ended early: {error}", hint="A worker was killed, or memory ran out; run again") from error
+        except (PrefectException, BrokenExecutor) as error:
+            raise meant_for_user(error) or _ended_early(error) from error
+
+
+def _ended_early(error: PrefectException | BrokenExecutor) -> RunError:
+    if isinstance(error, BrokenExecutor):
+        hint = "Give it more memory, or less to do at once (`--set workers=1`; `srd bench --at-once 1`), and run again: finished stages are kept"
+        return RunError("a worker process was killed, probably since the machine has run out of memory", hint=hint)
+    return RunError(f"the run ended early: {error}", hint="A worker was killed, or memory ran out; run again")
 
 
 def load_flow(name: str) -> Callable[..., Any]:

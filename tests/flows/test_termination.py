@@ -1,4 +1,7 @@
-"""SIGTERM, from `timeout` or a service manager, is an interruption: one line, an exit code of its own, and nothing left running."""
+"""SIGTERM, from `timeout` or a service manager, is an interruption: one line, an exit code of its own, and nothing left running.
+
+A worker that is killed ends its run, which says so.
+"""
 
 from __future__ import annotations
 
@@ -52,5 +55,28 @@ def test_a_run_whose_whole_group_is_terminated_goes_on(count: int, data: Any, tm
     lines = errors.decode().splitlines()
     assert (run.returncode, lines[-1]) == (143, STOPPED) and "error" not in errors.decode()
     assert until(lambda: not marked(mark), 5), [Path(f"/proc/{number}/cmdline").read_text() for number in marked(mark)]
+    finish(start(command, settings))
+    assert manifest(sink)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_worker_that_is_killed_is_told_of_and_the_run_goes_on(
+    count: int, data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Regression: it was an internal error, to be reported."""
+    mark = f"SRD_MARK={uuid.uuid4().hex}"
+    monkeypatch.setenv(*mark.split("="))
+    sink = str(tmp_path / "sink")
+    command, settings = ["cleanse", data.source, sink, "--trusted", data.trusted, "--profile", "test"], [f"workers={count}"]
+    run = start(command, settings)
+    assert until(lambda: any((tmp_path / "sink" / "stages").glob("base/*.json")), 300)
+    worker = next(number for number in marked(mark) if "spawn_main" in Path(f"/proc/{number}/cmdline").read_text())
+    os.kill(int(worker), signal.SIGKILL)
+    _, errors = run.communicate(timeout=120)
+    *_, last = errors.decode().splitlines()
+    assert run.returncode == 70 and last.startswith("error: a worker process was killed, probably since the machine has run out of memory")
+    assert "--set workers=1" in last and "run again" in last and "internal" not in last
+    assert until(lambda: not marked(mark), 20), marked(mark)
     finish(start(command, settings))
     assert manifest(sink)
