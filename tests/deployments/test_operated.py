@@ -22,6 +22,7 @@ from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterNam
 from srd_core.data.inventory import take_inventory
 from srd_core.scenes.dataset import write_shards
 from srd_core.stages.verification import check
+from tests.kills import until
 from tests.servers import free_ports
 
 ROOT = Path(__file__).parents[2]
@@ -84,6 +85,12 @@ def prefect(settings: dict[str, str], *arguments: str) -> str:
     return result.stdout
 
 
+def parameters_of_runs(client: SyncPrefectClient, deployment: str) -> list[dict[str, object]]:
+    """Of the runs that wait for a worker."""
+    of = DeploymentFilter(name=DeploymentFilterName(any_=[deployment]))
+    return [run.parameters for run in client.read_flow_runs(deployment_filter=of) if run.state and run.state.is_scheduled()]
+
+
 def wait_for(url: str) -> None:
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
@@ -118,7 +125,7 @@ def test_the_watch_is_off_at_first_and_deploying_again_leaves_it_as_it_is(enviro
         assert schedules() == []
         prefect(environment, "deployment", "schedule", "create", "srd-watch/inbox", "--interval", "60")
         ((made, active),) = schedules()
-        assert active
+        assert active and until(lambda: bool(parameters_of_runs(client, "inbox")), 60)
         deploy(environment, "--name", "inbox")
         assert schedules() == [(made, True)]
         prefect(environment, "deployment", "schedule", "pause", "srd-watch/inbox", made)
@@ -147,9 +154,5 @@ def test_of_every_set_that_arrives_a_run_is_asked_for(environment: dict[str, str
         look = "import sys; from flows.watch import watch; watch(*sys.argv[1:])"
         places = [str(tmp_path / name) for name in ("in", "state", "out")]
         subprocess.run([sys.executable, "-c", look, *places], env=environment, cwd=ROOT, check=True, timeout=400)
-        asked = DeploymentFilter(name=DeploymentFilterName(any_=["cleanse"]))
-        deadline, given = time.monotonic() + 120, []
-        while len(given) < len(wanted) and time.monotonic() < deadline:
-            time.sleep(0.5)
-            given = [run.parameters for run in client.read_flow_runs(deployment_filter=asked) if run.state and run.state.is_scheduled()]
-    assert sorted(given, key=str) == sorted(wanted, key=str)
+        until(lambda: len(parameters_of_runs(client, "cleanse")) == len(wanted), 60)
+        assert sorted(parameters_of_runs(client, "cleanse"), key=str) == sorted(wanted, key=str)
