@@ -10,6 +10,7 @@ import errno
 import fcntl
 import io
 import os
+import re
 import shutil
 import time
 import uuid
@@ -22,6 +23,8 @@ from srd_core.errors import ConflictError, StorageError
 from srd_core.storage.base import CHUNK, ObjectInfo, altered, checked_key, conflict, file_digest, is_key, short
 
 _TEMPORARY = ".srd-tmp"
+_OURS = re.compile(r"\..+\.([0-9a-f]{32}|lock)\.srd-tmp", re.DOTALL)
+"""Names of temporary files. Others that end alike are somebody's, and shown."""
 _GRACE = 60.0
 """Seconds."""
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS})
@@ -94,11 +97,12 @@ class LocalStorage:
     def tidy(self, folders: Collection[str]) -> None:
         """See `Storage.tidy`; also what lies beside these folders."""
         for path in self._root.glob(f"*{_TEMPORARY}"):
-            _remove_abandoned(path)
+            if _OURS.fullmatch(path.name):
+                _remove_abandoned(path)
         for place in folders:
             for folder, _, names in os.walk(self._root / place):
                 for name in names:
-                    if name.endswith(_TEMPORARY):
+                    if _OURS.fullmatch(name):
                         _remove_abandoned(Path(folder) / name)
 
     @contextmanager
@@ -136,7 +140,7 @@ class LocalStorage:
             for folder, folders, names in os.walk(self._root):
                 base = Path(folder)
                 links = [name for name in folders if (base / name).is_symlink()]
-                yield from ((base / name).relative_to(self._root).as_posix() for name in names + links if not name.endswith(_TEMPORARY))
+                yield from ((base / name).relative_to(self._root).as_posix() for name in names + links if not _OURS.fullmatch(name))
 
     def _is_object(self, name: str) -> bool:
         path = self._root / name

@@ -56,12 +56,21 @@ def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 def test_left_over_temporary_files_are_not_listed(tmp_path: Path) -> None:
-    (tmp_path / ".a.tar.123.srd-tmp").write_bytes(b"half")
+    (tmp_path / f".a.tar.{0:032x}.srd-tmp").write_bytes(b"half")
     assert LocalStorage(tmp_path).list() == []
 
 
+def test_a_name_that_only_ends_like_a_temporary_file_is_shown_and_stays(tmp_path: Path) -> None:
+    """Regression: `srd verify` did not name `evil.py.srd-tmp`, whoever put it there."""
+    (tmp_path / "evil.py.srd-tmp").write_bytes(b"import os")
+    os.utime(tmp_path / "evil.py.srd-tmp", (0, 0))
+    LocalStorage(tmp_path).tidy([""])
+    assert [info.key for info in LocalStorage(tmp_path).list()] == list(LocalStorage(tmp_path).names()) == ["evil.py.srd-tmp"]
+
+
 def test_what_killed_writers_left_is_removed_and_what_is_being_written_stays(tmp_path: Path) -> None:
-    names = [".a.tar.1.srd-tmp", "deep/.b.tar.2.srd-tmp", ".c.tar.3.srd-tmp", ".d.tar.4.srd-tmp", "a.tar", "other/.e.tar.5.srd-tmp"]
+    left = [f"{place}.tar.{number:032x}.srd-tmp" for number, place in enumerate((".a", "deep/.b", ".c", ".d", "other/.e"))]
+    names = [*left[:4], "a.tar", left[4]]
     (tmp_path / "deep").mkdir()
     (tmp_path / "other").mkdir()
     for name in names:
