@@ -2,7 +2,7 @@
 
 One reading or none: a JSON text with duplicate keys, or a `.txt` that says something else than the `.json` beside it, is refused, because
 the tool that trains on the data might pick the other one. Captions are cleaned: Unicode NFC, stripped, line breaks and tabs as spaces, no
-control characters, none that turn the direction of text, no invisible ones but the two joiners that some scripts are written with.
+control characters, none that turn the direction of text, no invisible ones but the two joiners in scripts that are written with them.
 Letters and emoji so lose what chooses among their forms (a heart in text or in colour is the same heart), and Braille its spaces.
 """
 
@@ -20,6 +20,8 @@ from srd_core.data.limits import Limits
 
 _BREAKS = frozenset("\t\n\v\f\r\x85\u2028\u2029")
 _JOINERS = frozenset("\u200c\u200d")
+_WITHOUT_JOINERS = ("LATIN", "GREEK", "CYRILLIC", "ARMENIAN", "GEORGIAN", "HEBREW", "CJK", "HIRAGANA", "KATAKANA", "HANGUL")
+"""How the names of letters begin whose scripts need none."""
 
 
 class CaptionError(ValueError):
@@ -86,7 +88,7 @@ def clean(caption: str) -> str:
     if caption.isascii() and caption.isprintable():
         return caption.strip()
     seen = (" " if char in _BREAKS else char for char in caption if char in _BREAKS or char in _JOINERS or not _is_dropped(char))
-    return unicodedata.normalize("NFC", "".join(seen)).strip()
+    return unicodedata.normalize("NFC", _without_idle_joiners(unicodedata.normalize("NFC", "".join(seen)))).strip()
 
 
 def _bounded(data: bytes, limits: Limits) -> None:
@@ -152,6 +154,18 @@ def _checked(caption: str, limits: Limits, pairs: int) -> str:
 
 def _is_invisible(char: str) -> bool:
     return unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co")
+
+
+def _without_idle_joiners(text: str) -> str:
+    """Joiners stay behind letters whose script is written with them, and in emoji; elsewhere they only cut a word in two, unseen."""
+    kept, letter = [], ""
+    for char in text:
+        if char not in _JOINERS:
+            letter = letter if unicodedata.category(char).startswith("M") else char
+        elif letter.isascii() or letter.isspace() or unicodedata.name(letter, "").startswith(_WITHOUT_JOINERS):
+            continue
+        kept.append(char)
+    return "".join(kept)
 
 
 def _is_dropped(char: str) -> bool:

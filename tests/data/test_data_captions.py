@@ -21,6 +21,8 @@ IGNORABLE = regex.compile(r"[\p{Default_Ignorable_Code_Point}\u2800--[\u200c\u20
 @example("e\u200b\u0301")  # an accent that joins its letter only once what is between them has gone
 @example("\u2028a\u2029")
 @example("\u3164 a\ufe0f\u0301")
+@example("e\u200d\u0301\u200dx")
+@example("\u00a0\u200da")
 def test_cleaning_is_final_and_leaves_nothing_invisible(text: str) -> None:
     cleaned = clean(text)
     assert clean(cleaned) == cleaned == cleaned.strip() == unicodedata.normalize("NFC", cleaned)
@@ -61,6 +63,8 @@ def test_companions_may_hold_emoji_with_their_selectors() -> None:
         ("cafe\u0301", "café"),
         ("نمی\u200cخواهم", "نمی\u200cخواهم"),
         ("👩\u200d🚀", "👩\u200d🚀"),
+        ("क्\u200dष", "क्\u200dष"),
+        ("ban\u200dana, \u200cрас\u200dа, é\u0323\u200dé", "banana, раса, ẹ́é"),
         ("I \u2764\ufe0f dogs", "I \u2764 dogs"),
         ('<script>alert("x")</script> =1+1', '<script>alert("x")</script> =1+1'),
     ],
