@@ -6,12 +6,15 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.lib.stride_tricks import sliding_window_view
 
 from srd_core.attacks.poison import poison_canvas
 from srd_core.attacks.registry import get
 from srd_core.data.canvas import CanvasSet
+from srd_core.defences.screens import windows
+from srd_core.defences.screens.base import above
 from srd_core.defences.screens.lift import Held, lifts, natural_lifts
 from srd_core.defences.screens.templates import RUN
 from srd_core.scenes.dataset import canvas_set
@@ -115,3 +118,39 @@ def test_captions_of_one_image_count_once() -> None:
     pairs = held([[0], [0], [0], [1], [], [], [0, 1], [1]])
     images = pairs.by(np.asarray([0, 0, 0, 0, 1, 1, 2, 3]), 4)
     assert sorted(zip(images.owners.tolist(), images.codes.tolist(), strict=True)) == [(0, 0), (0, 1), (2, 0), (2, 1), (3, 1)]
+
+
+def patched(rng: np.random.Generator, count: int, patches: np.ndarray) -> CanvasSet:
+    """Images of 16 pixels, flat or noise, with some of the patches in random places; two captions each."""
+    images = np.where(rng.random((count, 1, 1, 1)) < 0.5, rng.integers(0, 256, (count, 16, 16, 3)), 128).astype(np.uint8)
+    for image in images:
+        for patch in patches[rng.random(len(patches)) < 0.4]:
+            y, x = rng.integers(0, 17 - len(patch), 2)
+            image[y : y + len(patch), x : x + len(patch)] = patch
+    return CanvasSet(images, np.repeat(np.arange(count), 2), [""] * 2 * count, [str(number) for number in range(2 * count)])
+
+
+def squares(images: np.ndarray, numbers: dict[bytes, int]) -> Held:
+    """Those of four pixels that are not flat: at this size, all are looked at."""
+    every = sliding_window_view(images, (4, 4), axis=(1, 2))
+    rough = every.mean(axis=3).std(axis=(3, 4)) >= windows.LEAST
+    bits = ([square.tobytes() for square in own[looked]] for own, looked in zip(every, rough, strict=True))
+    return held([[numbers.setdefault(square, len(numbers)) for square in own] for own in bits])
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([(windows._CELLS, windows._AT_ONCE), (64, 300), (1, 10**9)]))
+def test_squares_counted_together_and_looked_at_in_parts_are_as_suspicious_as_all_at_once(seed: int, limits: tuple[int, int]) -> None:
+    """Regression: memory held every square of every image."""
+    rng, numbers = np.random.default_rng(seed), dict[bytes, int]()
+    patches = rng.integers(0, 256, (3, 6, 6, 3)).astype(np.uint8)
+    suspect, trusted = patched(rng, 60, patches), patched(rng, int(rng.integers(1, 40)), patches[:2])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(windows, "_CELLS", limits[0])
+        patch.setattr(windows, "_AT_ONCE", limits[1])
+        found = screened("windows", suspect, trusted)
+    own, theirs = (squares(part.images, numbers) for part in (suspect, trusted))
+    scores = lifts(own, theirs).largest(own)[0][suspect.image_of]
+    natural = natural_lifts(theirs, theirs, np.arange(theirs.count), 0)[trusted.image_of]
+    assert scores.max() > 0 and found.scores.tolist() == scores.tolist()
+    assert found.condemned.tolist() == above(scores, natural, 0.005).tolist()

@@ -10,13 +10,15 @@ before the image was resized or compressed: then no two copies are the same. Mor
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 
 from srd_core.data.canvas import CanvasSet
 from srd_core.data.samples import Images
 from srd_core.defences.screens.base import Screened, Screening, above, screen
-from srd_core.defences.screens.lift import Held, lifts, natural_lifts
+from srd_core.defences.screens.lift import FEWEST, FEWEST_OF_HALF, Held, lifts, natural_lifts
 from srd_core.seeds import generator
 
 SIDE = 8 / 224
@@ -28,31 +30,80 @@ PATCH = 20 / 224
 LOOKED_AT = 8
 """Squares of such a patch that are looked at, on average, if it holds more."""
 
-_BATCH = 64
+_BATCH = 16
+_CELLS = 2**26
+"""Counters for each of the two sets, at most; of four bytes."""
+_AT_ONCE = 2**23
+"""Frequent squares in memory. Where there are more, the images are gone through again for every such part of them."""
+
 _Hashes = npt.NDArray[np.uint64]
+_Cells = npt.NDArray[np.bool_]
 
 
 @screen("windows")
 def windows(work: Screening) -> Screened:
     """Scores are the largest lift of an image's squares."""
-    suspect, trusted = (_squares(pairs, work.seed) for pairs in (work.suspect, work.trusted))
-    scores, _ = lifts(suspect, trusted).largest(suspect)
-    natural = natural_lifts(trusted, trusted, np.arange(trusted.count), work.seed)
+    scores, natural = (np.zeros(len(pairs.images)) for pairs in (work.suspect, work.trusted))
+    for suspect, trusted in _frequent(work.suspect, work.trusted, work.seed):
+        lifted, _ = lifts(suspect, trusted).largest(suspect)
+        scores = np.maximum(scores, lifted)
+        natural = np.maximum(natural, natural_lifts(trusted, trusted, np.arange(trusted.count), work.seed))
     return Screened(
         scores[work.suspect.image_of], above(scores[work.suspect.image_of], natural[work.trusted.image_of], work.false_positives)
     )
 
 
-def _squares(pairs: CanvasSet, seed: int) -> Held:
+def _frequent(suspect: CanvasSet, trusted: CanvasSet, seed: int) -> Iterator[tuple[Held, Held]]:
+    """What the images of both sets hold of the squares that may have a lift, part by part; a square has all its images in one part.
+
+    The images are gone through once to count and once for each part, of which there is one but in large sets that share many squares.
+    Memory holds about 0.7 GB at most, whatever the number of images.
+    """
+    cells, parts = _frequent_cells(suspect, trusted, seed)
+    for part in range(parts):
+        wanted = np.zeros_like(cells)
+        wanted[part::parts] = cells[part::parts]
+        yield _held(suspect, seed, wanted), _held(trusted, seed, wanted)
+
+
+def _frequent_cells(suspect: CanvasSet, trusted: CanvasSet, seed: int) -> tuple[_Cells, int]:
+    """Which counters have reached what a lift takes, and the number of parts of what they count.
+
+    Several squares may share a counter, so it shows too many images or just as many, never too few.
+    """
+    squares = sum(len(pairs.images) * pairs.side**2 // int(_spared(pairs.side)) for pairs in (suspect, trusted))
+    own, theirs = (_counted(pairs, seed, min(2 ** squares.bit_length(), _CELLS)) for pairs in (suspect, trusted))
+    cells = (own >= FEWEST) | (theirs >= FEWEST_OF_HALF)
+    kept = sum(int(counts.sum(where=cells, dtype=np.int64)) for counts in (own, theirs))
+    return cells, kept // _AT_ONCE + 1
+
+
+def _counted(pairs: CanvasSet, seed: int, cells: int) -> npt.NDArray[np.uint32]:
+    """(cells,) how many times images hold a square of that cell."""
+    counts = np.zeros(cells, np.uint32)
+    for squares in _squares(pairs, seed):
+        np.add.at(counts, _cell(squares, cells), 1)
+    return counts
+
+
+def _held(pairs: CanvasSet, seed: int, wanted: _Cells) -> Held:
+    """The squares of wanted cells, with their images."""
+    found = [squares[wanted[_cell(squares, len(wanted))]] for squares in _squares(pairs, seed)]
+    owners = np.repeat(np.arange(len(found)), np.fromiter(map(len, found), np.int64))
+    return Held(owners, np.concatenate([*found, np.zeros(0, np.uint64)]), len(found))
+
+
+def _cell(squares: _Hashes, cells: int) -> npt.NDArray[np.int64]:
+    """The cell of each square, of a power of two: its high bits, since the low ones have chosen it."""
+    return (squares >> np.uint64(65 - cells.bit_length())).astype(np.int64)
+
+
+def _squares(pairs: CanvasSet, seed: int) -> Iterator[_Hashes]:
     """The squares of every image that are looked at, each once."""
-    images, found = np.asarray(pairs.images), []
-    for start in range(0, len(images), _BATCH):
-        hashes, rough = _hashed(images[start : start + _BATCH], seed)
+    for start in range(0, len(pairs.images), _BATCH):
+        hashes, rough = _hashed(np.asarray(pairs.images[start : start + _BATCH]), seed)
         chosen = rough & (hashes % _spared(pairs.side) == 0)
-        held = np.stack([np.nonzero(chosen)[0].astype(np.uint64) + np.uint64(start), hashes[chosen]], axis=1)
-        found.append(np.unique(held, axis=0))
-    held = np.concatenate([*found, np.zeros((0, 2), np.uint64)])
-    return Held(held[:, 0].astype(np.int64), held[:, 1], len(images))
+        yield from (np.unique(own[looked]) for own, looked in zip(hashes, chosen, strict=True))
 
 
 def _side(canvas: int) -> int:
@@ -70,12 +121,13 @@ def _hashed(images: Images, seed: int) -> tuple[_Hashes, npt.NDArray[np.bool_]]:
     rng, places = generator(seed, "windows"), images.shape[1] - side + 1
     hashes = np.zeros((len(images), places, places), np.uint64)
     total, squares = (np.zeros(hashes.shape, np.float32) for _ in range(2))
-    wide, grey = images.astype(np.uint64), images.mean(axis=3, dtype=np.float32)
+    colours, grey = np.moveaxis(images, 3, 0).astype(np.uint64, order="C") + np.uint64(1), images.mean(axis=3, dtype=np.float32)
     for y in range(side):
         for x in range(side):
             across = np.s_[:, y : y + places, x : x + places]
             weights = rng.integers(1, 2**63, 3, dtype=np.uint64) | np.uint64(1)
-            hashes += (wide[across] + np.uint64(1)) @ weights
+            for colour, weight in zip(colours, weights, strict=True):
+                hashes += colour[across] * weight
             total += grey[across]
             squares += grey[across] ** 2
     hashes ^= hashes >> np.uint64(29)  # the low bits, by which squares are chosen, from all of the sum
