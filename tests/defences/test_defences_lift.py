@@ -120,6 +120,28 @@ def test_captions_of_one_image_count_once() -> None:
     assert sorted(zip(images.owners.tolist(), images.codes.tolist(), strict=True)) == [(0, 0), (0, 1), (2, 0), (2, 1), (3, 1)]
 
 
+WORDS = st.lists(st.lists(st.sampled_from(["a", "dog", "Dog", "cat", "kite", ""]), max_size=4).map(" ".join), min_size=1, max_size=40)
+
+
+@given(WORDS, WORDS)
+def test_a_caption_is_as_suspicious_as_its_most_suspicious_word(suspect: list[str], trusted: list[str]) -> None:
+    mine, theirs = (Counter(word for text in texts for word in set(text.lower().split())) for texts in (suspect, trusted))
+
+    def lift(word: str) -> float:
+        return mine[word] / len(suspect) * (len(trusted) + 1) / (theirs[word] + 1) if mine[word] >= 10 else 0.0
+
+    found = screened("rare", pairs(suspect), pairs(trusted))
+    assert found.scores == pytest.approx([max(map(lift, text.lower().split()), default=0.0) for text in suspect])
+    for text, word, score, out in zip(suspect, found.words, found.scores.tolist(), found.condemned.tolist(), strict=True):
+        assert (word in text.lower().split() and lift(word) == pytest.approx(score)) if out else not word
+
+
+def pairs(captions: list[str]) -> CanvasSet:
+    """One an image."""
+    count = len(captions)
+    return CanvasSet(np.zeros((count, 8, 8, 3), np.uint8), np.arange(count), captions, [str(number) for number in range(count)])
+
+
 def patched(rng: np.random.Generator, count: int, patches: np.ndarray) -> CanvasSet:
     """Images of 16 pixels, flat or noise, with some of the patches in random places; two captions each."""
     images = np.where(rng.random((count, 1, 1, 1)) < 0.5, rng.integers(0, 256, (count, 16, 16, 3)), 128).astype(np.uint8)

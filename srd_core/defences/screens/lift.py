@@ -6,6 +6,7 @@ a threshold found that way errs on the side of leaving pairs alone.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -40,8 +41,11 @@ class Held:
 
     def by(self, groups: Numbers, count: int) -> Held:
         """What the groups hold, `groups` (N,) of the owners."""
-        _, first = np.unique(np.stack([groups[self.owners].astype(self.codes.dtype), self.codes]), axis=1, return_index=True)
-        return Held(groups[self.owners[first]], self.codes[first], count)
+        order = np.lexsort((self.codes, groups[self.owners]))
+        owners, codes = groups[self.owners[order]], self.codes[order]
+        first = np.ones(len(order), np.bool_)
+        first[1:] = (owners[1:] != owners[:-1]) | (codes[1:] != codes[:-1])
+        return Held(owners[first], codes[first], count)
 
 
 @dataclass(frozen=True)
@@ -102,10 +106,13 @@ def over_captions(work: Screening, parts: Callable[[str], Iterable[str]]) -> Scr
 
 
 def _held(pairs: CanvasSet, parts: Callable[[str], Iterable[str]], numbers: dict[str, int]) -> Held:
-    """The parts of every caption; new ones get the next number."""
-    held = [(n, numbers.setdefault(part, len(numbers))) for n, caption in enumerate(pairs.captions) for part in sorted(set(parts(caption)))]
-    owners, codes = np.asarray(held, np.int64).reshape(-1, 2).T
-    return Held(owners, codes, len(pairs))
+    """The parts of every caption; new ones get the next number. 16 bytes for each part of a caption."""
+    owners, codes = array("q"), array("q")
+    for owner, caption in enumerate(pairs.captions):
+        for part in sorted(set(parts(caption))):
+            owners.append(owner)
+            codes.append(numbers.setdefault(part, len(numbers)))
+    return Held(np.asarray(owners, np.int64), np.asarray(codes, np.int64), len(pairs))
 
 
 def _looked_up(codes: Codes, values: npt.NDArray[Any], asked: Codes) -> Scores:
