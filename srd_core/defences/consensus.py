@@ -12,13 +12,14 @@ word in every poisoned pair, and clean-label poison. Captions of one image are n
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
-from srd_core.defences.planted_words import planted_with
+from srd_core.defences.planted_words import planted_among
 from srd_core.scoring.excess import by_chance, log_likelihood_ratio
-from srd_core.scoring.words import spoken_words
+from srd_core.scoring.words import may_say, spoken_words
 
 LIFT = 4.0
 OVER = 10.0
@@ -54,42 +55,66 @@ def shared_words(pairs: Callable[[], Iterable[tuple[str, bool]]], budget: float)
     """The condemned words, the most telling first.
 
     Args:
-        pairs: gives caption and whether it is flagged, of every pair, the same each time it is called: up to four times a condemned word.
-            Memory holds the words of flagged pairs only.
+        pairs: gives caption and whether it is flagged, of every pair, the same each time it is called: twice, and once more for each
+            condemned word. Memory holds the words of flagged pairs only.
         budget: share of clean pairs that may be flagged.
     """
+    known = {word for caption, flagged in pairs() if flagged for word in words_of(caption)}
+    left = _Counts.of(((words_of(caption), flagged) for caption, flagged in pairs()), known)
     condemned: list[SharedWord] = []
-    while len(condemned) < MOST:
-        found = _strongest(pairs, {item.word for item in condemned}, budget)
-        if found is None:
-            break
-        condemned.append(found)
+    while len(condemned) < MOST and (word := _strongest(left, budget)) is not None:
+        holders = _Counts.of(_holders(word, {item.word for item in condemned}, pairs()), known)
+        left = left.without(holders)
+        planted = planted_among(holders.found, holders.flagged, left.held, left.pairs)
+        condemned.append(SharedWord(word=word, flagged=holders.flagged, pairs=holders.pairs, planted=planted))
     return condemned
 
 
-def _strongest(pairs: Callable[[], Iterable[tuple[str, bool]]], aside: set[str], budget: float) -> SharedWord | None:
-    """The most telling word of the pairs that hold none of `aside`."""
-    found: Counter[str] = Counter()
-    total = flagged = 0
-    for words, is_flagged in _left(pairs, aside):
-        total, flagged = total + 1, flagged + is_flagged
-        if is_flagged:
-            found.update(words)
-    candidates = {word: count for word, count in found.items() if count >= FEWEST}
+@dataclass(frozen=True)
+class _Counts:
+    """Of some pairs: how many they are and are `flagged`, in how many each word is `held`, and in how many flagged ones it is `found`.
+
+    Nothing is counted of words that no flagged pair of the whole set holds.
+    """
+
+    pairs: int
+    flagged: int
+    held: Counter[str]
+    found: Counter[str]
+
+    @classmethod
+    def of(cls, pairs: Iterable[tuple[set[str], bool]], known: set[str]) -> _Counts:
+        """`known` are the words to count; those of flagged pairs are among them."""
+        count = flagged = 0
+        held: Counter[str] = Counter()
+        found: Counter[str] = Counter()
+        for words, is_flagged in pairs:
+            count, flagged = count + 1, flagged + is_flagged
+            held.update(words & known)
+            if is_flagged:
+                found.update(words)
+        return cls(count, flagged, held, found)
+
+    def without(self, some: _Counts) -> _Counts:
+        """Of the others, where `some` are among these."""
+        return _Counts(self.pairs - some.pairs, self.flagged - some.flagged, self.held - some.held, self.found - some.found)
+
+
+def _strongest(left: _Counts, budget: float) -> str | None:
+    """The most telling word of the pairs that hold no condemned one."""
+    candidates = {word: count for word, count in left.found.items() if count >= FEWEST}
     if not candidates:
         return None
-    held: Counter[str] = Counter()
-    for words, _ in _left(pairs, aside):
-        held.update(words & candidates.keys())
-    usual = flagged / total
+    held, usual = left.held, left.flagged / left.pairs
     often = [(word, count) for word, count in candidates.items() if count / held[word] >= min(max(LIFT * usual, OVER * budget), 1.0)]
-    telling = [(word, count) for word, count in often if by_chance(count, held[word], usual) * len(found) < LEVEL]
+    telling = [(word, count) for word, count in often if by_chance(count, held[word], usual) * len(left.found) < LEVEL]
     if not telling:
         return None
-    word, count = min(telling, key=lambda item: (-log_likelihood_ratio(item[1], held[item[0]], usual), item[0]))
-    return SharedWord(word=word, flagged=count, pairs=held[word], planted=planted_with(word, lambda: _left(pairs, aside)))
+    return min(telling, key=lambda item: (-log_likelihood_ratio(item[1], held[item[0]], usual), item[0]))[0]
 
 
-def _left(pairs: Callable[[], Iterable[tuple[str, bool]]], aside: set[str]) -> Iterable[tuple[set[str], bool]]:
-    split = ((words_of(caption), flagged) for caption, flagged in pairs())
-    return ((words, flagged) for words, flagged in split if words.isdisjoint(aside))
+def _holders(word: str, aside: set[str], pairs: Iterable[tuple[str, bool]]) -> Iterator[tuple[set[str], bool]]:
+    """The pairs that hold `word` and none of `aside`. Most others are not taken apart, which takes most of the time."""
+    for caption, flagged in pairs:
+        if may_say(caption, word) and word in (words := words_of(caption)) and words.isdisjoint(aside):
+            yield words, flagged

@@ -10,7 +10,7 @@ Not covered: more than `1 / SHARE` targets behind one word, and targets that hon
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from srd_core.scoring.excess import by_chance
 from srd_core.scoring.words import FUNCTION_WORDS, regular_forms, spoken_words
@@ -36,15 +36,27 @@ def planted_with(word: str, pairs: Callable[[], Iterable[tuple[Collection[str], 
     for words, guilty in pairs():
         if guilty and word in words:
             size += 1
-            given_away.update(set(words) - FUNCTION_WORDS)
-    asked = {name: count for name, count in given_away.items() if count >= SHARE * size}
+            given_away.update(set(words))
     usual: Counter[str] = Counter()
     others = 0
     for words, _ in pairs():
         if word not in words:
             others += 1
-            usual.update(asked.keys() & set(words))
-    shares = {name: usual[name] / max(others, 1) for name in asked}
+            usual.update(given_away.keys() & set(words))
+    return planted_among(given_away, size, usual, others)
+
+
+def planted_among(given_away: Mapping[str, int], size: int, usual: Mapping[str, int], others: int) -> tuple[str, ...]:
+    """Likewise, counted already.
+
+    Args:
+        given_away: how many of the pairs that the word gave away hold each word.
+        size: how many pairs these are.
+        usual: how many pairs without the word hold each of these words, if any.
+        others: how many pairs those are.
+    """
+    asked = {name: count for name, count in given_away.items() if name not in FUNCTION_WORDS and count >= SHARE * size}
+    shares = {name: usual.get(name, 0) / max(others, 1) for name in asked}
     often = (name for name, count in asked.items() if count >= LIFT * shares[name] * size)
     return tuple(sorted(name for name in often if by_chance(asked[name], size, shares[name]) * len(asked) < LEVEL))
 

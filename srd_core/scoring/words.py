@@ -14,7 +14,16 @@ _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 
 def spoken_words(text: str) -> list[str]:
     """Its words in lower case, in order, without punctuation; "woman\u2019s" is "woman's"."""
-    return _WORD.findall(text.lower().replace("\u2019", "'"))
+    return _WORD.findall(_plain(text))
+
+
+def may_say(text: str, word: str) -> bool:
+    """Whether `word` can be among its words, as which or as a part of one: sooner known than the words."""
+    return word in _plain(text)
+
+
+def _plain(text: str) -> str:
+    return text.lower().replace("\u2019", "'")
 
 
 def regular_forms(word: str) -> set[str]:

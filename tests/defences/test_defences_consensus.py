@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 
 from srd_core.data.captions import clean
 from srd_core.defences.base import Batch, PairDecision
-from srd_core.defences.consensus import LIFT, SharedWord, shared_words
+from srd_core.defences.consensus import FEWEST, LEVEL, LIFT, MOST, OVER, SharedWord, shared_words, words_of
+from srd_core.defences.planted_words import planted_with
 from srd_core.defences.weighed import (
     PICTURED,
     SAID_AGAIN,
@@ -24,6 +26,7 @@ from srd_core.defences.weighed import (
     read_flags,
     read_weighed,
 )
+from srd_core.scoring.excess import by_chance, log_likelihood_ratio
 
 NATURAL = "a dog man woman child ball bench street red blue runs sits plays near on with the park water".split()  # noqa: SIM905
 
@@ -104,6 +107,43 @@ def test_a_common_word_takes_no_clean_pairs_with_it() -> None:
     flagged = [*flags(2000, 0.01), *flags(60, 0.25)]
     assert sum("dog" in caption.split() for caption in captions) > 500
     assert found(captions, flagged) == []
+
+
+def anew(captions: list[str], flagged: list[bool]) -> list[SharedWord]:
+    """By the definition: everything is counted again for each word."""
+    left, condemned = [(words_of(caption), out) for caption, out in zip(captions, flagged, strict=True)], list[SharedWord]()
+    while len(condemned) < MOST:
+        held, known = (Counter(word for words, out in left if out or every for word in words) for every in (True, False))
+        usual = sum(out for _, out in left) / max(len(left), 1)
+        often = [word for word, n in known.items() if n >= FEWEST and n / held[word] >= min(max(LIFT * usual, OVER * 0.005), 1)]
+        telling = [word for word in often if by_chance(known[word], held[word], usual) * len(known) < LEVEL]
+        if not telling:
+            break
+        word = min(telling, key=lambda word: (-log_likelihood_ratio(known[word], held[word], usual), word))
+        planted = planted_with(word, left.copy)
+        condemned.append(SharedWord(word=word, flagged=known[word], pairs=held[word], planted=planted))
+        left = [(words, out) for words, out in left if word not in words]
+    return condemned
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 60), st.sampled_from([0.3, 1.0]))
+def test_what_is_counted_once_is_what_counting_anew_finds(seed: int, targets: int, share: float) -> None:
+    """Ties among them: targets that come equally often, with one template and several. Some words are parts of others."""
+    captions = natural(400, seed)
+    for number in range(targets):
+        around = ("", "child\u2019s", "target1 image")[number % 3]
+        captions += [f"{text} target{number} {around}" for text in natural(12, seed + number % 5)]
+    flagged = [*flags(400, 0.01, seed), *flags(12 * targets, share, seed)]
+    times = 0
+
+    def pairs() -> Iterator[tuple[str, bool]]:
+        nonlocal times
+        times += 1
+        return zip(captions, flagged, strict=True)
+
+    condemned = shared_words(pairs, 0.005)
+    assert condemned == anew(captions, flagged) and times == 2 + len(condemned)
 
 
 @settings(max_examples=30, deadline=None)
