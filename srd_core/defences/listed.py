@@ -34,9 +34,9 @@ def load_verdicts(path: Path, shards: Collection[str] | None = None) -> dict[str
     return _column(path, "condemned", _of(shards))
 
 
-def load_suspicion(path: Path) -> dict[str, float]:
-    """The score of each pair."""
-    return _column(path, "score", _of(None))
+def load_suspicion(path: Path, shards: Collection[str] | None = None) -> dict[str, float]:
+    """The score of each pair of `shards`; None: of all."""
+    return _column(path, "score", _of(shards))
 
 
 def load_condemned(path: Path, shards: Collection[str] | None = None) -> dict[str, str]:

@@ -48,7 +48,7 @@ from srd_core.stages.score import load_scores
 from srd_core.stages.screen import silence, suspicion
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
 from srd_core.stages.trusted import fluency_of
-from srd_core.stages.truth import coverage_by_masks, detection, done, truth_digest
+from srd_core.stages.truth import Suspicion, coverage_by_masks, detection, done, truth_digest
 
 
 def _report(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:
@@ -135,8 +135,8 @@ def _attention(inputs: Inputs, folder: Path) -> Attention | None:
     return Attention(sheet, **shares, area=cast(float | None, made.facts.get("area")))
 
 
-def _suspicion(inputs: Inputs, folder: Path) -> dict[Arm, dict[str, float]]:
-    """The scores of the baseline defences, by pair."""
+def _suspicion(inputs: Inputs, folder: Path) -> dict[Arm, Suspicion]:
+    """The scores of the baseline defences."""
     screened = [manifest for name, manifest in inputs.items() if name.startswith("screen-")]
     return {cast(Arm, manifest.facts["arm"]): suspicion(manifest, folder / manifest.key[:16]) for manifest in screened}
 

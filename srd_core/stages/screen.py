@@ -5,7 +5,7 @@ Controls that are told what no defender knows have a stage of their own; no othe
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from srd_core.data.loading import load_canvas
@@ -62,9 +62,10 @@ def silence(manifest: StageManifest) -> str:
     return str(manifest.facts["silent"])
 
 
-def suspicion(manifest: StageManifest, folder: Path) -> dict[str, float]:
-    """The score of each pair."""
-    return load_suspicion(local_file(manifest.outputs[_FILE], folder))
+def suspicion(manifest: StageManifest, folder: Path) -> Callable[[str], dict[str, float]]:
+    """Reads the score of each pair of the shard of that name."""
+    path = local_file(manifest.outputs[_FILE], folder)
+    return lambda shard: load_suspicion(path, (shard,))
 
 
 _READS = ("canvas", "holdout", "limits", "retrain.schedule", "evidence.false_positives", "seed")

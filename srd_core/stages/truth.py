@@ -7,7 +7,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from itertools import groupby
 from typing import Any
 
@@ -34,12 +34,15 @@ Places = dict[str, tuple[float, float, float, float] | None]
 Score = Callable[[Decision], float | None]
 """What a decision is scored by; None where it has none."""
 
+Suspicion = Callable[[str], Mapping[str, float]]
+"""The score of each pair of the shard of that name."""
 
-def detection(run: Run, rows: Mapping[Arm, Iterable[Decision]], suspicion: dict[Arm, dict[str, float]]) -> dict[str, DetectionScores]:
+
+def detection(run: Run, rows: Mapping[Arm, Iterable[Decision]], suspicion: Mapping[Arm, Suspicion]) -> dict[str, DetectionScores]:
     """How well each score separates, and what the arm's decisions were worth, by `ARM/SCORE` or, with one score a pair, by `ARM`.
 
     Of pairs; where samples have several, of images too, as `… by image`: an image is as suspicious as the worst of its pairs, poisoned if
-    one of them is. `suspicion` is that one score, of the arms that have it. Empty when no truth is known.
+    one of them is. `suspicion` is that one score, of the arms that have it; one shard's is held at a time. Empty when no truth is known.
     """
     truth = poisoned_pairs(run.config)
     found: dict[str, DetectionScores] = {}
@@ -84,8 +87,9 @@ class _Judged:
         return cls(columns, np.asarray(poisoned, bool), np.asarray(touched, bool), np.asarray(image_of))
 
 
-def _known_by(suspicion: Mapping[str, float]) -> Score:
-    return lambda row: suspicion.get(row.pair)
+def _known_by(suspicion: Suspicion) -> Score:
+    of_shard = lru_cache(maxsize=1)(suspicion)
+    return lambda row: of_shard(row.shard).get(row.pair)
 
 
 def _channels(config: Config) -> dict[str, Score]:

@@ -189,12 +189,12 @@ def test_a_pair_that_nobody_could_look_at_costs_no_figure_of_the_others(pipeline
 def test_an_image_is_as_suspicious_as_its_worst_pair(pipeline: Pipeline, tmp_path: Path) -> None:
     poisoned = {pair.id for pair in pipeline.truth.poisoned}
     rows = decisions(pipeline, "none", tmp_path)
-    alone = detection(pipeline.run, {"abl": rows}, {"abl": {row.pair: 0.0 for row in rows}})
+    alone = detection(pipeline.run, {"abl": rows}, {"abl": lambda shard: {row.pair: 0.0 for row in rows}})
     assert list(alone) == ["abl"]  # one pair a sample
     joined = [_replace(row, key="a" if row.pair in poisoned else f"b{number // 3}") for number, row in enumerate(rows)]
     joined.sort(key=sample_of)  # as shards are written
     scores = {row.pair: float(number) for number, row in enumerate(sorted(joined, key=lambda row: row.pair in poisoned))}
-    found = detection(pipeline.run, {"abl": joined}, {"abl": scores})["abl by image"]
+    found = detection(pipeline.run, {"abl": joined}, {"abl": lambda shard: scores})["abl by image"]
     shards = {row.shard for row in joined if row.pair in poisoned}
     assert (found.poisoned, found.clean) == (len(shards), len({(row.shard, row.key) for row in joined if row.key != "a"}))
     assert found.auroc.value == 1.0
@@ -213,10 +213,16 @@ def test_what_was_done_is_counted_by_what_the_pairs_are(pipeline: Pipeline, tmp_
 def test_a_baselines_score_is_joined_by_pair_id_too(pipeline: Pipeline, tmp_path: Path) -> None:
     poisoned = {pair.id for pair in pipeline.truth.poisoned}
     rows = [_replace(row, action="quarantine" if row.pair in poisoned else "keep") for row in decisions(pipeline, "none", tmp_path)]
-    scores = {row.pair: float(row.pair in poisoned) for row in reversed(rows)}
-    found = detection(pipeline.run, {"abl": rows}, {"abl": scores})["abl"]
+    asked: list[str] = []
+
+    def of_shard(shard: str) -> dict[str, float]:
+        asked.append(shard)
+        return {row.pair: float(row.pair in poisoned) for row in reversed(rows) if row.shard == shard}
+
+    found = detection(pipeline.run, {"abl": rows}, {"abl": of_shard})["abl"]
     assert found.auroc.value == found.f1.value == 1.0
-    assert detection(pipeline.run, {"abl": rows}, {"abl": dict(list(scores.items())[1:])}) == {}
+    assert asked == list(dict.fromkeys(row.shard for row in rows)) and len(asked) > 1
+    assert detection(pipeline.run, {"abl": rows}, {"abl": lambda shard: dict(list(of_shard(shard).items())[1:])}) == {}
 
 
 def test_the_second_look_is_on_all_shards_and_can_be_left_out(pipeline: Pipeline, tmp_path: Path) -> None:
