@@ -30,7 +30,7 @@ class Parts:
 
     So an image that comes several times, with one caption each, is not held out and trained on. Images are the same if their bytes are.
     To agree, whoever asks must ask about all samples, in the inventory's order, up to the last that counts; rejects are nobody's first.
-    Keeps 16 bytes an image.
+    Keeps a digest of every image, about 100 bytes.
     """
 
     def __init__(self, holdout: float) -> None:

@@ -1,4 +1,5 @@
-"""Samples out of a WebDataset shard and back: streaming, one sample in memory, every oddity a `Reject` with a stable reason.
+"""Samples out of a WebDataset shard and back: streaming, one sample in memory and a digest of every key, every oddity a `Reject` with a
+stable reason.
 
 A sample is a run of members with the same key (the name up to the first dot of its last part): one image, captions in `.txt`, `.json` or
 both, and nothing else but a few small plain companions. A sample with any other member is refused whole: dropping the member silently would
