@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from srd_core.config import Config, load_config
 from srd_core.data.manifest import digest
 from srd_core.errors import ConfigError
 from srd_core.stages.claim import WITHOUT_EFFECT
+from srd_core.storage.whole import replaced
 
 Made = dict[str, Any]
 """What is known of a finished cell: settings, the configuration that they came to, verdict, scores, seconds, and what made it."""
@@ -81,9 +81,8 @@ def keep(cell: Cell, made: Made, folder: Path) -> None:
 
 def put(path: Path, content: str | bytes) -> None:
     """Write a file whole or not at all: other processes read it meanwhile."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_bytes(content.encode() if isinstance(content, str) else content)
-    beside.replace(path)
+    with replaced(path) as file:
+        file.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 def known(cell: Cell, folder: Path) -> Made | None:

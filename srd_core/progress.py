@@ -17,6 +17,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from srd_core.storage.whole import replaced
+
 FOLDER_VARIABLE = "SRD_PROGRESS"
 _EVERYTHING = "SRD_ABOUT"
 _INTERVAL = 0.5
@@ -149,6 +151,5 @@ def read_states(folder: Path) -> list[State]:
 
 def _write(folder: Path, state: State) -> None:
     name = hashlib.sha256(f"{os.getpid()}-{state.stage}-{state.label}".encode()).hexdigest()  # labels hold names of any length
-    temporary = folder / f".{name}.tmp"
-    temporary.write_text(json.dumps(asdict(state)))
-    temporary.replace(folder / f"{name}.json")
+    with replaced(folder / f"{name}.json") as file:
+        file.write_text(json.dumps(asdict(state)))

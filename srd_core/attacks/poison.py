@@ -9,7 +9,6 @@ beside the data, never among it, since no defence may see it.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
@@ -31,7 +30,7 @@ from srd_core.data.tar import TarError
 from srd_core.errors import ConfigError, SourceError
 from srd_core.progress import counter, track
 from srd_core.seeds import generator
-from srd_core.storage.base import short
+from srd_core.storage.whole import replaced
 
 FLOOR = 10
 """Fewest units that are poisoned: fewer plant nothing that could be measured."""
@@ -172,9 +171,8 @@ def poison_shards(
     summary = PoisonSummary(attack.name, target, rate, seed, unit, sum(sizes), skipped, tuple(poisoned), report)
     report.parent.mkdir(parents=True, exist_ok=True)
     fields = {key: value for key, value in asdict(summary).items() if key != "report"}
-    aside = report.with_name(f".{short(report.name)}.{os.getpid()}.tmp")
-    aside.write_text(json.dumps(fields, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    aside.replace(report)  # whole or not there: that it is there says that the copy is finished
+    with replaced(report) as file:  # that it is there says that the copy is finished
+        file.write_text(json.dumps(fields, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return summary
 
 

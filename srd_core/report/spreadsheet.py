@@ -7,7 +7,6 @@ that cannot be seen are spelled out. So these files are for reading; what was de
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -18,7 +17,7 @@ import pyarrow.parquet as pq
 from srd_core.data.decisions import SCHEMA, Decision, as_row
 from srd_core.errors import ConfigError
 from srd_core.report.text import visible
-from srd_core.storage.base import short
+from srd_core.storage.whole import replaced
 
 _FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20'")
 """What begins a formula, in both widths, and the mark that says that it is none."""
@@ -43,14 +42,8 @@ def write(decisions: Iterable[Decision], target: Path) -> int:
     if target.suffix not in FORMATS:
         raise ConfigError(f"{target} is neither .csv nor .parquet", hint="Name the file after the format that you want")
     rows = (_safe(decision) for decision in decisions)
-    place = target.resolve()  # behind a link, the file that it leads to
-    beside = place.with_name(f".{short(place.name)}.{os.getpid()}.tmp")
-    try:
-        count = (_csv if target.suffix == ".csv" else _parquet)(rows, beside)
-        beside.replace(place)
-    finally:
-        beside.unlink(missing_ok=True)
-    return count
+    with replaced(target.resolve()) as file:  # behind a link, the file that it leads to
+        return (_csv if target.suffix == ".csv" else _parquet)(rows, file)
 
 
 _Row = dict[str, str | float | dict[str, float] | None]
