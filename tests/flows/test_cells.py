@@ -39,6 +39,9 @@ def test_a_damaged_summary_is_made_again(content: str, tmp_path: Path) -> None:
     cell = load_plan("table1").cells(SCENES, seeds=[0])[2]
     keep(cell, {**summary(cell), "adopted": "x"}, tmp_path)
     assert len(finished([cell], tmp_path)) == 1
+    sink = place_of(cell, tmp_path) / "sink"
+    sink.mkdir()
+    (sink / "MANIFEST.json").touch()
     (place_of(cell, tmp_path) / "cell.json").write_text(content)
     assert finished([cell], tmp_path) == []
 
