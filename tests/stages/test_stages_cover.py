@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import cast, get_args
 
 import numpy as np
 import pytest
@@ -22,6 +22,7 @@ from srd_core.stages.named import check_named
 from srd_core.stages.stage import Run
 from srd_core.stages.truth import coverage_by_masks
 from tasks import pipeline as tasks
+from tasks.stage_task import Perform
 from tests.stages.conftest import Pipeline
 
 
@@ -50,8 +51,8 @@ def test_every_trigger_is_hidden_and_every_image_masked(pipeline: Pipeline, tmp_
 
 
 def test_it_is_the_one_arm_whose_task_is_told(pipeline: Pipeline) -> None:
-    policies = {arm: tasks.cleanse(pipeline.run, arm).cache_policy for arm in get_args(Arm)}
-    assert {arm for arm, policy in policies.items() if "oracle.truth" in policy.stage.reads} == {"covered"}  # type: ignore[union-attr]
+    stages = {arm: cast(Perform, tasks.cleanse(pipeline.run, arm).fn).stage for arm in get_args(Arm)}
+    assert {arm for arm, stage in stages.items() if "oracle.truth" in stage.reads} == {"covered"}
 
 
 def test_without_being_told_it_says_what_it_is(pipeline: Pipeline) -> None:
