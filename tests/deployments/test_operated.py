@@ -71,7 +71,11 @@ def started(arguments: list[str], settings: dict[str, str], folder: Path) -> Ite
         yield
     finally:
         os.killpg(process.pid, signal.SIGTERM)
-        process.wait(timeout=60)
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:  # Prefect's worker does not always end when it is asked to
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def deploy(settings: dict[str, str], *which: str) -> None:
