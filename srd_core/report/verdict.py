@@ -76,7 +76,7 @@ class VerdictFigures(BaseModel):
     pictured: int = Field(default=0, description="further pairs, condemned because their images show what those of a word share")
     picture_word: str | None = Field(default=None, description="the word of most of these")
     said_again: int = Field(default=0, description="pairs withheld because their new caption would say a planted word")
-    unseen: int = Field(default=0, description="pairs withheld because no detector could look at their image; none of `pairs`")
+    unseen: int = Field(default=0, description="pairs that could be read, but whose image no detector could look at; none of `pairs`")
     silent: str = Field(default="", description="why no picture that images share could be looked for; empty if it could")
     unlike: float | None = Field(default=None, description="distance of the pairs left alone from the trusted ones, if beyond chance")
     backdoor: BackdoorEffect | None = None
@@ -147,10 +147,10 @@ class Findings:
 
 def decide(
     found: Findings,
+    *,
     actions: Mapping[str, int] | None = None,
     ended: int = 0,
     backdoor: BackdoorEffect | None = None,
-    *,
     weighed: bool = True,
 ) -> Verdict:
     """Reach a verdict.

@@ -77,7 +77,8 @@ def _report(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome
     account = accounting(rows[mode])
     silent = silence(inputs["pictures"]) if "pictures" in inputs else ""
     judged = replace(_findings(run, account, rows.get("evidence"), words, thresholds), unlike=far if unlike else None, silent=silent)
-    verdict = decide(judged, account.actions, sum(account.ended.values()), _effect(run, scores), weighed="evidence" in rows)
+    ended, effect = sum(account.ended.values()), _effect(run, scores)
+    verdict = decide(judged, actions=account.actions, ended=ended, backdoor=effect, weighed="evidence" in rows)
     shown: Arm = "srd" if mode == "none" and "srd" in rows else mode
     data = ReportData(
         title=f"Cleansing of {run.source}",

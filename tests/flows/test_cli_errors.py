@@ -162,15 +162,6 @@ def test_a_storage_that_srd_does_not_know_is_no_missing_folder(command: str) -> 
     assert "'gs://b/x' is not a storage that can be opened" in failure(*command.split())
 
 
-def test_an_unset_variable_is_no_place(data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Regression: an empty SINK wrote to the working folder and to /stages, an empty trusted set was the working folder."""
-    monkeypatch.chdir(tmp_path)
-    for command in (["sanitize", data.source, ""], ["cleanse", data.source, "", "--trusted", data.trusted], ["verify", ""]):
-        assert "a place has no name" in failure(*command)
-    assert "a place has no name" in failure("cleanse", data.source, "out", "--trusted", "")
-    assert list(tmp_path.iterdir()) == []
-
-
 @pytest.mark.parametrize("command", [["poison", "SOURCE", "s3://b/x"], ["train", "SOURCE", "s3://b/x"], ["demo", "--out", "s3://b/x"]])
 def test_an_address_is_not_made_a_folder(data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]) -> None:
     monkeypatch.chdir(tmp_path)

@@ -75,3 +75,12 @@ def test_other_arguments_too_many_are_no_glob() -> None:
 def test_a_missing_option_says_what_it_is_for() -> None:
     """Regression: it only said that the option is missing."""
     assert "Missing option '--trusted'. Shards of a few thousand pairs that you vouch for" in stderr("cleanse", "s", "o")
+
+
+def test_an_unset_variable_is_no_place(data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regression: an empty SINK wrote to the working folder and to /stages, an empty trusted set was the working folder."""
+    monkeypatch.chdir(tmp_path)
+    for command in (["sanitize", data.source, ""], ["cleanse", data.source, "", "--trusted", data.trusted], ["verify", ""]):
+        assert "a place has no name" in stderr(*command)
+    assert "a place has no name" in stderr("cleanse", data.source, "out", "--trusted", "")
+    assert list(tmp_path.iterdir()) == []

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,45 +40,56 @@ def test_termination_is_143(data: Any, monkeypatch: pytest.MonkeyPatch, command:
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("count", [1, 2])
-def test_a_run_whose_whole_group_is_terminated_goes_on(count: int, data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Regression: the temporary server ended first, and the run with an internal error, exit code 70."""
+@dataclass(frozen=True)
+class Started:
+    """A run that has made its base and is at other stages, and how it goes on; its processes all carry `mark`."""
+
+    command: list[str]
+    settings: list[str]
+    sink: str
+    mark: str
+    process: subprocess.Popen[bytes]
+
+    def goes_on(self) -> bool:
+        """Whether the same command comes to an end, and leaves what it says."""
+        finish(start(self.command, self.settings))
+        return bool(manifest(self.sink))
+
+
+@pytest.fixture(params=[1, 2])
+def amidst(request: pytest.FixtureRequest, data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Started:
+    """With so many workers."""
     mark = f"SRD_MARK={uuid.uuid4().hex}"
     monkeypatch.setenv(*mark.split("="))
     sink = str(tmp_path / "sink")
-    command, settings = ["cleanse", data.source, sink, "--trusted", data.trusted, "--profile", "test"], [f"workers={count}"]
-    run = start(command, settings)
+    command, settings = ["cleanse", data.source, sink, "--trusted", data.trusted, "--profile", "test"], [f"workers={request.param}"]
+    run = Started(command, settings, sink, mark, start(command, settings))
     assert until(lambda: any((tmp_path / "sink" / "stages").glob("base/*.json")), 120)
-    assert len(marked(mark)) >= 4
-    for _ in range(2):
-        os.killpg(run.pid, signal.SIGTERM)
-    _, errors = run.communicate(timeout=60)
-    lines = errors.decode().splitlines()
-    assert (run.returncode, lines[-1]) == (143, STOPPED) and "error" not in errors.decode()
-    assert until(lambda: not marked(mark), 5), [Path(f"/proc/{number}/cmdline").read_text() for number in marked(mark)]
-    finish(start(command, settings))
-    assert manifest(sink)
+    return run
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("count", [1, 2])
-def test_a_worker_that_is_killed_is_told_of_and_the_run_goes_on(
-    count: int, data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_whose_whole_group_is_terminated_goes_on(amidst: Started) -> None:
+    """Regression: the temporary server ended first, and the run with an internal error, exit code 70."""
+    assert len(marked(amidst.mark)) >= 4
+    for _ in range(2):
+        os.killpg(amidst.process.pid, signal.SIGTERM)
+    _, errors = amidst.process.communicate(timeout=60)
+    lines = errors.decode().splitlines()
+    assert (amidst.process.returncode, lines[-1]) == (143, STOPPED) and "error" not in errors.decode()
+    assert until(lambda: not marked(amidst.mark), 5), [Path(f"/proc/{number}/cmdline").read_text() for number in marked(amidst.mark)]
+    assert amidst.goes_on()
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_is_told_of_and_the_run_goes_on(amidst: Started) -> None:
     """Regression: it was an internal error, to be reported."""
-    mark = f"SRD_MARK={uuid.uuid4().hex}"
-    monkeypatch.setenv(*mark.split("="))
-    sink = str(tmp_path / "sink")
-    command, settings = ["cleanse", data.source, sink, "--trusted", data.trusted, "--profile", "test"], [f"workers={count}"]
-    run = start(command, settings)
-    assert until(lambda: any((tmp_path / "sink" / "stages").glob("base/*.json")), 300)
-    worker = next(number for number in marked(mark) if "spawn_main" in Path(f"/proc/{number}/cmdline").read_text())
+    worker = next(number for number in marked(amidst.mark) if "spawn_main" in Path(f"/proc/{number}/cmdline").read_text())
     os.kill(int(worker), signal.SIGKILL)
-    _, errors = run.communicate(timeout=120)
+    _, errors = amidst.process.communicate(timeout=120)
     *_, last = errors.decode().splitlines()
-    assert run.returncode == 70 and last.startswith("error: a worker process was killed, probably since the machine has run out of memory")
+    assert amidst.process.returncode == 70
+    assert last.startswith("error: a worker process was killed, probably since the machine has run out of memory")
     assert "--set workers=1" in last and "run again" in last and "internal" not in last
-    assert until(lambda: not marked(mark), 20), marked(mark)
-    finish(start(command, settings))
-    assert manifest(sink)
+    assert until(lambda: not marked(amidst.mark), 20), marked(amidst.mark)
+    assert amidst.goes_on()
