@@ -22,7 +22,7 @@ from srd_core.policy.learned import LearnedPolicy
 from srd_core.report.data import Accounting, Attention, OperatingPoint, PolicyFigures, Provenance, ReportData
 from srd_core.report.html import render
 from srd_core.report.verdict import BackdoorEffect, Findings, WordEvidence, decide
-from srd_core.scoring.distance import beyond_chance, distance
+from srd_core.scoring.distance import beyond_chance, distance, independent, together
 from srd_core.scoring.scores import Interval, ModelScores, Scores
 from srd_core.stages.attention import SHEET
 from srd_core.stages.calibrate import load_calibration
@@ -117,14 +117,16 @@ def _flagged(rows: Iterable[Decision], path: Path) -> Path:
 
 def _distance(rows: Iterable[Decision], thresholds: Calibration | None) -> tuple[float | None, bool]:
     """How unlike the trusted pairs those are that evidence has left alone, None where it has looked at none; and whether beyond chance."""
-    seen, images = array("d"), 0
+    seen, sizes = array("d"), array("q")
     for _, own in groupby((row for row in rows if row.action == "keep" and row.score_nll_mean is not None), key=sample_of):
+        before = len(seen)
         seen.extend(row.score_nll_mean for row in own if row.score_nll_mean is not None)
-        images += 1
+        sizes.append(len(seen) - before)
     found = distance(seen, thresholds.clean.get("nll_mean", ()) if thresholds else ())
     if thresholds is None or math.isnan(found):
         return None, False
-    return round(found, 4), beyond_chance(found, images, thresholds.images or thresholds.pairs)
+    alike, each = together(seen, sizes), thresholds.pairs / (thresholds.images or thresholds.pairs)
+    return round(found, 4), beyond_chance(found, independent(sizes, alike), thresholds.pairs / (1 + (each - 1) * alike))
 
 
 def _attention(inputs: Inputs, folder: Path) -> Attention | None:
