@@ -47,6 +47,6 @@ def _probe(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:
     return Outcome(facts=facts)
 
 
-_EVALUATION = ("evaluation.attack", "evaluation.images")
+_EVALUATION = ("evaluation.attack", "evaluation.target", "evaluation.images")
 _READS = ("canvas", "holdout", "limits", "reward", "policy.dqn.max_masks", *_EVALUATION, "seed")
 PROBE = Stage("probe", _probe, _READS, named=lambda run: attack_files(run) | reward_models(run))

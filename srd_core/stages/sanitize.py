@@ -45,7 +45,7 @@ def _sanitize(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outco
     return Outcome(files, tally.as_facts())
 
 
-SANITIZE = Stage("sanitize", _sanitize, ("limits", "cleanse.quality", "cleanse.verbatim"), publishes=True)
+SANITIZE = Stage("sanitize", _sanitize, ("canvas", "limits", "cleanse.quality", "cleanse.verbatim"), publishes=True)
 
 
 def sanitize(run: Run) -> Tally:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,11 +27,12 @@ from srd_core.stages.retrain import MODEL, RETRAIN
 from srd_core.stages.score import HOLDOUT, SCORE
 from srd_core.stages.screen import SCREEN
 from srd_core.stages.spar import SPAR
-from srd_core.stages.stage import Details, Run, Stage
+from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
 from srd_core.stages.synthesize import SYNTHESIZE
 from srd_core.stages.trusted import BASE, FLUENCY, REFERENCE
 from srd_core.stages.weigh import WEIGH
 from tests.servers import Seaweed, seaweed
+from tests.stages.watched import undeclared, watched
 
 FAST = ["seed=1", "policy.dqn.steps=96", "policy.dqn.points=2", "evaluation.attack=badnet", "evaluation.images=8"]
 
@@ -93,6 +95,26 @@ class Pipeline:
         """What the report is made of."""
         arms = {f"cleansed-{arm}-0": self.make(f"cleansed-{arm}") for arm in ("evidence", "srd")}
         return self.inputs("source", "trusted", "fluency", "policy", "calibration") | arms | {"score-evidence": self.make("score")}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _only_declared_settings_are_read() -> Iterator[None]:
+    """Of every stage that a test here executes: what it read and did not declare is in no key, so a change of it would go unseen."""
+
+    def make(self: Stage, run: Run, key: str, inputs: Inputs, details: Details) -> StageManifest:
+        asked: set[str] = set()
+
+        def work(_: Run, *rest: Any) -> Outcome:
+            outcome = self.work(watched(run, asked), *rest)
+            assert undeclared(self, asked) == set(), f"{self.name} reads settings that it does not declare"
+            return outcome
+
+        return _make(replace(self, work=work), run, key, inputs, details)
+
+    _make = Stage._make
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Stage, "_make", make)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from srd_core.config import Section, load_config
+from srd_core.config import load_config
 from srd_core.stages.arms import NEEDS
 from srd_core.stages.bounds import BOUNDS
 from srd_core.stages.calibrate import CALIBRATE
@@ -27,6 +26,7 @@ from srd_core.stages.synthesize import SYNTHESIZE
 from srd_core.stages.trusted import BASE, FLUENCY, REFERENCE, fidelity
 from srd_core.stages.weigh import WEIGH
 from tests.stages.conftest import Pipeline
+from tests.stages.watched import undeclared, watched
 
 P1 = {"arm": "evidence", "protocol": "p1"}
 STAGES: dict[str, tuple[Stage, dict[str, str], Details]] = {
@@ -45,31 +45,10 @@ STAGES: dict[str, tuple[Stage, dict[str, str], Details]] = {
 }
 
 
-class Watched:
-    """A part of the configuration that notes what is asked of it; what is no section of its own is handed out as it is."""
-
-    def __init__(self, part: Section, path: str, asked: set[str]) -> None:
-        self._part, self._path, self._asked = part, path, asked
-
-    def __getattr__(self, name: str) -> Any:
-        value = getattr(self._part, name)
-        path = f"{self._path}.{name}".removeprefix(".")
-        if isinstance(value, Section):
-            return Watched(value, path, self._asked)
-        if name in type(self._part).model_fields:
-            self._asked.add(path)
-        return value
-
-
 def asked_by(stage: Stage, pipeline: Pipeline, names: dict[str, str], details: Details, folder: Path) -> set[str]:
     asked: set[str] = set()
-    run = Run(pipeline.run.source, pipeline.run.sink, pipeline.run.trusted, Watched(pipeline.run.config, "", asked))  # type: ignore[arg-type]
-    stage.work(run, {role: pipeline.make(name) for role, name in names.items()}, details, folder)
+    stage.work(watched(pipeline.run, asked), {role: pipeline.make(name) for role, name in names.items()}, details, folder)
     return asked
-
-
-def undeclared(stage: Stage, asked: set[str]) -> set[str]:
-    return {path for path in asked if not any(path == read or path.startswith(f"{read}.") for read in stage.reads)}
 
 
 @pytest.mark.parametrize("name", STAGES)

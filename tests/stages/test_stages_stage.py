@@ -71,7 +71,7 @@ def test_what_many_need_at_once_one_makes(run: Run) -> None:
 
     def ask(_: int) -> StageManifest:
         busy.wait()
-        return Stage("counted", work, ()).execute(run, {}, {})
+        return Stage("counted", work, ("canvas",)).execute(run, {}, {})
 
     with ThreadPoolExecutor(4) as pool:
         made = list(pool.map(ask, range(4)))
