@@ -3,7 +3,8 @@
 One reading or none: a JSON text with duplicate keys, or a `.txt` that says something else than the `.json` beside it, is refused, because
 the tool that trains on the data might pick the other one. Captions are cleaned: Unicode NFC, stripped, line breaks and tabs as spaces, no
 control characters, none that turn the direction of text, no invisible ones but the two joiners in scripts that are written with them.
-Letters and emoji so lose what chooses among their forms (a heart in text or in colour is the same heart), and Braille its spaces.
+Letters and emoji so lose what chooses among their forms (a heart in text or in colour is the same heart), Braille its spaces, and a letter
+its marks beyond thirty, the bound of Unicode's Stream-Safe Text Format (UAX 15): the time to put marks in order grows with their square.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -20,8 +21,11 @@ from srd_core.data.limits import Limits
 
 _BREAKS = frozenset("\t\n\v\f\r\x85\u2028\u2029")
 _JOINERS = frozenset("\u200c\u200d")
-_WITHOUT_JOINERS = ("LATIN", "GREEK", "CYRILLIC", "ARMENIAN", "GEORGIAN", "HEBREW", "CJK", "HIRAGANA", "KATAKANA", "HANGUL")
+_ALPHABETS = ("LATIN", "GREEK", "CYRILLIC", "ARMENIAN", "GEORGIAN", "HEBREW", "ETHIOPIC", "THAI", "LAO")
+_EAST_ASIAN = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "FULLWIDTH", "HALFWIDTH")
+_WITHOUT_JOINERS = (*_ALPHABETS, *_EAST_ASIAN)
 """How the names of letters begin whose scripts need none."""
+_MOST_MARKS = 30
 
 
 class CaptionError(ValueError):
@@ -49,18 +53,20 @@ def parse(text: bytes | None, record: bytes | None, limits: Limits) -> Captions:
     """
     fields = None if record is None else _load(record, limits)
     found = [] if fields is None else _from_record(fields, limits)
+    _check_lengths(found, limits)
     if text is not None:
         _bounded(text, limits)
         try:
             line = text.decode()
         except UnicodeDecodeError as error:
             raise CaptionError("bad-text", f"the .txt is not UTF-8: {error.reason}") from error
+        _check_lengths([line], limits)
         if found and [clean(item) for item in found] != [clean(line)]:
             raise CaptionError("ambiguous-caption", "the .txt and the .json hold different captions", len(found))
         found = found or [line]
     if not found:
         raise CaptionError("no-caption", "neither a .txt nor a caption in a .json")
-    return Captions(tuple(_checked(item, limits, len(found)) for item in found), tuple(item.strip() for item in found), fields)
+    return Captions(tuple(_checked(item, len(found)) for item in found), tuple(item.strip() for item in found), fields)
 
 
 def check_companion(data: bytes, limits: Limits, *, is_json: bool) -> None:
@@ -88,7 +94,7 @@ def clean(caption: str) -> str:
     if caption.isascii() and caption.isprintable():
         return caption.strip()
     seen = (" " if char in _BREAKS else char for char in caption if char in _BREAKS or char in _JOINERS or not _is_dropped(char))
-    return unicodedata.normalize("NFC", _without_idle_joiners(unicodedata.normalize("NFC", "".join(seen)))).strip()
+    return unicodedata.normalize("NFC", _without_idle_joiners(unicodedata.normalize("NFC", _few_marks("".join(seen))))).strip()
 
 
 def _bounded(data: bytes, limits: Limits) -> None:
@@ -143,29 +149,58 @@ def _from_record(fields: Mapping[str, object], limits: Limits) -> list[str]:
     return raw
 
 
-def _checked(caption: str, limits: Limits, pairs: int) -> str:
-    if len(caption) > limits.max_caption_chars:
-        raise CaptionError("too-large", f"a caption of {len(caption)} characters; the limit is {limits.max_caption_chars}", pairs)
+def _checked(caption: str, pairs: int) -> str:
     cleaned = clean(caption)
     if not cleaned:
         raise CaptionError("empty-caption", "a caption has no text", pairs)
     return cleaned
 
 
+def _check_lengths(captions: Sequence[str], limits: Limits) -> None:
+    for caption in captions:
+        if len(caption) > limits.max_caption_chars:
+            detail = f"a caption of {len(caption)} characters; the limit is {limits.max_caption_chars}"
+            raise CaptionError("too-large", detail, len(captions))
+
+
 def _is_invisible(char: str) -> bool:
     return unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co")
 
 
-def _without_idle_joiners(text: str) -> str:
-    """Joiners stay behind letters whose script is written with them, and in emoji; elsewhere they only cut a word in two, unseen."""
-    kept, letter = [], ""
+def _few_marks(text: str) -> str:
+    """Canonically the same text, taken apart, with at most thirty marks in a row."""
+    kept, marks = [], 0
     for char in text:
+        for part in unicodedata.normalize("NFD", char):
+            if part not in _JOINERS:
+                marks = marks + 1 if unicodedata.category(part).startswith("M") else 0
+            if marks <= _MOST_MARKS:
+                kept.append(part)
+    return "".join(kept)
+
+
+def _without_idle_joiners(text: str) -> str:
+    """Joiners stay beside letters whose script is written with them, and in emoji; elsewhere they only cut a word in two, unseen."""
+    kept, before = [], ""
+    needed = _needed_by_the_next(text)
+    for char, wanted in zip(text, needed, strict=True):
         if char not in _JOINERS:
-            letter = letter if unicodedata.category(char).startswith("M") else char
-        elif letter.isascii() or letter.isspace() or unicodedata.name(letter, "").startswith(_WITHOUT_JOINERS):
+            before = before if unicodedata.category(char).startswith("M") else char
+        elif not wanted and (before.isascii() or before.isspace() or unicodedata.name(before, "").startswith(_WITHOUT_JOINERS)):
             continue
         kept.append(char)
     return "".join(kept)
+
+
+def _needed_by_the_next(text: str) -> list[bool]:
+    """Of each character, whether the next that is no joiner is a letter of a script that is written with joiners."""
+    found, wanted = [], False
+    for char in reversed(text):
+        found.append(wanted)
+        if char not in _JOINERS:
+            letter = not char.isascii() and unicodedata.category(char).startswith("L")
+            wanted = letter and not unicodedata.name(char, "").startswith(_WITHOUT_JOINERS)
+    return found[::-1]
 
 
 def _is_dropped(char: str) -> bool:

@@ -1,7 +1,7 @@
-"""The JSON of a sample as it goes out: its captions, and of other fields numbers and texts that name or locate something.
+"""The JSON of a sample as it goes out: its captions, and of other fields numbers, boxes and texts that name or locate something.
 
-Other text (`text`, `conversations`, `alt`) may repeat what a new caption has just taken away, and whoever trains on such a field would
-train on what nobody has looked at.
+Other text (`text`, `conversations`, `alt`, `exif`) may repeat what a new caption has just taken away, and whoever trains on such a field
+would train on what nobody has looked at; so may a list of numbers, which can be the tokens of a caption.
 """
 
 from __future__ import annotations
@@ -16,9 +16,15 @@ from srd_core.data.samples import Sample
 COMPANION = "meta.json"
 """Suffix of a second JSON member, which holds no captions."""
 NAMING = frozenset(
-    {"file_name", "filename", "id", "image_id", "key", "licence", "license", "md5", "sha256", "source", "split", "status", "url"}
+    {"date_captured", "file_name", "filename", "id", "image_id", "key", "licence", "license", "md5", "nsfw", "sha256", "source", "split"}
+    | {"status", "uid", "url"}
 )
-"""Fields whose text is carried, cleaned as captions are. Digests among them are of the image as its owner had it."""
+"""Fields, in whatever case, whose text is carried, cleaned as captions are; so are those that end in `_url`.
+
+Digests among them are of the image as its owner had it.
+"""
+_LONGEST_NAME = 4096
+_BOXES = re.compile(r"(\w+_)?(bbox|box)(es)?", re.IGNORECASE)
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 
 
@@ -42,11 +48,23 @@ def left_out(sample: Sample) -> list[str]:
 
 def _carried(name: str, value: object) -> bool:
     if isinstance(value, str):
-        return name in NAMING
+        return _is_naming(name) and len(value) <= _LONGEST_NAME
+    if isinstance(value, list):
+        return _BOXES.fullmatch(name) is not None and len(name) <= 64 and _are_boxes(value)
     plain = value is None or isinstance(value, (bool, int, float))
     return plain and name not in ("caption", "captions") and _PLAIN.fullmatch(name) is not None
 
 
+def _is_naming(name: str) -> bool:
+    return _PLAIN.fullmatch(name) is not None and (name.lower() in NAMING or name.lower().endswith("_url"))
+
+
+def _are_boxes(value: list[object]) -> bool:
+    """Whether it is a box, four numbers, or a list of such."""
+    several = value if all(isinstance(item, list) for item in value) else [value]
+    return all(isinstance(box, list) and len(box) == 4 and all(isinstance(side, (int, float)) for side in box) for box in several)
+
+
 def _json(fields: Mapping[str, object]) -> bytes:
-    cleaned = {name: clean(value) if name in NAMING and isinstance(value, str) else value for name, value in fields.items()}
+    cleaned = {name: clean(value) if isinstance(value, str) and _is_naming(name) else value for name, value in fields.items()}
     return json.dumps(cleaned, ensure_ascii=False, allow_nan=False).encode()

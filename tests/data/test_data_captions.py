@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 import unicodedata
 
 import pytest
@@ -10,7 +11,7 @@ import regex
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from srd_core.data.captions import check_companion, clean, parse
+from srd_core.data.captions import CaptionError, check_companion, clean, parse
 from srd_core.data.limits import Limits
 
 IGNORABLE = regex.compile(r"[\p{Default_Ignorable_Code_Point}\u2800--[\u200c\u200d]]", regex.V1)
@@ -64,6 +65,8 @@ def test_companions_may_hold_emoji_with_their_selectors() -> None:
         ("نمی\u200cخواهم", "نمی\u200cخواهم"),
         ("👩\u200d🚀", "👩\u200d🚀"),
         ("क्\u200dष", "क्\u200dष"),
+        ("12\u200cساله و HTML\u200cهای", "12\u200cساله و HTML\u200cهای"),
+        ("ｂａｎ\u200dａｎａ, กล้\u200dวย, ﾊﾞﾅ\u200cﾅ", "ｂａｎａｎａ, กล้วย, ﾊﾞﾅﾅ"),
         ("ban\u200dana, \u200cрас\u200dа, é\u0323\u200dé", "banana, раса, ẹ́é"),
         ("I \u2764\ufe0f dogs", "I \u2764 dogs"),
         ('<script>alert("x")</script> =1+1', '<script>alert("x")</script> =1+1'),
@@ -72,6 +75,24 @@ def test_companions_may_hold_emoji_with_their_selectors() -> None:
 def test_what_is_cleaned(raw: str, cleaned: str) -> None:
     found = parse(raw.encode(), None, Limits())
     assert (found.cleaned, found.raw) == ((cleaned,), (raw,))
+
+
+@given(st.text(st.sampled_from("eauO\u0301\u0323\u0308\u0304\u0344\u200d\u01d6\u1ee5"), max_size=200))
+def test_marks_without_end_are_cut_once(text: str) -> None:
+    cleaned = clean(text)
+    assert clean(cleaned) == cleaned
+    assert max(map(len, regex.findall(r"\p{M}+", unicodedata.normalize("NFD", cleaned))), default=0) <= 30
+
+
+@pytest.mark.parametrize("between", ["", "\u200d", "\u200b"])
+def test_a_caption_of_marks_is_cleaned_in_time_that_grows_with_its_length(between: str) -> None:
+    """Regression: to put a million marks in order took minutes, in which nothing could be interrupted."""
+    marks = ("\u0301" + between) * 50_000 + ("\u0323" + between) * 50_000
+    started = time.process_time()
+    assert len(clean(f"x{marks} a dog")) <= 37
+    with pytest.raises(CaptionError, match="too-large"):
+        parse(f"x{marks}".encode(), f'{{"caption": "x{marks}"}}'.encode(), Limits())
+    assert time.process_time() - started < 3  # it was about fifteen seconds
 
 
 def test_a_text_and_a_record_that_are_the_same_once_cleaned_agree() -> None:

@@ -65,6 +65,30 @@ def test_what_goes_out_is_stable_and_holds_no_text_but_names(fields: dict[str, o
     assert all(name == "url" or not isinstance(value, str | list | dict) for name, value in json.loads(once).items())
 
 
+KNOWN = {
+    "LICENSE": "CC",
+    "NSFW": "UNLIKELY",
+    "uid": "af81",
+    "coco_url": "http://images/1.jpg",
+    "date_captured": "2013-11-14",
+    "bbox": [1, 2.5, 3, 4],
+    "face_bboxes": [[0.1, 0.2, 0.3, 0.4], [0, 0, 1, 1]],
+}
+
+
+def test_what_public_sets_say_of_an_image_goes_out() -> None:
+    """Regression: of DataComp's fields `uid`, by which all else of it is found, and of COCO's the boxes and addresses were left out."""
+    assert json.loads(dump_companion(json.dumps(KNOWN).encode())) == KNOWN
+
+
+@pytest.mark.parametrize(
+    "field",
+    [{"tokens": [1, 2, 3, 4]}, {"bbox": [1, 2, 3]}, {"bbox": ["a", "b", "c", "d"]}, {"bbox": [[1, 2, 3, [4]]]}, {"url": "é" * 5000}],
+)
+def test_what_could_hold_a_caption_does_not(field: dict[str, object]) -> None:
+    assert dump_companion(json.dumps(field).encode()) == b"{}"
+
+
 @pytest.mark.parametrize("record", [{"caption": "old"}, {"captions": ["old"]}, {"width": 2}])
 def test_captions_lie_where_they_lay_before(record: dict[str, object]) -> None:
     assert json.loads(dump(record, ["new"])) == {name: {"caption": "new", "captions": ["new"]}.get(name, 2) for name in record}
