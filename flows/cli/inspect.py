@@ -15,12 +15,13 @@ from flows.cli.names import WithNames, profiles
 from flows.cli.options import configuration, json_option
 from srd_core.data.inspection import Finding, Inspection
 from srd_core.data.inventory import take_inventory
-from srd_core.data.reasons import REASONS
+from srd_core.data.reasons import REASONS, Level
 from srd_core.progress import stage
 
 _SHOWN = 20
 _KEPT = 10_000
-"""Findings that are told one by one; all are counted."""
+"""Findings of a level that are told one by one; all are counted."""
+_LEVELS: tuple[Level, ...] = ("error", "warning", "note")
 FOUND = 1
 
 
@@ -33,7 +34,7 @@ FOUND = 1
 def command(
     source: str, profile: str | None, config_file: str | None, settings: tuple[str, ...], sarif_file: Path | None, as_json: bool
 ) -> None:
-    """Read the shards at SOURCE to the end. Exit code 0: nothing found; 1: findings; 2: could not be read."""
+    """Read the shards at SOURCE to the end. Exit code 0: nothing found, or notes only; 1: findings; 2: could not be read."""
     config = checked(profile, config_file, list(settings))
     if sarif_file is not None:
         writable(sarif_file)
@@ -41,10 +42,11 @@ def command(
     shards = list(take_inventory(source).shards)
     inspection = Inspection(shards, config.limits, children=config.decoders)
     with watching(), stage("inspect"):
-        findings: list[Finding] = []
+        by_level: dict[Level, list[Finding]] = {level: [] for level in _LEVELS}
         for finding in inspection.findings():
-            if len(findings) < _KEPT:
-                findings.append(finding)
+            if len(by_level[finding.level]) < _KEPT:
+                by_level[finding.level].append(finding)
+    findings = [finding for level in _LEVELS for finding in by_level[level]]
     if sarif_file is not None:
         from srd_core.report.sarif import sarif
 
@@ -53,7 +55,7 @@ def command(
         click.echo(json.dumps(_facts(inspection, findings), ensure_ascii=False))
     else:
         _tell(inspection, findings)
-    if findings:
+    if by_level["error"] or by_level["warning"]:
         raise click.exceptions.Exit(FOUND)
 
 
@@ -72,7 +74,7 @@ def _tell(inspection: Inspection, findings: list[Finding]) -> None:
         place = f"{finding.shard}/{finding.key}" if finding.key else finding.shard
         click.echo(f"{finding.level:7} {place}: {finding.reason}: {finding.detail}")
     if inspection.total > _SHOWN:
-        click.echo(f"… and {inspection.total - _SHOWN:,} more (--json and --sarif list up to {_KEPT:,})")
+        click.echo(f"… and {inspection.total - _SHOWN:,} more (--json and --sarif list up to {_KEPT:,} of a level)")
     for reason, count in sorted(inspection.by_reason.items(), key=lambda item: -item[1]):
         click.echo(f"{count:,} × {reason}: {REASONS[reason].meaning} {REASONS[reason].remedy}")
     shards = "1 shard" if len(inspection.shards) == 1 else f"{len(inspection.shards):,} shards"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from srd_core.data.batches import batches
 from srd_core.data.codec import Codec
@@ -17,6 +18,9 @@ from srd_core.data.shards import read_shard
 from srd_core.progress import counter
 
 _SIDE = 8
+_NAMED = 3
+_KNOWN = 1000
+"""Names of fields that are remembered of a shard; there may be any number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +60,13 @@ class Inspection:
         with Codec(self.limits, children=self.children) as codec, counter("kB of shards", total=size // 1000) as count:
             for shard in self.shards:
                 with open_shard(shard) as stream:
-                    for finding in self._of(read_shard(stream, shard.name, self.limits), codec):
+                    for finding in self._of(shard.name, read_shard(stream, shard.name, self.limits), codec):
                         self.by_reason[finding.reason] = self.by_reason.get(finding.reason, 0) + 1
                         yield finding
                 count(shard.size // 1000)
 
-    def _of(self, items: Iterable[Sample | Reject], codec: Codec) -> Iterator[Finding]:
+    def _of(self, shard: str, items: Iterable[Sample | Reject], codec: Codec) -> Iterator[Finding]:
+        without, names = 0, dict[str, None]()
         for batch in batches(items):
             looks = codec.looks([item.image for item in batch if isinstance(item, Sample)], _SIDE)
             for item in batch:
@@ -77,7 +82,15 @@ class Inspection:
                 if item.raw:
                     yield Finding(item.shard, item.key, "caption-cleaned", _changed(item))
                 if fields := left_out(item):
-                    yield Finding(item.shard, item.key, "field-left-out", f"{len(fields)}, such as {fields[0][:80]!a}")
+                    without += 1
+                    names.update(dict.fromkeys(field[:80] for field in fields[: _KNOWN - len(names)]))
+        if without:  # one for the shard: honest sets have such fields in every sample
+            yield Finding(shard, "", "field-left-out", f"{_listed(names)} of {without:,} {'sample' if without == 1 else 'samples'}")
+
+
+def _listed(names: Collection[str]) -> str:
+    shown = ", ".join(f"{name!a}" for name in islice(names, _NAMED))
+    return f"{shown} and {len(names) - _NAMED:,} other fields" if len(names) > _NAMED else shown
 
 
 def _changed(sample: Sample) -> str:

@@ -29,7 +29,10 @@ def sarif(findings: Sequence[Finding], shards: Iterable[ShardRef], total: int) -
 
 
 def _cut_off(listed: int, total: int) -> dict[str, Any]:
-    said = {"level": "warning", "message": {"text": f"{listed:,} of {total:,} findings are listed: the first, in the order of the data"}}
+    said = {
+        "level": "warning",
+        "message": {"text": f"{listed:,} of {total:,} findings are listed: the first of each level"},
+    }
     return {"invocations": [{"executionSuccessful": True, "toolExecutionNotifications": [said]}]}
 
 

@@ -49,6 +49,26 @@ def test_findings_are_told_with_their_place_reason_and_remedy(doubtful: Path) ->
     assert "3 usable samples" in result.stdout
 
 
+def test_fields_that_honest_sets_have_everywhere_hide_nothing(
+    tmp_path: Path, pack: Pack, photo: Photo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Regression: one note for each sample filled the list, and whatever else was wrong was not on it."""
+    monkeypatch.setattr("flows.cli.inspect._KEPT", 2)
+    members: dict[str, bytes] = {}
+    for number in range(5):
+        members |= {
+            f"{number}.jpg": photo(number),
+            f"{number}.json": b'{"caption": "a dog", "exif": {}, "alt": "x", "title": "y", "by": "z"}',
+        }
+    (tmp_path / "one.tar").write_bytes(pack(members))
+    honest = inspect(str(tmp_path), "--json")
+    assert honest.exit_code == 0
+    assert [item["detail"] for item in json.loads(honest.stdout)["findings"]] == ["'exif', 'alt', 'title' and 1 other fields of 5 samples"]
+    (tmp_path / "two.tar").write_bytes(pack({"d.jpg": photo(3), "d.txt": "x", "d.pickle": b""}))
+    found = inspect(str(tmp_path), "--json")
+    assert found.exit_code == 1 and json.loads(found.stdout)["findings"][0]["reason"] == "executable-member"
+
+
 def test_a_place_that_cannot_be_read_is_exit_code_2(tmp_path: Path) -> None:
     assert inspect(str(tmp_path / "nowhere")).exit_code == 2
 
@@ -58,7 +78,7 @@ def test_programs_get_all_of_it(doubtful: Path) -> None:
     found = {(item["shard"], item["key"], item["reason"], item["level"]) for item in facts["findings"]}
     assert found == {
         ("one", "b", "caption-cleaned", "note"),
-        ("one", "b", "field-left-out", "note"),
+        ("one", "", "field-left-out", "note"),
         ("one", "c", "unsupported-image", "error"),
         ("one", "d", "executable-member", "error"),
         ("two", "", "truncated-shard", "warning"),
@@ -93,6 +113,7 @@ def test_code_hosts_get_sarif(doubtful: Path, tmp_path: Path) -> None:
         (place,) = result["locations"]
         assert place["physicalLocation"]["artifactLocation"]["uri"].endswith(".tar")
     assert {result["locations"][0]["logicalLocations"][0]["fullyQualifiedName"] for result in run["results"]} == {
+        "one",
         "one/b",
         "one/c",
         "one/d",
@@ -110,9 +131,12 @@ def test_the_sarif_is_what_the_standard_knows(doubtful: Path, tmp_path: Path) ->
 
 def test_sarif_that_lacks_findings_says_how_many_there_were(doubtful: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Regression: it stopped at a number, and nothing said so."""
-    monkeypatch.setattr("flows.cli.inspect._KEPT", 3)
+    monkeypatch.setattr("flows.cli.inspect._KEPT", 1)
     monkeypatch.setattr("flows.cli.inspect._SHOWN", 1)
-    assert "… and 4 more (--json and --sarif list up to 3)" in inspect(str(doubtful), "--sarif", str(tmp_path / "found.sarif")).stdout
+    assert (
+        "… and 4 more (--json and --sarif list up to 1 of a level)"
+        in inspect(str(doubtful), "--sarif", str(tmp_path / "found.sarif")).stdout
+    )
     (run,) = json.loads((tmp_path / "found.sarif").read_text())["runs"]
     ((said,),) = (told["toolExecutionNotifications"] for told in run["invocations"])  # section 3.20.21; sarif-pydantic lacks it
     assert len(run["results"]) == 3 and said["message"]["text"].startswith("3 of 5 findings are listed")
