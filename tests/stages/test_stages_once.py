@@ -107,7 +107,16 @@ def test_what_differs_is_told_with_the_weightiest_first(source: Path, tmp_path: 
 
 
 @pytest.mark.parametrize(
-    "forged", ['{"\\u001b]0;x\\u0007\\u202ea": 1}', '{"srd": "\\u001b[2J"}', '{"a":' * 100_000, '"' + "x" * 2**21 + '"']
+    "forged",
+    [
+        '{"\\u001b]0;x\\u0007\\u202ea": 1}',
+        '{"srd": "\\u001b[2J"}',
+        '{"a":' * 100_000,
+        '"' + "x" * 2**21 + '"',
+        '{"a":' * 900 + "1" + "}" * 900,
+        json.dumps({"x" * 500_000: dict.fromkeys(map(str, range(45_000)))}),  # as flat keys 22 GB
+    ],
+    ids=["title", "clear", "deep", "long", "deep and whole", "wide"],
 )
 def test_a_forged_claim_is_told_of_and_acts_on_nothing(source: Path, tmp_path: Path, forged: str) -> None:
     """Regression: its keys went to the terminal as they were, and one that was deep ended in an internal error."""
