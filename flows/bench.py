@@ -27,7 +27,6 @@ from flows.plan_files import cells_of, pages_name
 from flows.srd import srd
 from flows.summary import Pages
 from srd_core.config import quoted
-from srd_core.data.manifest import digest
 from srd_core.errors import ClaimedError
 from srd_core.experiments.planted import ExperimentData
 from srd_core.progress import everything_about, stage, track
@@ -120,7 +119,7 @@ def run_cell(cell: Cell, folder: Path) -> Made:
     if made is not None:
         return made
     sink, started = place_of(cell, folder) / "sink", time.time()
-    where = folder / "data" / digest(cell.experiment.whole)[:16]
+    where = folder / "data" / cell.experiment.mark[:16]
     with claimed(where, wait=True), stage("data"):  # cells of several variants have the same data
         data = cell.experiment.make(where)
     verdict = _verdict(cell, data, sink, folder / "stages")

@@ -134,11 +134,16 @@ def plant(
     )
 
 
-def begin(what: Planted, folder: Path, surrogate: str | None, *inputs: str) -> None:
-    """Have all of `folder` made again that other code made, or from other `inputs`: it is known by its settings, which tell neither."""
+def mark_of(what: Planted, surrogate: str | None, *inputs: str) -> str:
+    """Digest of the settings, of the code that makes the experiment of them, and of its `inputs`."""
     modules = sorted({type(what).__module__, type(what.made).__module__})
     code = [code_digest(module) for module in modules]
-    mark = digest({"code": code, "inputs": inputs, "surrogate": _weights(surrogate) if what.made.needs_encoder else {}})
+    weights = _weights(surrogate) if what.made.needs_encoder else {}
+    return digest({"settings": what.whole, "code": code, "inputs": inputs, "surrogate": weights})
+
+
+def begin(folder: Path, mark: str) -> None:
+    """Have all of `folder` made again that has another mark."""
     note = folder / _MADE_OF
     if note.exists() and note.read_text(encoding="utf-8") == mark:
         return

@@ -6,11 +6,12 @@ Every part has a seed of its own, derived from the experiment's, so that none sh
 from __future__ import annotations
 
 from pathlib import Path
+from shutil import rmtree
 from typing import Literal
 
 from pydantic import Field
 
-from srd_core.experiments.planted import TRUTH, ExperimentData, Planted, begin, plant
+from srd_core.experiments.planted import TRUTH, ExperimentData, Planted, begin, mark_of, plant
 from srd_core.scenes.dataset import write_shards
 from srd_core.scenes.world import Domain
 from srd_core.seeds import derive
@@ -35,7 +36,7 @@ class SceneExperiment(Planted):
             SrdError: as `plant`.
         """
         parts = {"trusted": self.trusted, "scenes": self.tests, "sketch": self.tests, "clean": self.suspect}
-        begin(self, folder, _SURROGATE)
+        begin(folder, self.mark)
         if not (folder / TRUTH).exists():
             for name, count in parts.items():
                 self._render(folder / name, count)
@@ -43,7 +44,13 @@ class SceneExperiment(Planted):
         tests = {name: str(folder / name) for name in ("scenes", "sketch")}
         return plant(self, str(folder / "clean"), folder, _SURROGATE, seed, trusted=str(folder / "trusted"), tests=tests)
 
+    @property
+    def mark(self) -> str:
+        """Other settings or other code make other data."""
+        return mark_of(self, _SURROGATE)
+
     def _render(self, folder: Path, count: int) -> None:
         domain: Domain = "sketch" if folder.name == "sketch" else "scenes"
         seed = derive(self.seed, "experiment", folder.name)
+        rmtree(folder, ignore_errors=True)
         write_shards(folder, count, seed=seed, side=self.side, domain=domain, per_shard=self.per_shard)

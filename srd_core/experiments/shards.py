@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from srd_core.data.inventory import take_inventory
-from srd_core.experiments.planted import ExperimentData, Planted, begin, plant
+from srd_core.experiments.planted import ExperimentData, Planted, begin, mark_of, plant
 
 
 class ShardExperiment(Planted):
@@ -26,5 +26,14 @@ class ShardExperiment(Planted):
         Raises:
             SrdError: as `plant`.
         """
-        begin(self, folder, self.surrogate, *(take_inventory(place).digest for place in (self.suspect, *self.tests.values())))
+        begin(folder, self.mark)
         return plant(self, self.suspect, folder, self.surrogate, self.seed, trusted=self.trusted, tests=self.tests)
+
+    @property
+    def mark(self) -> str:
+        """Other settings, other code or other shards make other data.
+
+        Raises:
+            SourceError: nothing at one of the sources.
+        """
+        return mark_of(self, self.surrogate, *(take_inventory(place).digest for place in (self.suspect, *self.tests.values())))

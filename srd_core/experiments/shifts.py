@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from shutil import rmtree
 
 import numpy as np
 from PIL import Image as PilImage
@@ -72,7 +73,7 @@ SHIFTS = (*_IMAGES, *_CAPTIONS)
 
 
 def shift_shards(source: str, sink: Path, name: str, *, share: float = 1.0, seed: int) -> None:
-    """A copy of the shards at `source` in the folder `sink`, of its samples exactly that share shifted. What cannot be read is left out.
+    """A copy of the shards at `source` as the folder `sink`, of its samples exactly that share shifted. What cannot be read is left out.
 
     With the same seed, those that a smaller share shifts are among those that a larger one does.
 
@@ -82,8 +83,9 @@ def shift_shards(source: str, sink: Path, name: str, *, share: float = 1.0, seed
     """
     if name not in SHIFTS:
         raise ConfigError(f"there is no shift {name!r}", hint="Choose one of: " + ", ".join(SHIFTS))
-    sink.mkdir(parents=True, exist_ok=True)
     shards = take_inventory(source).shards
+    rmtree(sink, ignore_errors=True)
+    sink.mkdir(parents=True, exist_ok=True)
     seen = [(shard.name, sample.key) for shard in shards for sample in _samples(shard)]
     order = generator(seed, "shift", "order").permutation(len(seen))
     drawn = {seen[at] for at in order[: round(share * len(seen))]}

@@ -40,6 +40,27 @@ def test_other_shards_in_the_old_place_are_poisoned_anew(tmp_path: Path) -> None
     assert take_inventory(what.make(tmp_path / "made").source).digest != first
 
 
+def test_fewer_shards_in_the_old_place_leave_none_behind_where_data_are_shifted(tmp_path: Path) -> None:
+    """Regression: what the old source had more was poisoned, trained on and tested on."""
+    clean = tmp_path / "clean"
+    write_shards(clean, 20, seed=1, side=32, per_shard=10)
+    tests = {"own": str(clean)}
+    what = ShardExperiment(trusted=str(clean), suspect=str(clean), tests=tests, shift="expansion", test_shifts=("painting",), rate=0.2)
+    what.make(tmp_path / "made")
+    (clean / "scenes-00001.tar").unlink()
+    made = what.make(tmp_path / "made")
+    for place in (made.source, made.tests["painting"]):
+        assert [shard.name for shard in take_inventory(place).shards] == ["scenes-00000"]
+
+
+def test_other_code_has_another_mark(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regression: a grid with newer code wrote anew the data that one beside it was reading."""
+    what = SceneExperiment()
+    marks = {what.mark, SceneExperiment(seed=1).mark}
+    monkeypatch.setattr(planted, "code_digest", lambda module: f"another {module}")
+    assert len(marks | {what.mark}) == 3
+
+
 def test_an_attack_whose_code_has_changed_is_planted_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Regression: the old trigger was in the data and the new one on the test images."""
     what = SceneExperiment(side=32, trusted=4, suspect=10, tests=4, rate=0.2)
