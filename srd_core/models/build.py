@@ -8,7 +8,6 @@ models must bring theirs.
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -16,6 +15,7 @@ import torch
 from torch import nn
 
 from srd_core.errors import ConfigError
+from srd_core.hub import check_name
 from srd_core.models.architecture import Architecture, LanguageConfig, VisionConfig
 from srd_core.models.network import FlamingoNetwork, LanguageMixin
 from srd_core.models.tokenizer import END_OF_CHUNK, IMAGE, add_flamingo_tokens
@@ -53,7 +53,7 @@ def build_network(architecture: Architecture, tokenizer: PreTrainedTokenizerBase
 
 def load_tokenizer(config: LanguageConfig) -> PreTrainedTokenizerBase:
     """The published tokenizer of `config.path`, with Flamingo's tokens added."""
-    _check_remote_code(config)
+    _check_published(config)
     tokenizer = AutoTokenizer.from_pretrained(config.path, **_at(config))
     add_flamingo_tokens(tokenizer)
     return cast(PreTrainedTokenizerBase, tokenizer)
@@ -68,6 +68,7 @@ def _vision(config: VisionConfig, canvas: int) -> tuple[nn.Module, int]:
         side = known.get("image_size", 224)
         if side != canvas:
             raise ConfigError(f"{config.name} sees {side} px, the canvas has {canvas} px", hint=f"Set canvas to {side}")
+        check_name(config.pretrained or "")
         model = open_clip.create_model(config.name, pretrained=config.pretrained)
         model.visual.output_tokens = True
         return model.visual, int(known["width"])
@@ -98,7 +99,7 @@ def _language(config: LanguageConfig, tokenizer: PreTrainedTokenizerBase) -> Pre
         )
         language: PreTrainedModel = OPTForCausalLM(shape)
     else:
-        _check_remote_code(config)
+        _check_published(config)
         language = AutoModelForCausalLM.from_pretrained(config.path, **_at(config))
         if not hasattr(language, "get_input_embeddings") or "mpt-1b" in config.path:
             extend_instance(language, _MptEmbeddings)
@@ -124,8 +125,9 @@ def _at(config: LanguageConfig) -> dict[str, Any]:
     return {"revision": config.revision, "code_revision": config.revision, "trust_remote_code": config.trust_remote_code}
 
 
-def _check_remote_code(config: LanguageConfig) -> None:
+def _check_published(config: LanguageConfig) -> None:
     """Whether code may run is for the environment to say: a configuration can be a stranger's, since every saved model holds one."""
+    check_name(config.path or "")
     if not config.trust_remote_code:
         return
     if not config.revision or f"{config.path}@{config.revision}" not in map(str.strip, os.environ.get(REMOTE_CODE, "").split(",")):
@@ -133,10 +135,6 @@ def _check_remote_code(config: LanguageConfig) -> None:
             f"{config.path} is to run code from its repository (language.trust_remote_code), which the environment does not allow",
             hint=f"Read that code, pin its commit in language.revision and set {REMOTE_CODE}={config.path}@COMMIT, or turn it off",
         )
-    folder = Path(config.path or "")
-    if folder.exists() and not folder.is_absolute():
-        problem = f"{config.path} is to run code, and is a folder below the working folder"
-        raise ConfigError(problem, hint="Give the folder's absolute path, or start in another folder if you mean the hub's repository")
 
 
 def _resize(network: FlamingoNetwork, architecture: Architecture, vision_width: int) -> None:

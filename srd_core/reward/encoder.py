@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from srd_core.errors import ConfigError
 from srd_core.hardware import Precision, autocast, device
+from srd_core.hub import ENCODERS, check_name
 from srd_core.models.torchvision_shim import declare_operators
 from srd_core.reward.memo import Memo
 
@@ -99,6 +100,7 @@ def _load(name: str, revision: str | None, on: str) -> SentenceTransformer:
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    check_name(name, owner=ENCODERS)
     try:
         model = SentenceTransformer(name, revision=revision, device=on, model_kwargs={"use_safetensors": True})
     except (OSError, ValueError) as error:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from srd_core.errors import ConfigError
 from srd_core.hardware import device
+from srd_core.hub import check_name
 from srd_core.models.torchvision_shim import declare_operators
 from srd_core.reward.memo import Memo
 
@@ -94,6 +95,7 @@ def _load(name: str, revision: str | None, on: str) -> tuple[Any, Any]:
     declare_operators()
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    check_name(name)
     try:
         tokenizer = AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=False)
         model: Any = AutoModelForCausalLM.from_pretrained(

@@ -14,14 +14,21 @@ from srd_core.config import Config
 from srd_core.stages.stage import Run
 from srd_core.storage.base import file_digest
 
+ENCODER = "reward.encoder"
 
-def named_places(config: Config) -> dict[str, Path]:
-    """The files and folders on this machine among the models that the configuration names, by the key that names them."""
-    named = {"reward.encoder": config.reward.encoder, "reward.language_model": config.reward.language_model}
+
+def named_models(config: Config) -> dict[str, str]:
+    """The models that the configuration names, by the key that names them."""
+    named = {ENCODER: config.reward.encoder, "reward.language_model": config.reward.language_model}
     for role, model in (("base", config.base), ("reference", config.reference)):
         named[f"{role}.architecture.language.path"] = model.architecture.language.path
         named[f"{role}.architecture.vision.pretrained"] = model.architecture.vision.pretrained
-    return {key: Path(name) for key, name in named.items() if name and Path(name).exists()}
+    return {key: name for key, name in named.items() if name}
+
+
+def named_places(config: Config) -> dict[str, Path]:
+    """The files and folders on this machine among them."""
+    return {key: Path(name) for key, name in named_models(config).items() if Path(name).exists()}
 
 
 def model_digests(run: Run, section: str) -> dict[str, str]:

@@ -9,8 +9,9 @@ from srd_core.config import Config
 from srd_core.defences.channels.base import get
 from srd_core.defences.screens.ascent import told_rate
 from srd_core.errors import ConfigError
+from srd_core.hub import ENCODERS, check_name
 from srd_core.stages.cover import told_places
-from srd_core.stages.local_models import named_places
+from srd_core.stages.local_models import ENCODER, named_models
 from srd_core.stages.test_images import planted
 from srd_core.stages.truth import poisoned_pairs
 
@@ -41,11 +42,9 @@ def check_named(config: Config, *, planting: bool = False) -> None:
 
 
 def _check_folders(config: Config) -> None:
-    """Libraries take a folder for the model of that name, and the working folder may be one that a stranger filled."""
-    for key, place in named_places(config).items():
-        if not place.is_absolute():
-            hint = "Give its whole path to mean it, or start in another folder"
-            raise ConfigError(f"{key}: there is something called {str(place)!a} here, which would be taken for that model", hint=hint)
+    """Models are looked at where they are loaded too, after an hour perhaps."""
+    for key, name in named_models(config).items():
+        check_name(name, owner=ENCODERS if key == ENCODER else "", what=key)
 
 
 def _check_attacker(config: Config, attack: Attack | None) -> None:
