@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Precision = Literal["auto", "bfloat16", "float32"]
 """`auto`: bfloat16 where the device has it, else float32."""
 
+THREADS = "OMP_NUM_THREADS"
+_MOST_THREADS = 1024
 VARIABLE = "SRD_DEVICE"
 """Environment: `cpu`, `cuda` or `cuda:1`. Not set: the first GPU, if there is one."""
 
@@ -26,12 +28,29 @@ _NATIVE = ("amx_bf16", "avx512_bf16", "bf16")
 """What PyTorch calls the instructions, on x86 and on ARM."""
 
 
-def settle_threads() -> None:
-    """As many threads of arithmetic as OMP_NUM_THREADS says, by default one: results depend on their number.
+def threads() -> int:
+    """How many threads of arithmetic OMP_NUM_THREADS asks for, by default one. Of a list, OpenMP's form for nested loops, the first.
 
     With two busy cores, two threads a process were measured to be several times slower than one.
+
+    Raises:
+        ConfigError: it says no number.
     """
-    count = int(os.environ.setdefault("OMP_NUM_THREADS", "1"))
+    said = os.environ.get(THREADS, "").strip()
+    first = said.partition(",")[0].strip() or "1"
+    if not (first.isascii() and first.isdigit() and 0 < int(first) <= _MOST_THREADS):
+        raise ConfigError(f"{THREADS}={said!a} is no number of threads", hint=f"Unset {THREADS}, or set it to 1")
+    return int(first)
+
+
+def settle_threads() -> None:
+    """Have this process compute on as many: results depend on their number.
+
+    Raises:
+        ConfigError: as `threads`.
+    """
+    count = threads()
+    os.environ[THREADS] = str(count)
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(count)
 

@@ -17,7 +17,7 @@ from prefect.futures import PrefectFuture
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 
 from srd_core.data.manifest import StageManifest
-from srd_core.hardware import settle_threads
+from srd_core.hardware import settle_threads, threads
 from tasks.patience import Patient
 
 Future = PrefectFuture[StageManifest]
@@ -60,12 +60,16 @@ def workers(count: int) -> Iterator[Runner]:
 
     What they leave in their temporary folder is removed at the end, however they end. Without any, tasks run one by one in a thread
     of this process, which starts sooner and can be debugged, but cannot be stopped: the one that runs is waited for.
+
+    Raises:
+        ConfigError: as `threads`, which a worker could not tell.
     """
+    threads()
     if count == 0:
         settle_threads()
-        threads: Runner = ThreadPoolTaskRunner(max_workers=1)
-        with threads:
-            yield threads
+        own: Runner = ThreadPoolTaskRunner(max_workers=1)
+        with own:
+            yield own
         return
     others = set(multiprocessing.active_children())
     with (

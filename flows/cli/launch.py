@@ -51,7 +51,7 @@ def run_flow(name: str, *arguments: Any, **keywords: Any) -> Any:
 def _ended_early(error: PrefectException | BrokenExecutor) -> RunError:
     if isinstance(error, BrokenExecutor):
         hint = "Give it more, or less to do at once (`--set workers=1`; `srd bench --at-once 1`), and run again: finished stages are kept"
-        return RunError("a worker process was killed, probably since the machine has run out of memory", hint=hint)
+        return RunError("a worker process has ended or was killed, probably since the machine has run out of memory", hint=hint)
     return RunError(f"the run ended early: {error}", hint="A worker was killed, or memory ran out; run again")
 
 

@@ -15,7 +15,8 @@ from prefect import flow, task
 from prefect.exceptions import UpstreamTaskError
 from prefect.futures import PrefectConcurrentFuture
 
-from srd_core.errors import TransientStorageError
+from srd_core import hardware
+from srd_core.errors import ConfigError, TransientStorageError
 from srd_core.stages.stage import Run
 from tasks import pipeline
 from tasks.patience import Patient
@@ -69,6 +70,20 @@ def test_one_worker_computes_on_as_many_threads_as_one_of_two(count: int, monkey
         assert work() == 1
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(("said", "meant"), [("", 1), ("4,2", 4), (" 2 ", 2)])
+def test_what_openmp_takes_for_a_number_of_threads_is_one(said: str, meant: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regression: with an empty one or a list no worker started, and the message blamed memory."""
+    monkeypatch.setenv("OMP_NUM_THREADS", said)
+    assert hardware.threads() == meant
+
+
+@pytest.mark.parametrize("said", ["x", "0", "-1", "²", "99999"])
+def test_what_is_no_number_of_threads_is_told_before_any_worker_starts(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", said)
+    with pytest.raises(ConfigError, match="OMP_NUM_THREADS"), workers(1):
+        pytest.fail("it started")
 
 
 @task(persist_result=False)
