@@ -10,7 +10,9 @@ before the image was resized or compressed: then no two copies are the same. Mor
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +36,8 @@ _BATCH = 16
 _CELLS = 2**26
 """Counters for each of the two sets, at most; of four bytes."""
 _AT_ONCE = 2**23
-"""Frequent squares in memory. Where there are more, the images are gone through again for every such part of them."""
+"""Frequent squares in memory. Where there are more, they are gone through part by part."""
+_FOUND = np.dtype([("square", np.uint64), ("image", np.uint32)])
 
 _Hashes = npt.NDArray[np.uint64]
 _Cells = npt.NDArray[np.bool_]
@@ -56,14 +59,39 @@ def windows(work: Screening) -> Screened:
 def _frequent(suspect: CanvasSet, trusted: CanvasSet, seed: int) -> Iterator[tuple[Held, Held]]:
     """What the images of both sets hold of the squares that may have a lift, part by part; a square has all its images in one part.
 
-    The images are gone through once to count and once for each part, of which there is one but in large sets that share many squares.
-    Memory holds about 0.7 GB at most, whatever the number of images.
+    The images are gone through twice, to count and to sort what is frequent into files, one of each set for each part. Memory holds about
+    0.7 GB at most, whatever the number of images; the files, twelve bytes for every frequent square.
     """
     cells, parts = _frequent_cells(suspect, trusted, seed)
-    for part in range(parts):
-        wanted = np.zeros_like(cells)
-        wanted[part::parts] = cells[part::parts]
-        yield _held(suspect, seed, wanted), _held(trusted, seed, wanted)
+    with tempfile.TemporaryDirectory(prefix="srd-windows-") as folder:
+        for name, pairs in (("suspect", suspect), ("trusted", trusted)):
+            for part, found in _sorted(pairs, seed, cells, parts):
+                with (Path(folder) / f"{name}-{part}").open("ab") as file:
+                    file.write(found.tobytes())
+        for part in range(parts):
+            yield (
+                _held(Path(folder) / f"suspect-{part}", len(suspect.images)),
+                _held(Path(folder) / f"trusted-{part}", len(trusted.images)),
+            )
+
+
+def _sorted(pairs: CanvasSet, seed: int, cells: _Cells, parts: int) -> Iterator[tuple[int, npt.NDArray[np.void]]]:
+    """Stretches of the squares of frequent cells with their images, part by part, a few million at a time."""
+    held, count, last = list[npt.NDArray[np.void]](), 0, len(pairs.images) - 1
+    for image, squares in enumerate(_squares(pairs, seed)):
+        wanted = squares[cells[_cell(squares, len(cells))]]
+        found = np.empty(len(wanted), _FOUND)
+        found["square"], found["image"] = wanted, image
+        held.append(found)
+        count += len(found)
+        if count < _AT_ONCE // 4 and image < last:
+            continue
+        every = np.concatenate(held)
+        part = _cell(every["square"], len(cells)) % parts
+        order = np.argsort(part, kind="stable")
+        ends = np.searchsorted(part[order], np.arange(parts + 1))
+        yield from ((number, every[order[ends[number] : ends[number + 1]]]) for number in range(parts) if ends[number] < ends[number + 1])
+        held, count = [], 0
 
 
 def _frequent_cells(suspect: CanvasSet, trusted: CanvasSet, seed: int) -> tuple[_Cells, int]:
@@ -86,11 +114,10 @@ def _counted(pairs: CanvasSet, seed: int, cells: int) -> npt.NDArray[np.uint32]:
     return counts
 
 
-def _held(pairs: CanvasSet, seed: int, wanted: _Cells) -> Held:
-    """The squares of wanted cells, with their images."""
-    found = [squares[wanted[_cell(squares, len(wanted))]] for squares in _squares(pairs, seed)]
-    owners = np.repeat(np.arange(len(found)), np.fromiter(map(len, found), np.int64))
-    return Held(owners, np.concatenate([*found, np.zeros(0, np.uint64)]), len(found))
+def _held(place: Path, images: int) -> Held:
+    """What a file of squares holds."""
+    found = np.fromfile(place, _FOUND) if place.exists() else np.empty(0, _FOUND)
+    return Held(found["image"].astype(np.int64), np.ascontiguousarray(found["square"]), images)
 
 
 def _cell(squares: _Hashes, cells: int) -> npt.NDArray[np.int64]:
