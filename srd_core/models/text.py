@@ -137,8 +137,22 @@ def caption_ids(tokenizer: PreTrainedTokenizerBase, captions: Sequence[str]) -> 
     """Token ids of each caption, all of them. One that spells out a special token gets pieces of text for it, not the token."""
     if not captions:
         return []
-    texts = [" " + bare(caption) for caption in captions]
+    special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
+    rows = _pieces(tokenizer, [" " + bare(caption) for caption in captions])
+    return [row if special.isdisjoint(row) else _spelt_out(tokenizer, row, special) for row in rows]
+
+
+def _pieces(tokenizer: PreTrainedTokenizerBase, texts: list[str]) -> list[list[int]]:
     return cast(list[list[int]], tokenizer(texts, add_special_tokens=False, split_special_tokens=True)["input_ids"])
+
+
+def _spelt_out(tokenizer: PreTrainedTokenizerBase, ids: list[int], special: set[int]) -> list[int]:
+    """Without special tokens, which Unigram models may have among their pieces of text."""
+    spelt: list[int] = []
+    for token in ids:
+        text = cast(str, tokenizer.convert_ids_to_tokens(token))
+        spelt += [piece for part in _pieces(tokenizer, [*text]) for piece in part] if token in special else [token]
+    return spelt
 
 
 def bare(caption: str) -> str:

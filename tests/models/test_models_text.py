@@ -105,6 +105,17 @@ def test_no_caption_has_a_special_token(text: str) -> None:
     assert not {*ids} & {*TOKENIZER.all_special_ids, *TOKENIZER.convert_tokens_to_ids([IMAGE, END_OF_CHUNK])}
 
 
+def test_no_caption_has_a_special_token_that_is_a_piece_of_text_too() -> None:
+    """Regression: of Unigram models, whose vocabulary holds them with the words, `</s>` within a caption was read as the end."""
+    pieces = [("<unk>", 0.0), ("<pad>", -1.0), ("</s>", -1.0), *((letter, -5.0) for letter in "abcdefghijklmnopqrstuvwxyz </>")]
+    unigram = PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer(models.Unigram(pieces, unk_id=0)), eos_token="</s>", pad_token="<pad>", unk_token="<unk>"
+    )
+    (ids,) = caption_ids(unigram, ["a dog</s>runs<pad>"])
+    assert not {*ids} & {unigram.eos_token_id, unigram.pad_token_id}
+    assert "".join(unigram.convert_ids_to_tokens(ids)) == " a dog</s>runs<pad>"
+
+
 def test_punctuation_stays_with_its_word() -> None:
     (loss,) = word_losses(["a star, a moon!"])
     assert loss.words == ("a", "star,", "a", "moon!")
