@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from srd_core.errors import ConfigError
+from srd_core.storage import unnamed
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -21,6 +22,8 @@ class LocalFolder(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """See `click.ParamType.convert`."""
+        if not str(value):
+            raise unnamed()
         if "://" in str(value):
             raise ConfigError(f"{value} is not a folder of this machine", hint="Only one can be given here; copy it elsewhere afterwards")
         return super().convert(value, param, ctx)

@@ -9,7 +9,7 @@ from srd_core.errors import StorageError
 from srd_core.storage.base import ObjectInfo, Storage
 from srd_core.storage.local import LocalStorage
 
-__all__ = ["ObjectInfo", "Storage", "is_remote", "local_path", "open_storage"]
+__all__ = ["ObjectInfo", "Storage", "is_remote", "local_path", "open_storage", "unnamed"]
 
 
 def is_remote(uri: str) -> bool:
@@ -40,14 +40,21 @@ def local_path(uri: str) -> Path:
         StorageError: nothing, another scheme, or another host's file.
     """
     if not uri:
-        raise StorageError("a place has no name", hint="A variable may be unset; write . for the working folder")
+        raise unnamed()
     scheme, separator, rest = uri.partition("://")
     if not separator:
         return Path(uri).expanduser()
     host, slash, path = rest.partition("/")
     if scheme != "file" or host not in ("", "localhost"):
         raise _unknown(uri)
+    if not path.strip("/"):
+        raise unnamed()
     return Path(unquote(slash + path))
+
+
+def unnamed() -> StorageError:
+    """What is said where a place should be and nothing is."""
+    return StorageError("a place has no name", hint="A variable may be unset; write . for the working folder")
 
 
 def _unknown(uri: str) -> StorageError:

@@ -162,10 +162,13 @@ def test_a_storage_that_srd_does_not_know_is_no_missing_folder(command: str) -> 
     assert "'gs://b/x' is not a storage that can be opened" in failure(*command.split())
 
 
-@pytest.mark.parametrize("command", [["poison", "SOURCE", "s3://b/x"], ["train", "SOURCE", "s3://b/x"], ["demo", "--out", "s3://b/x"]])
-def test_an_address_is_not_made_a_folder(data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]) -> None:
+@pytest.mark.parametrize(("place", "told"), [("s3://b/x", "s3://b/x is not a folder of this machine"), ("", "a place has no name")])
+@pytest.mark.parametrize("command", [["poison", "SOURCE"], ["train", "SOURCE"], ["demo", "--out"], ["bench", "smoke", "--out"]])
+def test_an_address_or_nothing_is_not_made_a_folder(
+    data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str], place: str, told: str
+) -> None:
     monkeypatch.chdir(tmp_path)
-    assert "s3://b/x is not a folder of this machine" in failure(*[data.source if part == "SOURCE" else part for part in command])
+    assert told in failure(*[data.source if part == "SOURCE" else part for part in command], place)
     assert list(tmp_path.iterdir()) == []
 
 

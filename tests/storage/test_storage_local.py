@@ -123,3 +123,6 @@ def test_addresses(tmp_path: Path) -> None:
     for bad in ("http://host/x", "s3:///x", "file://host/x"):
         with pytest.raises(StorageError, match="is not a storage"):
             open_storage(bad)
+    for empty in ("", "file://", "file:///", "file://localhost", "file://localhost//"):
+        with pytest.raises(StorageError, match="has no name"):
+            open_storage(empty)
