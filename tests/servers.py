@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,8 +66,8 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextmanager
-def seaweed(folder: Path) -> Iterator[Seaweed]:
-    """An S3 server over a fresh `folder`, ready to take requests; killed with its data left in `folder`."""
+def seaweed(folder: Path, room: Sequence[str] = ("-master.volumeSizeLimitMB=64", "-volume.max=500")) -> Iterator[Seaweed]:
+    """An S3 server over a fresh `folder`, ready to take requests; killed with its data left there. `room`: flags about its volumes."""
     data = folder / "seaweed"
     data.mkdir(parents=True)
     who = {
@@ -88,7 +88,7 @@ def seaweed(folder: Path) -> Iterator[Seaweed]:
         f"-dir={data}",
         "-master.telemetry=false",
     ]
-    flags += ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.volumeSizeLimitMB=64", "-volume.max=500", "-volume.preStopSeconds=0"]
+    flags += ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", *room, "-volume.preStopSeconds=0"]
     log = folder / "seaweed.log"
     program = Path(sys.executable).parent / "weed"
     with log.open("wb") as output:
