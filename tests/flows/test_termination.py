@@ -89,7 +89,7 @@ def test_a_worker_that_is_killed_is_told_of_and_the_run_goes_on(amidst: Started)
     _, errors = amidst.process.communicate(timeout=120)
     *_, last = errors.decode().splitlines()
     assert amidst.process.returncode == 70
-    assert last.startswith("error: a worker process was killed, probably since the machine has run out of memory")
+    assert last.startswith("error: a worker process has ended or was killed, probably since the machine has run out of memory")
     assert "--set workers=1" in last and "run again" in last and "internal" not in last
     assert until(lambda: not marked(amidst.mark), 20), marked(amidst.mark)
     assert amidst.goes_on()
