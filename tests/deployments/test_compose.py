@@ -26,6 +26,7 @@ def test_the_s3_store_has_room_for_inbox_outbox_and_trusted_set(services: dict[s
     with seaweed(tmp_path, room) as server:
         for name in ("srd-inbox", "srd-trusted", "srd-outbox"):
             server.client().put_object(Bucket=server.make_bucket(name), Key="x", Body=b"x")
+            assert server.client().get_object(Bucket=name, Key="x")["Body"].read() == b"x"
 
 
 def test_the_server_is_told_what_it_knows(services: dict[str, Any]) -> None:
