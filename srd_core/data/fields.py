@@ -50,7 +50,7 @@ def _carried(name: str, value: object) -> bool:
     if isinstance(value, str):
         return _is_naming(name) and len(value) <= _LONGEST_NAME
     if isinstance(value, list):
-        return _BOXES.fullmatch(name) is not None and len(name) <= 64 and _are_boxes(value)
+        return _PLAIN.fullmatch(name) is not None and _BOXES.fullmatch(name) is not None and _are_boxes(value)
     plain = value is None or isinstance(value, (bool, int, float))
     return plain and name not in ("caption", "captions") and _PLAIN.fullmatch(name) is not None
 

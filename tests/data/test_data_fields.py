@@ -83,7 +83,14 @@ def test_what_public_sets_say_of_an_image_goes_out() -> None:
 
 @pytest.mark.parametrize(
     "field",
-    [{"tokens": [1, 2, 3, 4]}, {"bbox": [1, 2, 3]}, {"bbox": ["a", "b", "c", "d"]}, {"bbox": [[1, 2, 3, [4]]]}, {"url": "é" * 5000}],
+    [
+        {"tokens": [1, 2, 3, 4]},
+        {"bbox": [1, 2, 3]},
+        {"\u3164_bbox": [1, 2, 3, 4]},
+        {"bbox": ["a", "b", "c", "d"]},
+        {"bbox": [[1, 2, 3, [4]]]},
+        {"url": "é" * 5000},
+    ],
 )
 def test_what_could_hold_a_caption_does_not(field: dict[str, object]) -> None:
     assert dump_companion(json.dumps(field).encode()) == b"{}"
