@@ -18,14 +18,18 @@ from srd_core.defences.channels.base import Scores
 from srd_core.errors import SourceError
 from srd_core.scoring.distance import percentiles
 
+SURPRISE = "nll_mean"
+"""The channel by whose clean scores sets are compared."""
+
 _PARTS = 4
 
 
 class Calibration(BaseModel):
     """`thresholds` and robust `scales` by channel; a pair is flagged when any score lies above its threshold.
 
-    `clean_flagged` is the share of the clean calibration `pairs`, of so many `images`, that are flagged, `recall` that of injected poisons
-    by kind, `clean` holds the percentiles of each channel's clean scores.
+    `clean_flagged` is the share of the clean calibration `pairs` that are flagged, `recall` that of injected poisons by kind, `clean` holds
+    the percentiles of each channel's clean scores. Base's surprise at captions of one image goes `together` so much (0 to 1) that the pairs
+    say as much as `independent` ones.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -34,10 +38,11 @@ class Calibration(BaseModel):
     scales: dict[str, float]
     budget: dict[str, float]
     pairs: int
-    images: int | None = None
     clean_flagged: float
     recall: dict[str, float]
     clean: dict[str, tuple[float, ...]] = {}
+    together: float = 1.0
+    independent: float = 1.0
 
     def excess(self, scores: Mapping[str, Scores]) -> dict[str, Scores]:
         """How far each score lies above its threshold, in robust standard deviations of clean scores; negative below."""

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from srd_core.data.canvas import CanvasSet
 from srd_core.defences.base import Batch
-from srd_core.defences.calibration import Calibration, calibrate
-from srd_core.defences.channels.base import View, Witnesses
+from srd_core.defences.calibration import SURPRISE, Calibration, calibrate
+from srd_core.defences.channels.base import Scores, View, Witnesses
 from srd_core.defences.evidence import collect
 from srd_core.defences.injection import injections
 from srd_core.policy.learned import LearnedPolicy
 from srd_core.progress import track
+from srd_core.scoring.distance import independent, together
 from srd_core.seeds import derive
 from srd_core.stages.captioners import captioner
 from srd_core.stages.files import local_folder, trusted_pairs
@@ -45,13 +47,26 @@ def _calibrate(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outc
     scores = collect([View(batch, asked) for batch in track(_batches(clean), "score trusted pairs")], config.channels)
     made = injections(clean, run.config.synthesis, seed=derive(run.config.seed, "injections"), pairs=_INJECTED)
     injected = {kind: collect([View(batch, asked)], config.channels) for kind, batch in track(made.items(), "score injected pairs")}
-    result = calibrate(scores, injected, config.false_positives).model_copy(update={"images": len(clean.references())})
+    result = calibrate(scores, injected, config.false_positives).model_copy(update=_dependence(scores, clean))
     (folder / _FILE).write_text(json.dumps(result.model_dump(), sort_keys=True, indent=1))
     return Outcome({_FILE: folder / _FILE}, result.model_dump(mode="json", exclude={"clean"}))
 
 
+def _dependence(scores: Mapping[str, Scores], clean: CanvasSet) -> dict[str, float]:
+    """How much base's surprise at captions of one image goes together, and how many independent captions these are worth."""
+    if SURPRISE not in scores:
+        return {}
+    sizes = [len(captions) for _, captions in _grouped(clean)]
+    alike = together(scores[SURPRISE], sizes)
+    return {"together": alike, "independent": independent(sizes, alike)}
+
+
+def _grouped(pairs: CanvasSet) -> list[tuple[int, list[str]]]:
+    return sorted(pairs.references().items())
+
+
 def _batches(pairs: CanvasSet) -> list[Batch]:
-    grouped = sorted(pairs.references().items())
+    grouped = _grouped(pairs)
     parts = [grouped[start : start + _BATCH] for start in range(0, len(grouped), _BATCH)]
     return [Batch(np.asarray(pairs.images[[image for image, _ in part]]), [tuple(captions) for _, captions in part]) for part in parts]
 

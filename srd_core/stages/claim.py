@@ -100,8 +100,6 @@ def _told(sink: Storage) -> bytes:
 def _difference(theirs: bytes, mine: Mapping[str, Any]) -> str:
     try:
         there = json.loads(theirs)
-        if isinstance(there, dict):
-            return difference(there, mine)
     except (ValueError, RecursionError):
-        pass
-    return f"that its {NAME} cannot be read"
+        there = None
+    return difference(there, mine) if isinstance(there, dict) else f"that its {NAME} cannot be read"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from itertools import islice
+from reprlib import Repr
 from typing import Any
 
 from srd_core.config import load_config, profiles
@@ -16,6 +17,9 @@ _SHOWN = 60
 _SETTING = "configuration"
 _DEEPEST = 8
 """Levels of a tree that are looked into. A stranger's may be deeper, or so wide that one long key would be repeated without end."""
+_WORDS = Repr()
+_WORDS.maxlevel = _DEEPEST
+_WORDS.maxlist = _WORDS.maxdict = _WORDS.maxstring = _WORDS.maxlong = 2**10
 _NOTHING = object()
 
 _Path = tuple[str, ...]
@@ -60,7 +64,7 @@ def _named(key: Iterable[str]) -> str:
 
 
 def _short(flat: _Flat, key: _Path) -> str:
-    text = visible(repr(flat[key]), _SHOWN + 1) if key in flat else "nothing"
+    text = visible(_WORDS.repr(flat[key]), _SHOWN + 1) if key in flat else "nothing"
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 

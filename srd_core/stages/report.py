@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import groupby
 from pathlib import Path
 from typing import Any, cast
 
 from srd_core import __version__
 from srd_core.config import Arm
-from srd_core.data.decisions import CONDEMNED, Decision, DecisionWriter, sample_of
+from srd_core.data.decisions import CONDEMNED, Decision, DecisionWriter
 from srd_core.data.images import decode
 from srd_core.data.inventory import Inventory
 from srd_core.data.manifest import StageManifest, digest
@@ -22,7 +19,6 @@ from srd_core.policy.learned import LearnedPolicy
 from srd_core.report.data import Accounting, Attention, OperatingPoint, PolicyFigures, Provenance, ReportData
 from srd_core.report.html import render
 from srd_core.report.verdict import BackdoorEffect, Findings, WordEvidence, decide
-from srd_core.scoring.distance import beyond_chance, distance, independent, together
 from srd_core.scoring.scores import Interval, ModelScores, Scores
 from srd_core.stages.attention import SHEET
 from srd_core.stages.calibrate import load_calibration
@@ -43,6 +39,7 @@ from srd_core.stages.exhibits import gallery, q_maps
 from srd_core.stages.files import local_file, local_folder
 from srd_core.stages.gaps import gaps
 from srd_core.stages.learned import curve_of, held_out_of
+from srd_core.stages.likeness import likeness
 from srd_core.stages.origin import code
 from srd_core.stages.score import load_scores
 from srd_core.stages.screen import silence, suspicion
@@ -63,7 +60,7 @@ def _report(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome
     policy = LearnedPolicy.load(local_folder(learned, folder / "learned", "policy")) if learned else None
     thresholds = load_calibration(inputs, folder) if "calibration" in inputs else None
     looked = dict(inputs["attention"].facts) if "attention" in inputs else {}
-    far, unlike = _distance(weighed, thresholds)
+    far, unlike = likeness(weighed, thresholds) if thresholds else (None, False)
     found = detection(run, rows, _suspicion(inputs, folder))
     scores = Scores(
         models=_models(inputs),
@@ -113,20 +110,6 @@ def _flagged(rows: Iterable[Decision], path: Path) -> Path:
             if row.action in CONDEMNED:
                 writer.write(row)
     return path
-
-
-def _distance(rows: Iterable[Decision], thresholds: Calibration | None) -> tuple[float | None, bool]:
-    """How unlike the trusted pairs those are that evidence has left alone, None where it has looked at none; and whether beyond chance."""
-    seen, sizes = array("d"), array("q")
-    for _, own in groupby((row for row in rows if row.action == "keep" and row.score_nll_mean is not None), key=sample_of):
-        before = len(seen)
-        seen.extend(row.score_nll_mean for row in own if row.score_nll_mean is not None)
-        sizes.append(len(seen) - before)
-    found = distance(seen, thresholds.clean.get("nll_mean", ()) if thresholds else ())
-    if thresholds is None or math.isnan(found):
-        return None, False
-    alike, each = together(seen, sizes), thresholds.pairs / (thresholds.images or thresholds.pairs)
-    return round(found, 4), beyond_chance(found, independent(sizes, alike), thresholds.pairs / (1 + (each - 1) * alike))
 
 
 def _attention(inputs: Inputs, folder: Path) -> Attention | None:

@@ -15,6 +15,7 @@ from srd_core.data.images import encode
 from srd_core.data.samples import Sample
 from srd_core.data.shards import ShardWriter
 from srd_core.errors import ClaimedError, ConfigError, ConflictError
+from srd_core.stages.difference import difference
 from srd_core.stages.sanitize import sanitize
 from srd_core.stages.stage import Run
 from srd_core.stages.verification import check
@@ -124,6 +125,18 @@ def test_a_forged_claim_is_told_of_and_acts_on_nothing(source: Path, tmp_path: P
     with pytest.raises(ClaimedError) as error:
         sanitize(Run(str(source), str(tmp_path), "", Config()))
     assert str(error.value).isprintable() and len(str(error.value)) < 1000
+
+
+def test_a_claim_that_can_just_be_read_can_be_told() -> None:
+    """A few levels fewer than json reads leave room for reading a list, and none for writing it out."""
+    for depth in range(900, 1000):
+        try:
+            there = json.loads('{"srd": ' + "[" * depth + "]" * depth + "}")
+        except RecursionError:
+            break
+        assert difference(there, {"srd": "1"}).startswith("srd ([[[")
+    else:
+        pytest.fail("every depth can be read")
 
 
 def test_a_key_that_an_older_version_did_not_have_is_named(source: Path, tmp_path: Path) -> None:
