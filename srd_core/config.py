@@ -46,9 +46,10 @@ class Section(BaseModel):
 
 
 class ModelConfig(Section):
-    """A captioner of the trusted side: a saved one, or one trained from nothing on the trusted set."""
+    """A captioner of the trusted side: a saved one, or one trained on the trusted set, from nothing or from published parts."""
 
     path: str | None = Field(None, description="Folder or URI of a saved captioner; `package:scenes/base` ships with SRD. None: train")
+    weights: str | None = Field(None, description="safetensors file or its URI with OpenFlamingo's published weights, to train on from")
     architecture: Architecture = Architecture()
     schedule: Schedule = Schedule(epochs=20)
     sight: float = Field(0.0, ge=0, description="Epochs of learning to see before learning to speak; see srd_core.models.sight")
@@ -65,7 +66,7 @@ class RewardConfig(Section):
     encoder_revision: str | None = Field(None, description="Commit of an encoder on the hub; None: what the hub holds")
     language_model: str | None = Field(None, description="Causal LM for fluency (paper: gpt2-large); None: n-grams of the trusted captions")
     language_model_revision: str | None = Field(None, description="Commit of a language model on the hub; None: what the hub holds")
-    alpha: float = Field(0.5, ge=0, le=1)
+    alpha: float = Field(0.5, ge=0, le=1, description="Weight of semantic consistency in the SFS, the rest is fluency's")
     rule: RewardRule = RewardRule()
 
 
@@ -103,14 +104,16 @@ class CleanseConfig(Section):
     mode: Mode = Field("evidence", description="The arm whose shards, decisions and model are handed back")
     quality: int = Field(90, ge=1, le=100, description="JPEG and WebP quality of the images that are written")
     verbatim: bool = Field(False, description="Keep the bytes of unmasked images: less loss, and whatever else is hidden in the files")
-    shards_per_task: int = Field(1, ge=1)
+    shards_per_task: int = Field(1, ge=1, description="Shards that a worker takes at once; more mean fewer tasks in Prefect")
 
 
 class RetrainConfig(Section):
     """What is retrained and compared."""
 
-    arms: tuple[Arm, ...] = ("none", "random", "srd", "evidence")
-    protocols: tuple[Protocol, ...] = ("p1", "p2")
+    arms: tuple[Arm, ...] = Field(("none", "random", "srd", "evidence"), description="What is compared; see docs/experiments.md")
+    protocols: tuple[Protocol, ...] = Field(
+        ("p1", "p2"), description="p1: retrained from base on what an arm leaves; p2: so is the model trained on the data as it came"
+    )
     schedule: Schedule = Schedule()
 
 
@@ -126,7 +129,7 @@ class EvaluationConfig(Section):
 
     tests: dict[str, str] = Field(default_factory=dict, description="Domain → SOURCE of clean test shards. Empty: the trusted hold-out")
     attack: str | None = Field(None, description="Attack whose trigger is put on the test images; None: no ASR")
-    target: str = "banana"
+    target: str = Field("banana", description="Word that the attack plants")
     attacker: str | None = Field(None, description="SOURCE of the clean shards of an attacker who trains; None: he supplies data only")
     attacker_rate: float = Field(0.1, gt=0, le=1, description="Share of his pairs that he poisons, unless his attack poisons a copy of all")
     truth: str | None = Field(None, description="List of poisoned pairs that `srd poison` wrote, for detection figures")
@@ -137,7 +140,7 @@ class EvaluationConfig(Section):
 class Config(Section):
     """Everything that a run depends on, besides its inputs."""
 
-    seed: int = 0
+    seed: int = Field(0, description="Of everything that is drawn at random")
     work: str | None = Field(None, description="Where stages are kept (folder or s3://…), outside of SINK; None: SINK/stages")
     workers: int = Field(2, ge=0, description="Processes; 0: all in one, for tests and debuggers. Results do not depend on it")
     holdout: float = Field(0.15, gt=0, lt=1, description="Share of the trusted samples kept from all training, to calibrate and measure on")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 
 import click
@@ -27,9 +28,9 @@ def _lines(section: BaseModel) -> Iterator[str]:
 
     tree = section.model_dump(mode="json")
     for name, field in type(section).model_fields.items():
-        if field.description:
-            yield f"# {field.description}"
         value = getattr(section, name)
+        if told := field.description or (inspect.getdoc(value) if isinstance(value, BaseModel) else None):
+            yield f"# {told.splitlines()[0].rstrip('.')}"
         if isinstance(value, BaseModel):
             yield f"{name}:"
             yield from (f"  {line}" for line in _lines(value))

@@ -26,8 +26,8 @@ from srd_core.progress import stage
 def command(source: str, out: Path, profile: str | None, config_file: str | None, settings: tuple[str, ...], init: Path | None) -> None:
     """Fine-tune on the shards at SOURCE with the profile's `retrain.schedule` and write the model to the folder OUT.
 
-    A base that the profile does not name is trained from nothing on SOURCE, with `base.schedule`. A model to start from says how large
-    images are, not `canvas`.
+    Where neither --init nor the profile names a model, one is made as a run makes its base, with SOURCE for the trusted set. A model to
+    start from says how large images are, not `canvas`.
     """
     config = checked(profile, config_file, list(settings))
     if out.is_dir() and any(out.iterdir()):
@@ -37,19 +37,20 @@ def command(source: str, out: Path, profile: str | None, config_file: str | None
     from srd_core.data.loading import load_canvas
     from srd_core.models.flamingo import FlamingoCaptioner
     from srd_core.seeds import derive
-    from srd_core.stages.trusted import saved_model
+    from srd_core.stages.given import saved_model
+    from srd_core.stages.trusted import train_new
 
     settle_threads()
     with watching(), stage("train"), tempfile.TemporaryDirectory(prefix="srd-train-") as folder:
         scratch = Path(folder)
         start = init or (saved_model(config.base.path, scratch) if config.base.path else None)
         known = FlamingoCaptioner.load(start) if start else None
-        canvas, schedule = (known.canvas, config.retrain.schedule) if known else (config.canvas, config.base.schedule)
+        canvas = known.canvas if known else config.canvas
         pairs, skipped = load_canvas(take_inventory(source).shards, canvas, scratch, limits=config.limits)
-        architecture = config.base.architecture.model_copy(update={"canvas": canvas})
-        seed = derive(config.seed, "train")
-        model = known or FlamingoCaptioner.create(architecture, pairs.captions, seed=seed)
-        report = model.fit(pairs, schedule, seed=seed)
+        if known:
+            model, report = known, known.fit(pairs, config.retrain.schedule, seed=derive(config.seed, "train"))
+        else:
+            model, report = train_new(config.base, pairs, canvas, seed=config.seed, role="train", folder=scratch)
         model.save(out)
     dropped = f", {sum(skipped.values())} samples skipped" if skipped else ""
     click.echo(f"{out}: {len(pairs)} pairs{dropped}, {report.steps} steps, loss {report.first_loss:.2f} → {report.last_loss:.2f}")

@@ -154,7 +154,7 @@ def begin(folder: Path, mark: str) -> None:
 
 
 def _weights(surrogate: str | None) -> dict[str, str]:
-    from srd_core.stages.trusted import file_digests
+    from srd_core.stages.given import file_digests
 
     return file_digests(surrogate)
 
@@ -189,7 +189,7 @@ def worked_out(attack: Attack, source: str, surrogate: str | None, folder: Path,
     if not attack.needs_encoder or surrogate is None:
         return attack
     from srd_core.models.flamingo import FlamingoCaptioner
-    from srd_core.stages.trusted import saved_model
+    from srd_core.stages.given import saved_model
 
     with TemporaryDirectory(prefix="srd-poison-") as scratch:
         made = prepare(attack, source, FlamingoCaptioner.load(saved_model(surrogate, Path(scratch))), seed=seed)

@@ -22,38 +22,38 @@ class VisionConfig(_Part):
     pretrained: str | None = Field(None, description="open_clip tag, which cannot be pinned, or a local safetensors file")
     patch: int = Field(8, ge=1, description="Patch side, pixels")
     kind: Literal["transformer", "convolutions"] = Field("transformer", description="Of a new encoder")
-    width: int = Field(128, ge=8)
-    layers: int = Field(3, ge=1)
-    heads: int = Field(4, ge=1)
+    width: int = Field(128, ge=8, description="Of a new encoder's tokens")
+    layers: int = Field(3, ge=1, description="Of a new encoder")
+    heads: int = Field(4, ge=1, description="Attention heads of a layer of a new transformer")
 
 
 class LanguageConfig(_Part):
     """A causal language model of transformers: `path` for a saved one (folder or hub id), else the sizes of a new OPT."""
 
-    path: str | None = None
+    path: str | None = Field(None, description="Folder or hub id of a published model. None: a new OPT")
     revision: str | None = Field(None, description="Pinned commit, required with trust_remote_code; None: whatever the hub holds")
     trust_remote_code: bool = Field(False, description="Runs code from the model's repository, if SRD_REMOTE_CODE allows it")
     vocabulary: int = Field(512, ge=300, description="Byte-level BPE, learned on the trusted captions")
-    width: int = Field(128, ge=8)
-    layers: int = Field(2, ge=1)
-    heads: int = Field(4, ge=1)
+    width: int = Field(128, ge=8, description="Of a new model's tokens")
+    layers: int = Field(2, ge=1, description="Of a new model")
+    heads: int = Field(4, ge=1, description="Attention heads of a layer of a new model")
 
 
 class ResamplerConfig(_Part):
     """The perceiver resampler. OpenFlamingo's library fixes 6 layers, 64 latents, 8 heads of 64; small models need less."""
 
-    depth: int = Field(6, ge=1)
-    latents: int = Field(64, ge=1)
-    heads: int = Field(8, ge=1)
-    head_width: int = Field(64, ge=1)
+    depth: int = Field(6, ge=1, description="Layers")
+    latents: int = Field(64, ge=1, description="Tokens that the language model sees of an image")
+    heads: int = Field(8, ge=1, description="Attention heads of a layer")
+    head_width: int = Field(64, ge=1, description="Of one head")
 
 
 class CrossAttentionConfig(_Part):
     """Gated cross-attention: before every n-th decoder layer; gates start at 0 in OpenFlamingo (a no-op that training opens)."""
 
-    every: int = Field(1, ge=1)
-    heads: int = Field(8, ge=1)
-    head_width: int = Field(64, ge=1)
+    every: int = Field(1, ge=1, description="A block before every so many layers of the language model")
+    heads: int = Field(8, ge=1, description="Attention heads of a block")
+    head_width: int = Field(64, ge=1, description="Of one head")
     gate: float = Field(0.0, description="Initial value of both gates, before tanh; from nothing, open ones learn faster")
 
 

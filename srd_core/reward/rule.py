@@ -31,7 +31,7 @@ class RewardRule(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: Literal["paper", "official"] = "paper"
+    kind: Literal["paper", "official"] = Field("paper", description="official: the published code's table and thresholds")
     lam: float = Field(default=0.1, gt=0, description="λ: gain of SC that counts as an improvement")
     beta: float = Field(default=0.2, gt=0, description="β: gain of LF that counts as an improvement")
     sc_drop: float = Field(default=0.1, gt=0, description="loss of SC that counts as significant")

@@ -10,8 +10,9 @@ from srd_core.errors import ConfigError
 from srd_core.policy.random_policy import RandomPolicy
 from srd_core.seeds import derive
 from srd_core.stages.cleanse import READS, cleansed
+from srd_core.stages.given import file_digest_at
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
-from srd_core.stages.truth import Places, list_digest, listed_pairs
+from srd_core.stages.truth import Places, listed_pairs
 
 
 def told_places(config: Config) -> Places:
@@ -31,4 +32,4 @@ def _cover(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:
     return cleansed(run, inputs, details, folder, CoverTriggers(told_places(run.config), elsewhere))
 
 
-COVER = Stage("cleanse-covered", _cover, (*READS, "oracle.truth"), named=lambda run: list_digest(run.config.oracle.truth))
+COVER = Stage("cleanse-covered", _cover, (*READS, "oracle.truth"), named=lambda run: file_digest_at(run.config.oracle.truth, "truth"))

@@ -20,8 +20,8 @@ from srd_core.progress import track
 from srd_core.scoring.ptb import tokenize
 from srd_core.seeds import generator
 from srd_core.stages.files import shards_of
+from srd_core.stages.given import file_digests
 from srd_core.stages.stage import Run
-from srd_core.stages.trusted import file_digests
 from srd_core.synthesis.geometry import Box
 
 HOLDOUT = "trusted hold-out"

@@ -6,25 +6,27 @@ from dataclasses import asdict
 from pathlib import Path
 
 from srd_core.config import ModelConfig
+from srd_core.data.canvas import CanvasSet
 from srd_core.errors import ConfigError
 from srd_core.hardware import Precision
-from srd_core.models.flamingo import SETTINGS, FlamingoCaptioner, no_captioner
+from srd_core.models.flamingo import FlamingoCaptioner
 from srd_core.models.marks import with_marks
+from srd_core.models.published import load_published
+from srd_core.models.schedule import FitReport
 from srd_core.models.sight import teach_sight
 from srd_core.reward.encoder import SentenceEncoder
 from srd_core.reward.fluency import FluencyModel
 from srd_core.reward.neural import NeuralFluency
 from srd_core.reward.ngram import NgramFluency
 from srd_core.reward.sfs import SemanticFidelity
-from srd_core.scenes.shipped import shipped
 from srd_core.seeds import derive
 from srd_core.stages.captioners import captioner_files
 from srd_core.stages.files import local_file, trusted_pairs
+from srd_core.stages.given import file_digest_at, file_digests, saved_model
 from srd_core.stages.local_models import model_digests
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
-from srd_core.storage import open_storage
+from srd_core.storage import file_at
 
-_PACKAGE = "package:"
 _NGRAM = "fluency.json.gz"
 
 
@@ -51,45 +53,29 @@ def _model(run: Run, config: ModelConfig, role: str, inputs: Inputs, folder: Pat
             raise ConfigError(problem, hint=f"--set canvas={model.canvas}, or give the profile that it was made with")
         return Outcome(captioner_files(model, folder), {"origin": config.path})
     pairs = trusted_pairs(run, inputs["trusted"], folder, "fit")
-    if config.stickers or config.veils:
-        seed = derive(run.config.seed, role, "marks")
-        shares = {"stickers": config.stickers, "veils": config.veils}
-        pairs = with_marks(pairs, folder / "marked", **shares, seed=seed, copies=config.copies)
-    architecture = config.architecture.model_copy(update={"canvas": run.config.canvas})
-    model = FlamingoCaptioner.create(architecture, pairs.captions, seed=derive(run.config.seed, role, "weights"))
-    if config.sight:
-        seed = derive(run.config.seed, role, "sight")
-        teach_sight(model.network, pairs, epochs=config.sight, seed=seed, through=config.sight_through)
-    report = model.fit(pairs, config.schedule, seed=derive(run.config.seed, role, "fit"))
+    model, report = train_new(config, pairs, run.config.canvas, seed=run.config.seed, role=role, folder=folder)
     return Outcome(captioner_files(model, folder), {"origin": "trained on the trusted set", "pairs": len(pairs), "fit": asdict(report)})
 
 
-def file_digests(path: str | None) -> dict[str, str]:
-    """Digest of every file below a folder that the configuration names, such as a saved captioner, by name."""
-    if path is None:
-        return {}
-    storage = open_storage(str(shipped(path.removeprefix(_PACKAGE))) if path.startswith(_PACKAGE) else path)
-    return {info.key: storage.digest(info.key) for info in storage.list()}
-
-
-def saved_model(path: str, folder: Path) -> Path:
-    """A saved captioner as a local folder.
+def train_new(
+    config: ModelConfig, pairs: CanvasSet, canvas: int, *, seed: int, role: str, folder: Path
+) -> tuple[FlamingoCaptioner, FitReport]:
+    """The captioner that `config` describes, trained on `pairs`; `folder` is scratch.
 
     Raises:
-        ConfigError: there is none.
-        StorageError: it cannot be read.
+        ConfigError: its weights are not those of its architecture.
     """
-    if path.startswith(_PACKAGE):
-        return shipped(path.removeprefix(_PACKAGE))
-    storage = open_storage(path)
-    if storage.stat(SETTINGS) is None:
-        raise no_captioner(path)
-    place = folder / "given"
-    for info in storage.list():
-        target = place / info.key
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(storage.read_bytes(info.key))
-    return place
+    if config.stickers or config.veils:
+        shares = {"stickers": config.stickers, "veils": config.veils}
+        pairs = with_marks(pairs, folder / "marked", **shares, seed=derive(seed, role, "marks"), copies=config.copies)
+    architecture = config.architecture.model_copy(update={"canvas": canvas})
+    model = FlamingoCaptioner.create(architecture, pairs.captions, seed=derive(seed, role, "weights"))
+    if config.weights:
+        storage, name = file_at(config.weights)
+        load_published(model.network, storage.fetch(name, folder))
+    if config.sight:
+        teach_sight(model.network, pairs, epochs=config.sight, seed=derive(seed, role, "sight"), through=config.sight_through)
+    return model, model.fit(pairs, config.schedule, seed=derive(seed, role, "fit"))
 
 
 def fidelity(run: Run, inputs: Inputs, folder: Path, precision: Precision = "float32") -> SemanticFidelity:
@@ -108,11 +94,15 @@ def fluency_of(inputs: Inputs, folder: Path) -> NgramFluency:
 
 
 def _base_files(run: Run) -> dict[str, str]:
-    return file_digests(run.config.base.path) | model_digests(run, "base")
+    return _model_files(run, run.config.base, "base")
 
 
 def _reference_files(run: Run) -> dict[str, str]:
-    return file_digests(run.config.reference.path) | model_digests(run, "reference")
+    return _model_files(run, run.config.reference, "reference")
+
+
+def _model_files(run: Run, config: ModelConfig, role: str) -> dict[str, str]:
+    return file_digests(config.path) | file_digest_at(config.weights, "weights") | model_digests(run, role)
 
 
 _TRUSTED = ("canvas", "holdout", "limits")

@@ -24,8 +24,9 @@ from srd_core.scoring.scores import DetectionScores
 from srd_core.seeds import derive
 from srd_core.stages.arms import JOINED
 from srd_core.stages.evidence_found import was_judged
+from srd_core.stages.given import file_digest_at
 from srd_core.stages.stage import Run
-from srd_core.storage import open_storage
+from srd_core.storage import file_at
 
 _NAN = float("nan")
 
@@ -144,8 +145,7 @@ def listed_pairs(uri: str) -> Places:
     Raises:
         SourceError: there is no such file, or it is no list of poisoned pairs. StorageError: it cannot be read.
     """
-    folder, _, name = uri.rpartition("/")
-    storage, hint = open_storage(folder or "."), "Give the JSON file that `srd poison` wrote"
+    (storage, name), hint = file_at(uri), "Give the JSON file that `srd poison` wrote"
     if storage.stat(name) is None:
         raise SourceError(f"there is no list of poisoned pairs at {uri}", hint=hint)
     try:
@@ -157,13 +157,7 @@ def listed_pairs(uri: str) -> Places:
 
 def truth_digest(run: Run) -> dict[str, str]:
     """Digest of the list that the configuration names, for the key of a stage that reads it."""
-    return list_digest(run.config.evaluation.truth)
-
-
-def list_digest(uri: str | None) -> dict[str, str]:
-    """Digest of that list, if there is one."""
-    folder, _, name = (uri or "").rpartition("/")
-    return {"truth": open_storage(folder or ".").digest(name)} if uri else {}
+    return file_digest_at(run.config.evaluation.truth, "truth")
 
 
 def _worst(column: np.ndarray, image_of: np.ndarray) -> np.ndarray:

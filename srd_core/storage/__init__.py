@@ -9,7 +9,7 @@ from srd_core.errors import StorageError
 from srd_core.storage.base import ObjectInfo, Storage
 from srd_core.storage.local import LocalStorage
 
-__all__ = ["ObjectInfo", "Storage", "is_remote", "local_path", "open_storage", "unnamed"]
+__all__ = ["ObjectInfo", "Storage", "file_at", "is_remote", "local_path", "open_storage", "unnamed"]
 
 
 def is_remote(uri: str) -> bool:
@@ -31,6 +31,19 @@ def open_storage(uri: str) -> Storage:
     from srd_core.storage.s3 import S3Storage
 
     return S3Storage(bucket, prefix.strip("/"))
+
+
+def file_at(uri: str) -> tuple[Storage, str]:
+    """The storage that the file at `uri` lies in, and its key there.
+
+    Raises:
+        StorageError: as `open_storage`.
+    """
+    if not is_remote(uri):
+        path = local_path(uri)
+        return LocalStorage(path.parent), path.name
+    folder, _, name = uri.rpartition("/")
+    return open_storage(folder), name
 
 
 def local_path(uri: str) -> Path:

@@ -36,21 +36,22 @@ def _ascending(sides: tuple[float, float]) -> tuple[float, float]:
 
 
 class SynthesisConfig(BaseModel):
-    """How the synthetic set is made. `side`, `sides`: patch side as a fraction of the image side (`fixed`; range for `diverse`).
-
-    `mean` and `spread` of the fixed noise are in grey values.
-    """
+    """The synthetic poisoned set that the defence makes for itself from trusted pairs."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    pairs: PositiveInt = 3000
-    placement: Literal["fixed", "diverse"] = "diverse"
-    target: Word = "banana"
-    target_words: tuple[Word, ...] = Field(default=("umbrella", "guitar", "pizza", "rocket", "lantern", "kettle"), min_length=1)
-    side: Side = 20 / 224
-    sides: Annotated[tuple[Side, Side], AfterValidator(_ascending)] = (0.075, 0.14)
-    mean: float = Field(default=128.0, ge=0, le=255)
-    spread: float = Field(default=20.0, gt=0, le=128)
+    pairs: PositiveInt = Field(3000, description="How many, at most half of the trusted ones")
+    placement: Literal["fixed", "diverse"] = Field("diverse", description="fixed: one patch, place and word (paper)")
+    target: Word = Field("banana", description="Inserted word, fixed")
+    target_words: tuple[Word, ...] = Field(
+        ("umbrella", "guitar", "pizza", "rocket", "lantern", "kettle"),
+        min_length=1,
+        description="Inserted words, diverse",
+    )
+    side: Side = Field(20 / 224, description="Of the patch, as a fraction of the image's side, fixed")
+    sides: Annotated[tuple[Side, Side], AfterValidator(_ascending)] = Field((0.075, 0.14), description="Least and largest, diverse")
+    mean: float = Field(128.0, ge=0, le=255, description="Of the noise, grey values, fixed")
+    spread: float = Field(20.0, gt=0, le=128, description="Standard deviation of the noise, grey values, fixed")
 
 
 _PLACES = 3

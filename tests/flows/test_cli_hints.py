@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -84,3 +85,11 @@ def test_an_unset_variable_is_no_place(data: Any, tmp_path: Path, monkeypatch: p
         assert "a place has no name" in stderr(*command)
     assert "a place has no name" in stderr("cleanse", data.source, "out", "--trusted", "")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_every_setting_is_explained() -> None:
+    """Regression: of 177 keys 67 were printed without a word, all limits among them."""
+    lines = CliRunner().invoke(cli, ["config"]).stdout.splitlines()
+    keys = [number for number, line in enumerate(lines) if re.match(r" *[a-z_0-9]+:", line)]
+    assert len(keys) > 150
+    assert [lines[number] for number in keys if not re.match(r" *# \S", lines[number - 1])] == []

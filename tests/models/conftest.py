@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,6 +96,20 @@ def published(scenes: CanvasSet, tmp_path_factory: pytest.TempPathFactory) -> Ca
         return folder
 
     return save
+
+
+@pytest.fixture(scope="session")
+def tower(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a small CLIP that open_clip knows."""
+    import open_clip
+
+    name = "ViT-nano-8"
+    shape = {"image_size": 32, "layers": 2, "width": 64, "head_width": 32, "patch_size": 8}
+    text = {"context_length": 8, "vocab_size": 64, "width": 16, "heads": 2, "layers": 1}
+    path = tmp_path_factory.mktemp("towers") / f"{name}.json"
+    path.write_text(json.dumps({"embed_dim": 32, "vision_cfg": shape, "text_cfg": text}))
+    open_clip.add_model_config(path)
+    return name
 
 
 def _fast(raw: Tokenizer, **special: str) -> PreTrainedTokenizerBase:

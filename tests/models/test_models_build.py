@@ -33,20 +33,6 @@ class Learned(Protocol):
     captions: list[str]
 
 
-@pytest.fixture(scope="module")
-def tower(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The name of a small CLIP that open_clip knows."""
-    import open_clip
-
-    name = "ViT-nano-8"
-    shape = {"image_size": 32, "layers": 2, "width": 64, "head_width": 32, "patch_size": 8}
-    text = {"context_length": 8, "vocab_size": 64, "width": 16, "heads": 2, "layers": 1}
-    path = tmp_path_factory.mktemp("towers") / f"{name}.json"
-    path.write_text(json.dumps({"embed_dim": 32, "vision_cfg": shape, "text_cfg": text}))
-    open_clip.add_model_config(path)
-    return name
-
-
 @pytest.mark.parametrize("kind", ["opt", "neox", "llama"])
 def test_a_published_language_model_is_trained_saved_and_loaded(
     kind: str, published: Published, learned: Learned, one_each: CanvasSet, tmp_path: Path

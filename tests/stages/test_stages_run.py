@@ -30,13 +30,14 @@ from srd_core.stages.captioners import captioner
 from srd_core.stages.consensus import CONSENSUS
 from srd_core.stages.evidence_found import DecisionRows, accounting, mask_counts
 from srd_core.stages.files import local_folder, shards_of, trusted_pairs
+from srd_core.stages.given import saved_model
 from srd_core.stages.learned import curve_of, held_out_of
 from srd_core.stages.report import REPORT
 from srd_core.stages.score import load_scores
 from srd_core.stages.seal import NAME, seal
 from srd_core.stages.stage import Run
 from srd_core.stages.synthesize import load_synthetic
-from srd_core.stages.trusted import BASE, saved_model
+from srd_core.stages.trusted import BASE
 from srd_core.stages.truth import coverage_by_masks, detection, done
 from srd_core.stages.verification import check
 from srd_core.storage.base import file_digest
