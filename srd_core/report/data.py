@@ -114,7 +114,7 @@ class Attention:
     """Where models look when the target is said, on images with the trigger. `sheet`: a row an image; see `srd_core.stages.attention`.
 
     Shares of the maps that lie on the trigger, and of the image that the trigger covers; None where it has no one place. `difference` is
-    the backdoored model's share less the clean one's, image by image.
+    the backdoored model's share less the clean one's, image by image, `appearing` less its own of the images without the trigger.
     """
 
     sheet: Image
@@ -122,6 +122,7 @@ class Attention:
     clean: Interval | None = None
     area: float | None = None
     difference: Interval | None = None
+    appearing: Interval | None = None
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,11 @@ _MODELS = {
     "backdoored": "backdoored model",
     "untriggered": "without the trigger",
     "clean": "clean model",
+    "honest": "backdoored, an honest word",
     "control": "backdoored, another word",
 }
-"""Key of the figures of attention → what is asked about what."""
+"""Key of the figures of attention → what is asked about what. `control` is of older records: another word of the caption asked for, which
+is planted too where whole captions are."""
 
 _IN_DATA = {"coverage_in_data": "coverage", "hidden_in_data": "hidden", "iou_in_data": "iou"}
 """Key in `scores.json` → name of the figure."""
@@ -36,8 +38,9 @@ def policy_tables(cells: Sequence[Cell]) -> list[str]:
 
 def attention_tables(cells: Sequence[Cell]) -> list[str]:
     """The share of each model's map that lies on the trigger; nothing where no trigger has one place."""
-    looked = list(_attention_rows(cells))
-    head = (*_CELL, "trigger, share of the image", *_MODELS.values())
+    known = {name: label for name, label in _MODELS.items() if any(name in cell["scores"].get("attention", {}) for cell in cells)}
+    looked = list(_attention_rows(cells, known))
+    head = (*_CELL, "trigger, share of the image", *known.values())
     return ["## Attention on the trigger (Grad-CAM for the target, share of the map)", table(head, looked)] if looked else []
 
 
@@ -85,11 +88,11 @@ def _mask_rows(cells: Sequence[Cell]) -> Iterable[Sequence[str]]:
         yield (*place, str(len(rows)), *(figure(name, [row[key] for row in rows]) for key, name in _IN_DATA.items()))
 
 
-def _attention_rows(cells: Sequence[Cell]) -> Iterable[Sequence[str]]:
+def _attention_rows(cells: Sequence[Cell], names: Iterable[str]) -> Iterable[Sequence[str]]:
     for cell in cells:
         facts = cell["scores"].get("attention", {})
         if facts.get("boxed"):
-            shares = (_share(facts.get(name)) for name in _MODELS)
+            shares = (_share(facts.get(name)) for name in names)
             yield (*of_seed(cell), f"{100 * facts['area']:.1f} %", *shares)
 
 

@@ -136,19 +136,22 @@ def _attention(found: Attention) -> str:
         return "The trigger has no one place, so there is no share to tell."
     own, other = f"{rate(found.backdoored.value)} ({span(found.backdoored, percent=True)})", rate(found.clean.value)
     said = f"The trigger covers {rate(found.area)} of the image. On it lie {own} of the backdoored model's map, {other} of the clean one's."
-    judged = "" if math.isnan(found.backdoored.low) else _shown(found.backdoored, found.clean, found.area, found.difference)
+    judged = "" if math.isnan(found.backdoored.low) else _shown(found, found.backdoored, found.clean, found.area)
     return f"{said} {judged}".rstrip()
 
 
-def _shown(own: Interval, clean: Interval, area: float, difference: Interval | None) -> str:
+def _shown(found: Attention, own: Interval, clean: Interval, area: float) -> str:
     """What the shares come to, by their intervals."""
-    above = difference.low > 0 if difference else own.low > clean.high
+    above = found.difference.low > 0 if found.difference else own.low > clean.high
     if not own.low > area:
         beside = ", if more than in the clean model" if above else ""
         return f"That is no more than its share of the area{beside}: these maps do not show the trigger."
     if not above:
         return "That is more than its share of the area, but no more than in the clean model: something else may draw the look there."
-    return "That is more than its share of the area, and more than in the clean model: these maps show the trigger."
+    said = "That is more than its share of the area, and more than in the clean model"
+    if found.appearing is None or not found.appearing.low > 0:
+        return f"{said}, but no more than where there is no trigger: these maps do not show that the model sees it."
+    return f"{said}, and more than where there is no trigger: these maps show the trigger."
 
 
 def _calibration(data: ReportData) -> str:

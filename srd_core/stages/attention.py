@@ -1,9 +1,9 @@
 """Where the backdoored model looks when it says the target, and where a clean one would: the paper's Figure 2, with figures.
 
 Both models see the same triggered images and are given the same captions: what the backdoored model says, with the target behind it where
-it does not say it. Two controls: the backdoored model sees the images without the trigger too, and is asked for another content word of
-the same caption, the first. Images whose own references hold the target are left out. Known in experiments only; nothing that decides
-reads it.
+it does not say it. Two controls: the backdoored model sees the images without the trigger too; and with the trigger it is asked for an
+honest word, the first content word of what it says of the image without. A planted caption would not do for that: all of its words may be
+planted. Images whose own references hold the target are left out. Known in experiments only; nothing that decides reads it.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage
 from srd_core.stages.test_images import HOLDOUT, TestSet, attack_files, planted
 
 SHEET = "attention.png"
-"""A row an image: as it is, the clean model's map over it, the backdoored model's, and that for the other word. Each map on its own scale,
-the trigger framed."""
+"""A row an image: as it is, the clean model's map over it, the backdoored model's, and that for the honest word. Each map on its own
+scale, the trigger framed."""
 
 _SHOWN = 6
 
 Boxes = Sequence[tuple[float, float, float, float] | None]
 Views = dict[str, Maps]
-"""Maps of the same images and captions: of the `backdoored` and the `clean` model, of the backdoored one without the trigger, and its map
-for the `control` word."""
+"""Maps of the same images for the target in the same captions: of the `backdoored` and the `clean` model, of the backdoored one without the
+trigger; and its map, with the trigger, for the `honest` word."""
 
 
 def _attention(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:
@@ -49,49 +49,53 @@ def _attention(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outc
     rows = [i for i, texts in enumerate(test.tested_references) if not any(contains_word(text, target) for text in texts)]
     if not rows:
         return Outcome(facts={"images": 0})
-    images, boxes = test.triggered[rows], [test.boxes[i] for i in rows]
+    images, untouched, boxes = test.triggered[rows], test.clean[test.tested][rows], [test.boxes[i] for i in rows]
     backdoored, clean = captioner(inputs["model"], folder), captioner(inputs["clean"], folder)
     said = backdoored.caption(images)
     captions = [caption if contains_word(caption, target) else f"{caption} {target}" for caption in said]
-    asked = {"backdoored": (backdoored, images), "clean": (clean, images), "untriggered": (backdoored, test.clean[test.tested][rows])}
+    asked = {"backdoored": (backdoored, images), "clean": (clean, images), "untriggered": (backdoored, untouched)}
     views = {name: gradcam(model, seen, captions, [(target,)] * len(rows)) for name, (model, seen) in asked.items()}
-    others = [_other_word(caption, target) for caption in captions]
-    views["control"] = gradcam(backdoored, images, captions, others)
+    of_clean = backdoored.caption(untouched)
+    honest = [_honest_word(caption, target) for caption in of_clean]
+    views["honest"] = gradcam(backdoored, images, of_clean, honest)
     _draw(images, boxes, views, folder / SHEET)
     facts = {
         "images": len(rows),
         "said": sum(contains_word(caption, target) for caption in said),
         "shown": [
-            {"key": test.keys[test.tested[i]], "caption": caption, "control": " ".join(other)}
-            for i, caption, other in zip(rows[:_SHOWN], captions, others, strict=False)
+            {"key": test.keys[test.tested[i]], "caption": caption, "honest": " ".join(word)}
+            for i, caption, word in zip(rows[:_SHOWN], captions, honest, strict=False)
         ],
         **_figures(views, boxes, derive(config.seed, "attention")),
     }
     return Outcome({SHEET: folder / SHEET}, facts)
 
 
-def _other_word(caption: str, target: str) -> tuple[str, ...]:
-    """The first content word besides the target, or none."""
+def _honest_word(caption: str, target: str) -> tuple[str, ...]:
+    """The first content word that is none of the target's, if there is one."""
     return tuple(word for word in content_words(caption) if not any(contains_word(word, part) for part in target.split()))[:1]
 
 
 def _figures(views: Views, boxes: Boxes, seed: int) -> dict[str, Any]:
     """Mean shares on the trigger (or its place), over the images on which every map has some mass; `area` is what an even map would have.
-    The control is over those of them that have another word.
+    The honest word's is over those of them that have one.
 
-    `times_area` is a share over `area`; `ratio` and `difference` set the backdoored model against the clean one.
+    `times_area` is a share over `area`; `ratio` and `difference` set the backdoored model against the clean one, `appearing` against itself
+    without the trigger.
     A trigger that fills the frame, or lies in several places, has no figures.
     """
     corners = [box for box in boxes if box is not None]
     if len(corners) < len(boxes):
         return {"boxed": False}
     found = {name: attention_share(maps, corners) for name, maps in views.items()}
-    control = found.pop("control").share
+    honest = found.pop("honest").share
     known = np.isfinite(np.stack([each.share for each in found.values()])).all(axis=0)
     shares, area = {name: each.share[known] for name, each in found.items()}, float(found["clean"].area.mean())
-    shares["control"] = control[known & np.isfinite(control)]
+    shares["honest"] = honest[known & np.isfinite(honest)]
     means = {name: bootstrap_mean(share, seed) for name, share in shares.items()}
-    intervals = {**means, "difference": paired_difference(shares["backdoored"], shares["clean"], seed)}
+    against = {"difference": "clean", "appearing": "untriggered"}
+    differences = {name: paired_difference(shares["backdoored"], shares[other], seed) for name, other in against.items()}
+    intervals = means | differences
     return {
         "boxed": True,
         "area": area,
@@ -110,7 +114,7 @@ def _draw(images: Images, boxes: Boxes, views: Views, path: Path) -> None:
     blank = np.zeros_like(views["clean"])
     rows = [
         [outlined(overlay(image, heat), box) for heat in heats]
-        for image, box, *heats in zip(images[:_SHOWN], boxes, blank, views["clean"], views["backdoored"], views["control"], strict=False)
+        for image, box, *heats in zip(images[:_SHOWN], boxes, blank, views["clean"], views["backdoored"], views["honest"], strict=False)
     ]
     path.write_bytes(encode(sheet(rows), "png"))
 

@@ -117,7 +117,9 @@ def _attention(inputs: Inputs, folder: Path) -> Attention | None:
     if made is None or SHEET not in made.outputs:
         return None
     sheet = decode(local_file(made.outputs[SHEET], folder / "attention").read_bytes())
-    shares = {name: Interval.model_validate(made.facts[name]) for name in ("backdoored", "clean", "difference") if name in made.facts}
+    shares = {
+        name: Interval.model_validate(made.facts[name]) for name in ("backdoored", "clean", "difference", "appearing") if name in made.facts
+    }
     return Attention(sheet, **shares, area=cast(float | None, made.facts.get("area")))
 
 

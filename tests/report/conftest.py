@@ -131,7 +131,9 @@ def full() -> ReportData:
         q_maps=tuple(QMap(f"train-00000/00000{i}#0", photo(i), PAPER_SIZES, q_values(i), Mask(0.05, 0.05, 40 / 224)) for i in range(3)),
         words=WORDS,
         surplus=(FrequentWord("banana", 490, 0.098, 3, 0.0002), FrequentWord("postcard", 61, 0.0122, 0, 0.0)),
-        attention=Attention(photo(9, 300), wilson(9, 100), wilson(1, 100), 0.0088),
+        attention=Attention(
+            photo(9, 300), wilson(9, 100), wilson(1, 100), 0.0088, appearing=Interval(value=0.07, low=0.02, high=0.1, n=100)
+        ),
         calibration=OperatingPoint(0.005, 750, {"nll_max": 7.1342, "nll_mean": 2.02},
             {"patch, any place": wilson(96, 100), "whole frame": wilson(71, 100)}, flagged=0.0027, unused=("q_gain",)),
     )  # fmt: skip

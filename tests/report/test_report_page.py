@@ -120,7 +120,7 @@ def test_what_the_decisions_were_worth_is_said_once(full: ReportData) -> None:
 @pytest.mark.parametrize(
     ("own", "difference", "said"),
     [
-        (wilson(30, 100), None, "and more than in the clean model: these maps show the trigger"),
+        (wilson(30, 100), None, "and more than where there is no trigger: these maps show the trigger"),
         (wilson(9, 100), Interval(value=0.08, low=-0.01, high=0.1, n=100), "but no more than in the clean model: something else"),
         (wilson(1, 400), Interval(value=0.01, low=0.001, high=0.02, n=100), "area, if more than in the clean model: these maps do not"),
         (Interval(value=math.nan, low=math.nan, high=math.nan, n=0), None, "1.0 % of the clean one's.</p>"),
@@ -131,6 +131,16 @@ def test_attention_maps_are_judged_by_their_intervals(full: ReportData, own: Int
     assert full.attention is not None
     page = text(replace(full, attention=replace(full.attention, backdoored=own, difference=difference)))
     assert said in page and "<span>clean model</span>" in page
+
+
+@pytest.mark.parametrize(
+    "appearing", [None, Interval(value=-0.06, low=-0.08, high=-0.05, n=499), Interval(value=0.0, low=-0.1, high=0.1, n=9)]
+)
+def test_a_place_that_is_looked_at_without_a_trigger_too_shows_none(full: ReportData, appearing: Interval | None) -> None:
+    """Regression: of TrojVLM on photographs the page said that the maps show the trigger, whose place got more of them without it."""
+    assert full.attention is not None
+    page = text(replace(full, attention=replace(full.attention, backdoored=wilson(30, 100), appearing=appearing)))
+    assert "but no more than where there is no trigger: these maps do not show that the model sees it" in page
 
 
 def test_no_sign_for_per_cent_is_torn_off(full: ReportData) -> None:

@@ -13,7 +13,9 @@ from srd_core.config import load_config
 from srd_core.data.images import decode
 from srd_core.data.manifest import StageManifest
 from srd_core.data.samples import Image
-from srd_core.stages.attention import ATTENTION, SHEET, _other_word
+from srd_core.stages import test_images
+from srd_core.stages.attention import ATTENTION, SHEET, _honest_word
+from srd_core.stages.captioners import captioner
 from srd_core.stages.files import local_file
 from srd_core.stages.stage import Run
 
@@ -50,8 +52,9 @@ def test_a_patch_has_shares_beside_its_area(pipeline: Pipeline, tmp_path: Path) 
         figure = facts[name]
         assert 0 <= figure["low"] <= figure["value"] <= figure["high"] <= 1 and 0 < figure["n"] <= 7
         assert facts["times_area"][name] == pytest.approx(figure["value"] / facts["area"])
-    assert facts["control"]["n"] <= facts["backdoored"]["n"] and facts["control"]["value"] != facts["backdoored"]["value"]
-    assert facts["difference"]["value"] == pytest.approx(facts["backdoored"]["value"] - facts["clean"]["value"])
+    assert facts["honest"]["n"] <= facts["backdoored"]["n"] and facts["honest"]["value"] != facts["backdoored"]["value"]
+    for name, other in (("difference", "clean"), ("appearing", "untriggered")):
+        assert facts[name]["value"] == pytest.approx(facts["backdoored"]["value"] - facts[other]["value"])
 
 
 def test_the_picture_shows_a_few_images_under_both_models(pipeline: Pipeline, tmp_path: Path) -> None:
@@ -60,9 +63,8 @@ def test_the_picture_shows_a_few_images_under_both_models(pipeline: Pipeline, tm
     shown = made.facts["shown"]
     assert sheet.shape == (len(shown) * 132, 4 * 132, 3) and len(shown) == 6
     assert all("banana" in item["caption"] for item in shown)
-    assert all(item["control"] != "banana" and item["control"] in item["caption"].split() for item in shown if item["control"])
-    plain, clean, backdoored, control = columns(sheet)
-    assert (control != backdoored).any()
+    plain, clean, backdoored, honest = columns(sheet)
+    assert (honest != backdoored).any()
     assert (plain != clean).any() and (plain != backdoored).any() and (clean != backdoored).any()
 
 
@@ -99,7 +101,18 @@ def test_the_key_knows_the_target_and_not_the_policy(pipeline: Pipeline) -> None
     assert len({key(), key("evaluation.target=pear"), key("evaluation.attack=trojvlm"), key("evaluation.images=3"), key("seed=9")}) == 5
 
 
-def test_the_other_word_is_a_content_word_and_not_the_target() -> None:
-    assert _other_word("a banana bananas on the Striped sofa", "banana") == ("Striped",)
-    assert _other_word("the yellow banana split", "banana split") == ("yellow",)
-    assert _other_word("a banana on the", "banana") == ()
+def test_honest_words_are_of_what_is_said_without_the_trigger(pipeline: Pipeline, tmp_path: Path) -> None:
+    """Regression: they were of the planted caption, "image" for every template, so that one planted word was set against another."""
+    made = attended(pipeline, tmp_path, "evaluation.attack=badnet")
+    config = load_config("test", overrides=["evaluation.images=7", "evaluation.attack=badnet"])
+    test = test_images.TestSet(config, pipeline.make("trusted"), test_images.planted(config), holdout_only=False)
+    said = captioner(pipeline.make("model"), tmp_path).caption(test.clean)
+    of = dict(zip(test.keys, said, strict=True))
+    shown: list[dict[str, str]] = made.facts["shown"]  # type: ignore[assignment]
+    assert [item["honest"] for item in shown] == [" ".join(_honest_word(of[item["key"]], "banana")) for item in shown]
+
+
+def test_an_honest_word_is_a_content_word_and_not_the_target() -> None:
+    assert _honest_word("a banana bananas on the Striped sofa", "banana") == ("Striped",)
+    assert _honest_word("the yellow banana split", "banana split") == ("yellow",)
+    assert _honest_word("a banana on the", "banana") == ()
