@@ -34,7 +34,7 @@ class Difference:
 
 
 def difference(before: Sequence[Row], after: Sequence[Row], seed: str) -> Difference | None:
-    """The change of ASR over the seeds that both have; None where there is none.
+    """The change of ASR over the seeds that both have, of images that count in both arms; None where there is none.
 
     With several seeds the interval is Student's of the seeds' changes, never narrower than that of all their images together.
 
@@ -47,12 +47,15 @@ def difference(before: Sequence[Row], after: Sequence[Row], seed: str) -> Differ
     pairs = [(first[row[seed]], row) for row in after if row[seed] in first and _asr(row)]
     if not pairs:
         return None
-    seeds = across_seeds([_asr(new)["value"] - _asr(old)["value"] for old, new in pairs])
-    hits = [_hits(old, new) for old, new in pairs]
-    known = [each for each in hits if each is not None]
-    images = _by_image(known) if len(known) == len(pairs) else _by_count(pairs)
+    hits = [both for old, new in pairs if (both := _hits(old, new)) is not None]
+    by_image = len(hits) == len(pairs)
+    if by_image:
+        changes, images = [float(new.mean() - old.mean()) for old, new in hits], _by_image(hits)
+    else:
+        changes, images = [_asr(new)["value"] - _asr(old)["value"] for old, new in pairs], _by_count(pairs)
+    seeds = across_seeds(changes)
     low, high = (images.low, images.high) if len(pairs) == 1 else (min(seeds.low, images.low), max(seeds.high, images.high))
-    return Difference(Interval(value=seeds.value, low=max(low, -1.0), high=min(high, 1.0), n=images.n), len(known) == len(pairs))
+    return Difference(Interval(value=seeds.value, low=max(low, -1.0), high=min(high, 1.0), n=images.n), by_image)
 
 
 def _asr(row: Row) -> Mapping[str, Any]:

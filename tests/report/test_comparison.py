@@ -210,6 +210,16 @@ def test_only_images_that_count_for_both_are_compared() -> None:
     assert change is not None and change.by_image and change.change.n == 50 and not change.seen
 
 
+def test_a_change_is_of_the_images_that_its_interval_is_of() -> None:
+    """Regression: with another target that counts fewer images, arms that say the same differed by 30 points, outside of the interval."""
+    before, after = "0" * 80 + "1" * 90 + "0" * 30, "-" * 80 + "1" * 90 + "0" * 30
+    for seeds in (range(1), range(3)):
+        cells = [cell(seed, hits("none", "p1", before), hits("srd", "p1", after)) for seed in seeds]
+        change = only(entries(TABLE, cells), column="SRD", figure="asr").against
+        assert change is not None and change.by_image and not change.seen
+        assert change.change.value == 0 and change.change.low < 0 < change.change.high
+
+
 def test_a_column_may_be_compared_with_another_than_the_first() -> None:
     columns = (
         *TABLE.columns,
