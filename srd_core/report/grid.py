@@ -18,8 +18,8 @@ from srd_core.report.over_seeds import combined, table, told
 _FIGURES = ("asr", "asr_raw", "asr_template", "false_trigger", "cider", "cider_triggered", "cider_stripped", "bleu_4", "sc", "lf", "sfs")
 
 _HOW = (
-    "Figures are means over seeds with 95 % t-intervals, for shares never narrower than that of all seeds' images together "
-    "(one seed: that seed's own interval). CIDEr 1.0 is what papers print as 100."
+    "Figures are means over seeds with 95 % t-intervals, for shares never narrower than that of all seeds' images together, for AUROC, "
+    "average precision and F1 than the seeds' own make it (one seed: that seed's own interval). CIDEr 1.0 is what papers print as 100."
 )
 
 

@@ -1,7 +1,7 @@
 """One figure from several seeds: the mean with its 95 % t-interval; with one seed, that seed's own interval.
 
-Intervals end where the figure does: at 0 and 1, or at 0. Those of shares are never narrower than that of all seeds' images together:
-three times 0 of 200 is not certainty.
+Intervals end where the figure does: at 0 and 1, or at 0. Those of shares are never narrower than that of all seeds' images together, and
+those of AUROC, average precision and F1 than the seeds' own make it: three times 0 of 200 is not certainty.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ _DECIDED = ("precision", "recall", "recall_at_half_percent", "recall_at_one_perc
 _QUALITY = ("bleu_4", "bleu_4_triggered", "sc", "lf", "sfs", "sc_clean", "lf_clean", "sfs_clean")
 SHARES = frozenset(("asr", "asr_source", "asr_raw", "asr_template", "false_trigger", "coverage", *_DECIDED))
 """Figures that are shares of images or pairs, each seed's with its number of them."""
-_PARTS = frozenset((*_QUALITY, "asr_g", "auroc", "average_precision", "f1", "distance", "hidden", "iou"))
+_AREAS = frozenset(("auroc", "average_precision", "f1"))
+"""Figures of pairs that are no shares, each seed's with an interval of its own."""
+_PARTS = frozenset((*_QUALITY, *_AREAS, "asr_g", "distance", "hidden", "iou"))
 """Other figures between 0 and 1."""
 
 Value = Mapping[str, Any] | float | None
@@ -33,16 +35,28 @@ def combined(values: Sequence[Value], figure: str) -> Interval | None:
         only = known[0]
         return Interval.model_validate(only) if isinstance(only, Mapping) else across_seeds(plain)
     spread, most = across_seeds(plain), 1.0 if figure in SHARES | _PARTS else math.inf
+    own = [value for value in known if isinstance(value, Mapping)]
     if figure in SHARES:
-        spread = _widened(spread, [value for value in known if isinstance(value, Mapping)])
+        spread = _widened(spread, _pooled(own))
+    elif figure in _AREAS and (bounded := [value for value in own if value["low"] is not None]):
+        spread = _widened(spread, _mean(spread.value, bounded))
     return spread.model_copy(update={"low": max(spread.low, 0.0), "high": min(spread.high, most)})
 
 
-def _widened(spread: Interval, seeds: Sequence[Mapping[str, Any]]) -> Interval:
-    """The spread over seeds of a share, made not too sure."""
-    images = sum(seed["n"] for seed in seeds)
-    pooled = wilson(round(sum(seed["value"] * seed["n"] for seed in seeds)), images)
-    return Interval(value=spread.value, low=min(spread.low, pooled.low), high=max(spread.high, pooled.high), n=images)
+def _widened(spread: Interval, least: Interval) -> Interval:
+    """The spread over seeds, made no surer than `least`."""
+    return Interval(value=spread.value, low=min(spread.low, least.low), high=max(spread.high, least.high), n=least.n)
+
+
+def _pooled(seeds: Sequence[Mapping[str, Any]]) -> Interval:
+    """A share of all seeds' images."""
+    return wilson(round(sum(seed["value"] * seed["n"] for seed in seeds)), sum(seed["n"] for seed in seeds))
+
+
+def _mean(value: float, seeds: Sequence[Mapping[str, Any]]) -> Interval:
+    """What the seeds' own intervals make of that of their mean, `value` (Zou and Donner, 2008)."""
+    below, above = (math.hypot(*(seed[end] - seed["value"] for seed in seeds)) / len(seeds) for end in ("low", "high"))
+    return Interval(value=value, low=value - below, high=value + above, n=sum(seed["n"] for seed in seeds))
 
 
 def told(figure: Interval | None, *, scale: float = 1.0, digits: int = 3, unit: str = "") -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 from typing import Any
 
+import numpy as np
 import pytest
 
 from srd_core.report.grid import markdown
 from srd_core.report.grid_detection import detection_csv
+from srd_core.scoring.detection import detection_scores
 from srd_core.scoring.intervals import wilson
 
 PLAIN = {"bleu_4": 0.5}
@@ -94,6 +96,19 @@ def test_detection_is_told_apart_by_variant_and_counts_its_seeds() -> None:
     assert len(rows) == 2 * 8
     (found,) = [row for row in rows if (row["variant"], row["figure"]) == ("default", "recall_at_one_percent")]
     assert (found["score"], float(found["value"]), found["seeds"]) == ("evidence/nll_mean", 0.9, "2")
+
+
+def test_detectors_that_agree_over_seeds_are_not_certain() -> None:
+    """Regression: of 30 poisoned pairs, all found three times, F1 and both areas were "1.000 [1.000, 1.000]"."""
+    truth = np.arange(3000) < 30
+    found = detection_scores(truth.astype(float), truth, truth).model_dump(mode="json")
+    cells = [cell(seed, 0.5, 3.0) for seed in range(3)]
+    for made in cells:
+        made["scores"]["detection"] = {"abl": found}
+    bounds = {row["figure"]: row for row in csv.DictReader(detection_csv(cells).splitlines())}
+    for name in ("auroc", "average_precision", "f1"):
+        low, high = float(bounds[name]["low"]), float(bounds[name]["high"])
+        assert found[name]["low"] < low < 1 == high, name
 
 
 def test_decisions_are_told_once_however_many_scores_they_rest_on() -> None:
