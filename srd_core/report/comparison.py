@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from srd_core.report.generalised import OF_SOURCE, Home, Success, generalised, not_too_sure, sources
+from srd_core.report.grid_cells import Cell, of_same_images
 from srd_core.report.over_seeds import combined
 from srd_core.report.paired import Difference, difference
 from srd_core.scoring.intervals import Interval
@@ -27,7 +28,6 @@ SEED = "of_seed"
 PAPER_RATE = 0.1
 """Of poisoning, in the paper's tables."""
 
-Cell = Mapping[str, Any]
 Row = Mapping[str, Any]
 Place = tuple[Any, ...]
 
@@ -86,18 +86,18 @@ def entries(comparison: Comparison, cells: Sequence[Cell]) -> list[Entry]:
     """Everything that `cells`, as `srd bench` collects them, say about the comparison, in the order of its columns and figures."""
     planted = [cell for cell in cells if _experiment(cell)["rate"]]
     keys = dict.fromkeys((_experiment(cell)["attack"], float(_experiment(cell)["rate"])) for cell in planted)
-    clean, home = _clean_cider(cells), sources(planted)
+    clean, home, same = _clean_cider(cells), sources(planted), of_same_images(cells)
     found: list[Entry] = []
     for attack, rate in keys:
         rows = {column.name: _rows(planted, attack, rate, column, clean, home) for column in comparison.columns}
         for column in comparison.columns:
             before = [row for row in rows[comparison.baseline(column)] if row["protocol"] == "p1"]
-            found += _of_column(comparison, column, rows[column.name], before, attack, rate)
+            found += _of_column(comparison, column, rows[column.name], before, attack, rate, same)
     return found
 
 
 def _of_column(
-    comparison: Comparison, column: Column, rows: Sequence[Row], baseline: Sequence[Row], attack: str, rate: float
+    comparison: Comparison, column: Column, rows: Sequence[Row], baseline: Sequence[Row], attack: str, rate: float, same: bool
 ) -> Iterator[Entry]:
     places = dict.fromkeys((row["domain"], row["protocol"]) for row in rows)
     for domain, protocol in places:
@@ -105,20 +105,20 @@ def _of_column(
         before = [row for row in baseline if row["domain"] == domain]
         for figure in comparison.figures:
             known = [value for row in own if (value := row.get(figure)) is not None]
-            ours = _together(figure, known, own)
+            ours = _together(figure, known, own, same)
             if ours is not None and not math.isnan(ours.value):
                 place = (comparison.paper, comparison.test_sets.get(domain, ""), attack, column.paper, figure)
                 paper = _paper().get(place) if math.isclose(rate, PAPER_RATE) else None
-                against = difference(before, own, SEED) if figure == "asr" and own != before else None
+                against = difference(before, own, SEED, same_images=same) if figure == "asr" and own != before else None
                 each = tuple(float(value["value"] if isinstance(value, Mapping) else value) for value in known)
                 yield Entry(attack, rate, domain, column.name, protocol, figure, ours, len(known), paper, against, column.shifted, each)
 
 
-def _together(figure: str, known: Sequence[Any], rows: Sequence[Row]) -> Interval | None:
-    """What the rows, one a seed, say of a figure, whose values `known` are."""
-    ours = combined(known, figure)
+def _together(figure: str, known: Sequence[Any], rows: Sequence[Row], same: bool) -> Interval | None:
+    """What the rows, one a seed, say of a figure, whose values `known` are; `same`, if of the same images."""
+    ours = combined(known, figure, same_images=same)
     if figure == OF_SOURCE and ours is not None:
-        return not_too_sure(ours, rows) if len(known) == len(rows) else None
+        return not_too_sure(ours, rows, same) if len(known) == len(rows) else None
     return ours
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from srd_core.data.decisions import ACTIONS
-from srd_core.report.grid_cells import Cell, about, figure, ordered
+from srd_core.report.grid_cells import Cell, about, figure, of_same_images, ordered
 from srd_core.report.grid_detection import detection_tables
 from srd_core.report.grid_policy import attention_tables, policy_tables
 from srd_core.report.over_seeds import combined, table, told
@@ -18,18 +18,18 @@ from srd_core.report.over_seeds import combined, table, told
 _FIGURES = ("asr", "asr_raw", "asr_template", "false_trigger", "cider", "cider_triggered", "cider_stripped", "bleu_4", "sc", "lf", "sfs")
 
 _HOW = (
-    "Figures are means over seeds with 95 % t-intervals, for shares never narrower than that of all seeds' images together, for AUROC, "
+    "Figures are means over seeds with 95 % t-intervals, for shares never narrower than that of {images}, for AUROC, "
     "average precision and F1 than the seeds' own make it (one seed: that seed's own interval). CIDEr 1.0 is what papers print as 100."
 )
 
 
 def markdown(title: str, command: str, cells: Sequence[Cell], first: str = "") -> str:
     """The page for `cells`, as `srd bench` collected them; `first` is Markdown that goes before its tables."""
-    seeds = sorted({int(cell["settings"]["experiment"]["seed"]) for cell in cells})
+    seeds = ", ".join(map(str, sorted({int(cell["settings"]["experiment"]["seed"]) for cell in cells})))
     parts = [
         f"# {title}",
         *([first] if first else []),
-        f"Made by `{command}`; the cells took {_time(cells)}, added up. Seeds: {', '.join(map(str, seeds))}. {_origins(cells)}{_HOW}",
+        f"Made by `{command}`; the cells took {_time(cells)}, added up. Seeds: {seeds}. {_origins(cells)}{_how(cells)}",
         "## Retrained models",
         table(("attack", "rate", "variant", "arm", "protocol", "test set", "n", "triggered", *_FIGURES), _model_rows(cells)),
         *detection_tables(cells),
@@ -45,6 +45,10 @@ def _time(cells: Sequence[Cell]) -> str:
     return f"{sum(cell['seconds'] for cell in cells) / 60:.0f} minutes"
 
 
+def _how(cells: Sequence[Cell]) -> str:
+    return _HOW.format(images="one seed's images, which are those of all" if of_same_images(cells) else "all seeds' images together")
+
+
 def _origins(cells: Sequence[Cell]) -> str:
     """Which code made the cells, on what; plainly where it is not the same for all."""
     told = (cell.get("origin", {}) for cell in cells)
@@ -56,6 +60,7 @@ def _origins(cells: Sequence[Cell]) -> str:
 
 def _model_rows(cells: Sequence[Cell]) -> Iterable[Sequence[str]]:
     groups: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
+    same = of_same_images(cells)
     for cell in cells:
         for row in cell["scores"]["models"]:
             groups.setdefault((*about(cell), row["arm"], row["protocol"], row["domain"]), []).append(row)
@@ -64,7 +69,7 @@ def _model_rows(cells: Sequence[Cell]) -> Iterable[Sequence[str]]:
             *key,
             _counts([str(row["n"]) for row in rows]),
             _counts([_triggered(row) for row in rows]),
-            *(figure(name, [row.get(name) for row in rows]) for name in _FIGURES),
+            *(figure(name, [row.get(name) for row in rows], same_images=same) for name in _FIGURES),
         )
 
 

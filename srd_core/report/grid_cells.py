@@ -29,7 +29,12 @@ def ordered(groups: Mapping[tuple[str, ...], Group]) -> list[tuple[tuple[str, ..
     return sorted(groups.items(), key=lambda group: (group[0][0], float(group[0][1].removesuffix("%")), group[0][2:]))
 
 
-def figure(name: str, values: Sequence[Any]) -> str:
+def of_same_images(cells: Sequence[Cell]) -> bool:
+    """Whether seeds are of the same images: shards are what they are, and scenes are other ones with every seed."""
+    return any(cell["settings"]["experiment"].get("kind") == "shards" for cell in cells)
+
+
+def figure(name: str, values: Sequence[Any], *, same_images: bool = False) -> str:
     """The seeds' values of the figure of that name, together: shares in per cent, others as they are."""
-    found = combined(values, name)
+    found = combined(values, name, same_images=same_images)
     return told(found, scale=100, digits=1, unit=" %") if name in SHARES else told(found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from srd_core.report.grid_cells import Cell, about, figure, of_seed, ordered
+from srd_core.report.grid_cells import Cell, about, figure, of_same_images, of_seed, ordered
 from srd_core.report.over_seeds import table, told
 from srd_core.scoring.intervals import Interval
 
@@ -77,12 +77,13 @@ def _bounds(facts: Mapping[str, Any]) -> Sequence[str]:
 
 def _mask_rows(cells: Sequence[Cell]) -> Iterable[Sequence[str]]:
     groups: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
+    same = of_same_images(cells)
     for cell in cells:
         found = {key: cell["scores"]["policy"].get(key, {}) for key in _IN_DATA}
         for arm in dict.fromkeys(arm for arms in found.values() for arm in arms):
             groups.setdefault((*about(cell), arm), []).append({key: arms.get(arm) for key, arms in found.items()})
     for place, rows in ordered(groups):
-        yield (*place, str(len(rows)), *(figure(name, [row[key] for row in rows]) for key, name in _IN_DATA.items()))
+        yield (*place, str(len(rows)), *(figure(name, [row[key] for row in rows], same_images=same) for key, name in _IN_DATA.items()))
 
 
 def _attention_rows(cells: Sequence[Cell]) -> Iterable[Sequence[str]]:

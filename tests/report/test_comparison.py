@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from typing import Any
 from xml.etree import ElementTree
 
@@ -208,6 +209,28 @@ def test_only_images_that_count_for_both_are_compared() -> None:
     found = entries(TABLE, [cell(0, hits("none", "p1", "-0" + "1" * 50), hits("srd", "p1", "0-" + "1" * 50))])
     change = only(found, column="SRD", protocol="p1", figure="asr").against
     assert change is not None and change.by_image and change.change.n == 50 and not change.seen
+
+
+@pytest.mark.parametrize("told", [hits, lambda arm, protocol, text: model(arm, protocol, text.count("1"))], ids=["by image", "by count"])
+def test_a_change_on_the_same_images_is_no_surer_than_one_seeds(told: Callable[[str, str, str], dict[str, Any]]) -> None:
+    """Regression: shards are the same with every seed, and 3 of 200 images thrice were taken for 9 of 600."""
+    before, after = "1" * 20 + "0" * 180, "1" * 17 + "0" * 183
+    cells = [cell(seed, told("none", "p1", before), told("srd", "p1", after)) for seed in range(3)]
+    for made in cells:
+        made["settings"]["experiment"]["kind"] = "shards"
+    alone, thrice = (only(entries(TABLE, part), column="SRD", figure="asr") for part in (cells[:1], cells))
+    assert alone.against is not None and thrice.against is not None
+    assert thrice.against.change.model_dump() == pytest.approx(alone.against.change.model_dump())
+    assert thrice.ours.model_dump() == pytest.approx(alone.ours.model_dump())
+
+
+def test_generalisation_on_the_same_images_is_no_surer_than_one_seeds() -> None:
+    """Regression: likewise of a share of the source."""
+    cells = over_seeds([100, 100, 100], [50, 50, 50])
+    for made in cells:
+        made["settings"]["experiment"]["kind"] = "shards"
+    share, _ = entries(GENERALISED, cells)
+    assert share.ours.low == pytest.approx(wilson(50, 200).low / 0.5) and share.ours.n == 200
 
 
 def test_a_change_is_of_the_images_that_its_interval_is_of() -> None:

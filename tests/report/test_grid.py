@@ -111,6 +111,20 @@ def test_detectors_that_agree_over_seeds_are_not_certain() -> None:
         assert found[name]["low"] < low < 1 == high, name
 
 
+def test_seeds_on_the_same_images_are_no_surer_than_one() -> None:
+    """Regression: shards are the same with every seed, and 0 of 200 thrice was an interval of 600 images."""
+    truth = np.arange(3000) < 30
+    found = detection_scores(truth.astype(float), truth, truth).model_dump(mode="json")
+    cells = [cell(seed, 0.0, 3.0) for seed in range(3)]
+    for made in cells:
+        made["settings"]["experiment"]["kind"] = "shards"
+        made["scores"]["detection"] = {"abl": found}
+    page = markdown("Results", "srd bench x", cells)
+    assert "| 0.0 % [0.0, 1.9] | 0.0 % [0.0, 1.9] |" in page and "never narrower than that of one seed's images" in page
+    (bounds,) = [row for row in csv.DictReader(detection_csv(cells).splitlines()) if row["figure"] == "auroc"]
+    assert float(bounds["low"]) == pytest.approx(found["auroc"]["low"])
+
+
 def test_decisions_are_told_once_however_many_scores_they_rest_on() -> None:
     """Regression: a score that separates nothing had the precision of all of them together beside it."""
     made = cell(0, 0.5, 3.0)
