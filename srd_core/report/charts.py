@@ -44,7 +44,7 @@ def drawn(chart: Chart, found: Sequence[Entry]) -> dict[str, str]:
 
 def _bars(title: str, shown: Sequence[Entry], palette: Sequence[str], *, by: str, several: bool) -> str:
     def group(entry: Entry) -> str:
-        return {"attack": entry.attack, "rate": f"{100 * entry.rate:.3g} %", "shifted": f"{entry.shifted or 0:.0%}"}[by]
+        return {"attack": entry.attack, "rate": f"{100 * entry.rate:g} %", "shifted": f"{entry.shifted or 0:.0%}"}[by]
 
     groups, bars = list(dict.fromkeys(map(group, shown))), list(dict.fromkeys(_bar(entry, by, several) for entry in shown))
     known: dict[tuple[str, str], Interval] = {(_bar(entry, by, several), group(entry)): entry.ours for entry in shown}

@@ -83,7 +83,7 @@ def _in_short(comparison: Comparison, found: Sequence[Entry]) -> list[str]:
     second = {e.column for e in shown if e.protocol == "p2"}
     columns = [column.name for column in comparison.columns if any(e.column == column.name for e in shown)]
     rows = [
-        (attack, f"{rate:.3g}", _PROTOCOLS[protocol], *(_each(of.get((attack, rate, protocol, column)), second) for column in columns))
+        (attack, f"{rate:g}", _PROTOCOLS[protocol], *(_each(of.get((attack, rate, protocol, column)), second) for column in columns))
         for attack, rate, protocol in sorted({key[:3] for key in of}, key=[key[:3] for key in of].index)
     ]
     head = f"### In short: ASR on {found[0].test_set}, each seed's, in per cent"
@@ -116,7 +116,7 @@ def _lines(comparison: Comparison, found: Sequence[Entry]) -> Iterator[Sequence[
     for entry in found:
         rows.setdefault((entry.attack, entry.rate, entry.test_set, entry.column), []).append(entry)
     for (attack, rate, test_set, column), own in rows.items():
-        names = (attack, f"{rate:.3g}", test_set, column)
+        names = (attack, f"{rate:g}", test_set, column)
         for protocol in sorted({entry.protocol for entry in own}):
             by_figure = {entry.figure: entry.ours for entry in own if entry.protocol == protocol}
             yield (*names, _PROTOCOLS[protocol], *(told(by_figure.get(name), scale=100, digits=1) for name in comparison.figures))
@@ -137,7 +137,7 @@ def _directions(comparison: Comparison, found: Sequence[Entry]) -> Iterator[Sequ
             if before and any(after):
                 known = next((e for e in after if e and e.paper is not None), None)
                 printed = f"{known.paper - before.paper:+.1f}" if known and known.paper is not None and before.paper is not None else "–"
-                yield (attack, f"{rate:.3g}", test_set, column, baseline, *map(_change, after), printed)
+                yield (attack, f"{rate:g}", test_set, column, baseline, *map(_change, after), printed)
 
 
 def _change(after: Entry | None) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from srd_core.data.decisions import ACTIONS
-from srd_core.report.grid_cells import Cell, about, figure, of_same_images, ordered
+from srd_core.report.grid_cells import Cell, figure, naming, of_same_images, ordered
 from srd_core.report.grid_detection import detection_tables
 from srd_core.report.grid_policy import attention_tables, policy_tables
 from srd_core.report.over_seeds import combined, table, told
@@ -60,10 +60,10 @@ def _origins(cells: Sequence[Cell]) -> str:
 
 def _model_rows(cells: Sequence[Cell]) -> Iterable[Sequence[str]]:
     groups: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
-    same = of_same_images(cells)
+    name_of, same = naming(cells), of_same_images(cells)
     for cell in cells:
         for row in cell["scores"]["models"]:
-            groups.setdefault((*about(cell), row["arm"], row["protocol"], row["domain"]), []).append(row)
+            groups.setdefault((*name_of(cell), row["arm"], row["protocol"], row["domain"]), []).append(row)
     for key, rows in ordered(groups):
         yield (
             *key,
@@ -86,10 +86,11 @@ def _counts(found: Sequence[str]) -> str:
 def _done(cells: Sequence[Cell]) -> list[str]:
     """What each arm did to clean and to poisoned pairs, all seeds together."""
     totals: dict[tuple[str, ...], Counter[str]] = {}
+    name_of = naming(cells)
     for cell in cells:
         for arm, kinds in cell["scores"].get("done", {}).items():
             for kind, actions in kinds.items():
-                totals.setdefault((*about(cell), arm, kind), Counter()).update(actions)
+                totals.setdefault((*name_of(cell), arm, kind), Counter()).update(actions)
     rows = [(*key, f"{found.total():,}", *(f"{found[action]:,}" for action in ACTIONS)) for key, found in totals.items() if found]
     return ["## What was done (pairs)", table(("attack", "rate", "variant", "arm", "pairs", "all", *ACTIONS), rows)] if rows else []
 
@@ -97,9 +98,10 @@ def _done(cells: Sequence[Cell]) -> list[str]:
 def _distances(cells: Sequence[Cell]) -> list[str]:
     """How far each suspect set is from the trusted one."""
     groups: dict[tuple[str, ...], list[float]] = {}
+    name_of = naming(cells)
     for cell in cells:
         if (far := cell["scores"].get("distance")) is not None:
-            groups.setdefault(about(cell), []).append(far)
+            groups.setdefault(name_of(cell), []).append(far)
     rows = [(*key, told(combined(values, "distance"))) for key, values in ordered(groups)]
     head = ("attack", "rate", "variant", "distance")
     return ["## Distance of the suspect set from the trusted one (KS of base's surprise)", table(head, rows)] if rows else []

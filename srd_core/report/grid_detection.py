@@ -7,7 +7,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from srd_core.report.grid_cells import Cell, about, figure, of_same_images, ordered
+from srd_core.report.grid_cells import Cell, figure, naming, of_same_images, ordered
 from srd_core.report.names import detector
 from srd_core.report.over_seeds import combined, table
 
@@ -66,7 +66,8 @@ def detection_csv(cells: Sequence[Cell]) -> str:
 
 def _by_score(cells: Sequence[Cell]) -> Found:
     groups: Found = {}
+    name_of = naming(cells)
     for cell in cells:
         for name, found in cell["scores"]["detection"].items():
-            groups.setdefault((*about(cell), name), []).append(found)
+            groups.setdefault((*name_of(cell), name), []).append(found)
     return dict(ordered(groups))

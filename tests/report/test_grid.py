@@ -187,6 +187,25 @@ def test_rows_of_one_cell_say_its_rate_and_rates_stand_in_the_order_of_numbers()
         assert rates(page, heading) == tables * ["1.0%", "5.0%", "10.0%"]
 
 
+def test_rates_that_differ_are_told_apart() -> None:
+    """Regression: compared as printed, 0.05 and 0.1 % were seeds of one rate, and 0.25 % was "0.2%"."""
+    cells = [cell(0, 0.5, 3.0) for _ in range(4)]
+    for made, rate in zip(cells, (0.0025, 0.0005, 0.001, 0.07), strict=True):
+        made["settings"]["experiment"]["rate"] = rate
+    assert rates(markdown("Results", "srd bench x", cells), "Retrained models") == ["0.05%", "0.1%", "0.25%", "7.0%"]
+
+
+def test_attacks_that_plant_nothing_are_not_averaged() -> None:
+    """Regression: their test images have different triggers, and attackers who train hand on models of their own."""
+    cells = [cell(0, asr, 3.0) for asr in (0.0, 1.0)]
+    for made, attack in zip(cells, ("badnet", "vlood"), strict=True):
+        made["settings"]["experiment"] |= {"attack": attack, "rate": 0.0}
+    lines = [line for line in markdown("Results", "srd bench x", cells).splitlines() if line.startswith("| nothing planted")]
+    assert [line.split("|")[1].strip() for line in lines] == ["nothing planted (badnet)", "nothing planted (vlood)"]
+    assert "| 0.0 % [" in lines[0] and "| 100.0 % [" in lines[1]
+    assert "| nothing planted | 0.0% |" in markdown("Results", "srd bench x", cells[:1])
+
+
 def test_cells_of_different_code_are_told_as_such() -> None:
     cells = [cell(seed, 0.5, 3.0) for seed in range(2)]
     for made in cells:
