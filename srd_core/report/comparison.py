@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from srd_core.report.generalised import OF_SOURCE, Home, Success, generalised, not_too_sure, sources
-from srd_core.report.grid_cells import Cell, of_same_images
+from srd_core.report.grid_cells import Cell, of_same_images, poisoned
 from srd_core.report.over_seeds import combined
 from srd_core.report.paired import Difference, difference
 from srd_core.scoring.intervals import Interval
@@ -25,6 +25,8 @@ from srd_core.scoring.intervals import Interval
 OF_CLEAN = "cider_of_clean"
 SEED = "of_seed"
 """Key of a row: the seed of its cell."""
+POISONED = "poisoned"
+"""Key of a row: the share of its cell's pairs that is poisoned."""
 PAPER_RATE = 0.1
 """Of poisoning, in the paper's tables."""
 
@@ -65,7 +67,8 @@ class Comparison(BaseModel):
 class Entry:
     """One figure, a fraction. `paper` is the paper's, in per cent, None where it prints none.
 
-    `against` is the change of ASR from the P1 model of the column's baseline, `shifted` is the column's, `values` are the seeds' own.
+    `poisoned` are the shares that were, when the rate was asked for, a seed each. `against` is the change of ASR from the P1 model of the
+    column's baseline, `shifted` is the column's, `values` are the seeds' own.
     """
 
     attack: str
@@ -77,6 +80,7 @@ class Entry:
     ours: Interval
     seeds: int
     paper: float | None
+    poisoned: tuple[float, ...]
     against: Difference | None = None
     shifted: float | None = None
     values: tuple[float, ...] = ()
@@ -102,16 +106,17 @@ def _of_column(
     places = dict.fromkeys((row["domain"], row["protocol"]) for row in rows)
     for domain, protocol in places:
         own = sorted((row for row in rows if (row["domain"], row["protocol"]) == (domain, protocol)), key=lambda row: int(row[SEED]))
-        before = [row for row in baseline if row["domain"] == domain]
+        before, shares = [row for row in baseline if row["domain"] == domain], tuple(row[POISONED] for row in own)
         for figure in comparison.figures:
             known = [value for row in own if (value := row.get(figure)) is not None]
             ours = _together(figure, known, own, same)
             if ours is not None and not math.isnan(ours.value):
                 place = (comparison.paper, comparison.test_sets.get(domain, ""), attack, column.paper, figure)
-                paper = _paper().get(place) if math.isclose(rate, PAPER_RATE) else None
+                paper = _paper().get(place) if all(math.isclose(share, PAPER_RATE, rel_tol=0.01) for share in shares) else None
                 against = difference(before, own, SEED, same_images=same) if figure == "asr" and own != before else None
                 each = tuple(float(value["value"] if isinstance(value, Mapping) else value) for value in known)
-                yield Entry(attack, rate, domain, column.name, protocol, figure, ours, len(known), paper, against, column.shifted, each)
+                about = (attack, rate, domain, column.name, protocol, figure)
+                yield Entry(*about, ours, len(known), paper, shares, against, column.shifted, each)
 
 
 def _together(figure: str, known: Sequence[Any], rows: Sequence[Row], same: bool) -> Interval | None:
@@ -135,7 +140,8 @@ def _rows(
                 if row["arm"] == column.arm:
                     whole = clean.get((about["seed"], row["domain"]))
                     share = row["cider"]["value"] / whole if whole else None
-                    found.append({**row, SEED: about["seed"], OF_CLEAN: share, **generalised(row.get("asr"), source)})
+                    made = {SEED: about["seed"], POISONED: poisoned(cell), OF_CLEAN: share, **generalised(row.get("asr"), source)}
+                    found.append({**row, **made})
     return found
 
 

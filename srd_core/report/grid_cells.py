@@ -1,4 +1,4 @@
-"""What every table of a grid needs: what the rows of a cell are called, and a figure of several seeds as text."""
+"""What every table of a grid needs: what the rows of a cell are called, how much was poisoned, and a figure of several seeds as text."""
 
 from __future__ import annotations
 
@@ -20,12 +20,17 @@ def naming(cells: Sequence[Cell]) -> Naming:
 
     Where nothing is planted, the attack is the one whose trigger the test images have.
     """
-    names: dict[tuple[str, float, str], tuple[str, str, str]] = {}
-    idle = {attack for attack, rate, _ in map(_kind, cells) if not rate}
-    for attack, rate, variant in map(_kind, cells):
+    shares: dict[tuple[str, float, str], list[float]] = {}
+    for cell in cells:
+        shares.setdefault(_kind(cell), []).append(poisoned(cell))
+    idle = {attack for attack, rate, _ in shares if not rate}
+
+    def name_of(cell: Cell) -> tuple[str, str, str]:
+        attack, rate, variant = kind = _kind(cell)
         nothing = "nothing planted" if len(idle) == 1 else f"nothing planted ({attack})"
-        names[attack, rate, variant] = (attack if rate else nothing, _percent(rate), variant)
-    return lambda cell: names[_kind(cell)]
+        return attack if rate else nothing, _percent(rate) + otherwise(rate, shares[kind], "%"), variant
+
+    return name_of
 
 
 def _kind(cell: Cell) -> tuple[str, float, str]:
@@ -39,6 +44,29 @@ def _percent(rate: float) -> str:
     return f"{told if '.' in told else f'{told}.0'}%"
 
 
+def poisoned(cell: Cell) -> float:
+    """Share of the pairs that is poisoned: the rate, where the record has it so up to rounding, or does not know.
+
+    It is another where the rate asks for fewer than an attack plants at least, or for more than there are captions that it can be put on.
+    """
+    _, rate, _ = _kind(cell)
+    kinds: Mapping[str, Mapping[str, int]] = next(iter(cell["scores"].get("done", {}).values()), {})
+    counts = {kind: sum(actions.values()) for kind, actions in kinds.items()}
+    pairs, found = sum(counts.values()), counts.get("poisoned", 0)
+    return rate if abs(found - rate * pairs) < max(1.0, rate * pairs / 100) else found / pairs
+
+
+def otherwise(rate: float, shares: Sequence[float], unit: str = "") -> str:
+    """What stands behind a rate where the seeds' shares are not that."""
+    return "" if all(share == rate for share in shares) else f" ({span(shares, unit)} poisoned)"
+
+
+def span(shares: Sequence[float], unit: str) -> str:
+    """From the least to the largest; per cent, if there is a unit."""
+    ends = dict.fromkeys(f"{100 * end if unit else end:.3g}" for end in (min(shares), max(shares)))
+    return "–".join(ends) + unit
+
+
 def seed_of(cell: Cell) -> str:
     """For rows of one cell."""
     return str(cell["settings"]["experiment"]["seed"])
@@ -46,7 +74,7 @@ def seed_of(cell: Cell) -> str:
 
 def ordered(groups: Mapping[tuple[str, ...], Group]) -> list[tuple[tuple[str, ...], Group]]:
     """Groups whose keys begin with a name: by attack, then by the rate as a number, then by the rest."""
-    return sorted(groups.items(), key=lambda group: (group[0][0], float(group[0][1].removesuffix("%")), group[0][2:]))
+    return sorted(groups.items(), key=lambda group: (group[0][0], float(group[0][1].partition("%")[0]), group[0][2:]))
 
 
 def of_same_images(cells: Sequence[Cell]) -> bool:

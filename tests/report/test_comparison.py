@@ -273,6 +273,32 @@ def test_many_seeds_are_not_told_one_by_one() -> None:
     assert "In short" not in as_markdown(TABLE, entries(TABLE, cells))
 
 
+def planted(made: dict[str, Any], poisoned: int) -> dict[str, Any]:
+    """The cell with so many of its 3,000 pairs poisoned."""
+    made["scores"]["done"] = {"none": {"clean": {"keep": 3000 - poisoned}, "poisoned": {"keep": poisoned}}}
+    return made
+
+
+def test_the_share_that_was_poisoned_is_told_where_it_is_not_the_rate() -> None:
+    """Regression: ten pairs at least are poisoned, and no more than an attack can be put on; pages told the rate asked for."""
+    page = TABLE.model_copy(update={"figures": ("asr",)})
+    few = [planted(cell(seed, model("none", "p1", 100), model("srd", "p1", 50), rate=0.001), 10 + seed) for seed in range(2)]
+    found = entries(page, few)
+    assert as_markdown(page, found).count("| badnet | 0.001 (0.00333–0.00367 poisoned) |") == 4
+    assert {row["poisoned"] for row in csv.DictReader(as_csv(found).splitlines())} == {"0.0035"}
+    (svg,) = drawn(Chart(figures=("asr",), by="rate"), found).values()
+    assert "0.333–0.367 %: no defence 50.0 %; SRD 25.0 %" in svg
+    rounded = [planted(cell(0, model("none", "p1", 100), rate=rate), count) for rate, count in ((0.0035, 11), (0.1, 298))]
+    assert "poisoned)" not in as_markdown(page, entries(page, rounded))
+
+
+@pytest.mark.parametrize(("rate", "poisoned", "paper"), [(0.1, 60, None), (0.3, 300, 99.9), (0.1, 300, 99.9)])
+def test_the_papers_rows_are_those_of_its_share(rate: float, poisoned: int, paper: float | None) -> None:
+    """Regression: a fiftieth, which is all that an attack could be put on, stood beside the paper's tenth."""
+    found = entries(TABLE, [planted(cell(0, model("none", "p1", 200), rate=rate), poisoned)])
+    assert only(found, figure="asr").paper == paper
+
+
 def test_nothing_finished_is_said() -> None:
     assert as_markdown(TABLE, []) == "Nothing is finished yet."
 

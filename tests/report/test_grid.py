@@ -195,6 +195,16 @@ def test_rates_that_differ_are_told_apart() -> None:
     assert rates(markdown("Results", "srd bench x", cells), "Retrained models") == ["0.05%", "0.1%", "0.25%", "7.0%"]
 
 
+def test_the_share_that_was_poisoned_is_told_where_it_is_not_the_rate() -> None:
+    """Regression: of few pairs ten are poisoned whatever the rate, and tables told the rate."""
+    cells = [cell(seed, 0.5, 3.0) for seed in range(2)]
+    for made in cells:
+        made["settings"]["experiment"]["rate"] = 0.001
+        made["scores"] |= {"done": {"none": {"clean": {"keep": 2990}, "poisoned": {"keep": 10}}}, "distance": 0.1}
+    page = markdown("Results", "srd bench x", cells)
+    assert {rate for heading in ("Retrained", "What was done", "Distance") for rate in rates(page, heading)} == {"0.1% (0.333% poisoned)"}
+
+
 def test_attacks_that_plant_nothing_are_not_averaged() -> None:
     """Regression: their test images have different triggers, and attackers who train hand on models of their own."""
     cells = [cell(0, asr, 3.0) for asr in (0.0, 1.0)]
