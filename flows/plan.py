@@ -61,7 +61,7 @@ class Plan(BaseModel):
     variants: tuple[Variant, ...] = Field((Variant(name="default"),), min_length=1)
     clean: bool = Field(False, description="Whether to train one model a seed on the same pairs with nothing planted as well")
     comparison: Comparison | None = Field(None, description="A table, beside the paper's where it has it")
-    charts: tuple[Chart, ...] = ()
+    charts: tuple[Chart, ...] = Field((), description="By attack or by what is shifted only where there is one rate")
 
     @model_validator(mode="after")
     def _names_are_their_own(self) -> Self:
@@ -90,6 +90,12 @@ class Plan(BaseModel):
                     _known("variant", column.source, variants)
         for figure in figures:
             _known("figure", figure, list(LABELS))
+        return self
+
+    @model_validator(mode="after")
+    def _charts_are_of_one_rate(self) -> Self:
+        if sum(rate > 0 for rate in self.rates) > 1 and (kinds := [chart.by for chart in self.charts if chart.by != "rate"]):
+            raise ValueError(f"charts: one by {kinds[0]} shows one rate, and the plan has several; draw it by rate, or leave it out")
         return self
 
     def cells(self, size: Size, seeds: Sequence[int] = (), attacks: Sequence[str] = ()) -> list[Cell]:
