@@ -23,6 +23,8 @@ from srd_core.report.paired import Difference, difference
 from srd_core.scoring.intervals import Interval
 
 OF_CLEAN = "cider_of_clean"
+CLEAN = "clean"
+"""Variant of the cells in which a plan has nothing planted: that model is trained as all others are."""
 SEED = "of_seed"
 """Key of a row: the seed of its cell."""
 POISONED = "poisoned"
@@ -146,11 +148,11 @@ def _rows(
 
 
 def _clean_cider(cells: Sequence[Cell]) -> dict[Place, float]:
-    """CIDEr by seed and test set of models trained on data in which nothing was planted."""
+    """CIDEr by seed and test set of the model trained on data in which nothing was planted."""
     return {
         (_experiment(cell)["seed"], row["domain"]): row["cider"]["value"]
         for cell in cells
-        if not _experiment(cell)["rate"]
+        if not _experiment(cell)["rate"] and cell["settings"]["variant"] == CLEAN
         for row in cell["scores"]["models"]
         if (row["arm"], row["protocol"]) == ("none", "p1")
     }

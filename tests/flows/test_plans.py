@@ -26,6 +26,8 @@ SHARDS = {"kind": "shards", "trusted": "{data}/a-*.tar", "suspect": "{data}/b-*.
         ({"seeds": [0, 1, 0]}, "seeds: 0 is there twice"),
         ({"rates": [0.1, 0.10]}, "rates: 0.1 is there twice"),
         ({"variants": [{"name": "x"}, {"name": "x", "settings": ["workers=1"]}]}, "variants: x is there twice"),
+        ({"variants": [{"name": "clean"}], "clean": True}, "variants: clean is there twice"),
+        ({"comparison": {"columns": [{"name": "a", "arm": "none"}], "figures": ["cider_of_clean"]}}, "set clean: true"),
         ({"comparison": {"columns": [{"name": "a", "arm": "none"}] * 2, "figures": ["asr"]}}, "columns: a is there twice"),
         ({"comparison": {"columns": [{"name": "a", "arm": "none", "against": "b"}], "figures": ["asr"]}}, "there is no column 'b'"),
         ({"comparison": {"columns": [{"name": "a", "arm": "none", "source": "b"}], "figures": ["asr_g"]}}, "there is no variant 'b'"),

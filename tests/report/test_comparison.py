@@ -72,6 +72,13 @@ def test_clean_quality_is_a_share_of_the_clean_trained_models_of_the_same_seed()
     assert not [e for e in entries(TABLE, CELLS[1:2]) if e.figure == "cider_of_clean"]
 
 
+def test_clean_quality_is_a_share_of_the_plans_own_clean_model() -> None:
+    """Regression: the last cell with nothing planted was the divisor, whatever its variant changes of the model, or its attacker trains."""
+    others = [cell(0, model("none", "p1", 200, cider=1.0), rate=0.0, variant=name, attack=name) for name in ("frozen", "vlood")]
+    for cells in ([*CELLS[:2], *others], [*others, *CELLS[:2]]):
+        assert only(entries(TABLE, cells), column="no defence", figure="cider_of_clean").ours.value == pytest.approx(0.75)
+
+
 def test_success_that_is_unknown_generalises_to_nothing() -> None:
     """No test image counted: all references hold the target."""
     unknown = {**model("none", "p1", 0), "asr": {"value": None, "low": 0.0, "high": 1.0, "n": 0}}
