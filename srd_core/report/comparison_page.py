@@ -10,7 +10,7 @@ from statistics import fmean
 from srd_core.report.comparison import OF_CLEAN, Comparison, Entry
 from srd_core.report.generalised import OF_SOURCE, SOURCE
 from srd_core.report.grid_cells import otherwise
-from srd_core.report.over_seeds import table, told
+from srd_core.report.over_seeds import fewer, table, told
 
 LABELS = {
     "bleu_4": "clean B@4 ↑",
@@ -109,7 +109,7 @@ def _each(entry: Entry | None, second: Container[str]) -> str:
     if entry is None:
         return "–"
     printed = f" (paper {entry.paper:g})" if entry.paper is not None and (entry.protocol == "p2" or entry.column not in second) else ""
-    return ", ".join(f"{100 * value:.1f}" for value in entry.values) + printed
+    return ", ".join("–" if value is None else f"{100 * value:.1f}" for value in entry.values) + printed
 
 
 def as_csv(found: Sequence[Entry]) -> str:
@@ -129,13 +129,18 @@ def as_csv(found: Sequence[Entry]) -> str:
 
 def _lines(comparison: Comparison, found: Sequence[Entry]) -> Iterator[Sequence[str]]:
     rows: dict[tuple[str, float, str, str], list[Entry]] = {}
+    most = max(entry.seeds for entry in found)
+
+    def ours(entry: Entry | None) -> str:
+        return told(entry.ours, scale=100, digits=1) + fewer(entry.seeds, most) if entry else told(None)
+
     for entry in found:
         rows.setdefault((entry.attack, entry.rate, entry.test_set, entry.column), []).append(entry)
     for (attack, _, test_set, column), own in rows.items():
         names = (attack, _rate(own), test_set, column)
         for protocol in sorted({entry.protocol for entry in own}):
-            by_figure = {entry.figure: entry.ours for entry in own if entry.protocol == protocol}
-            yield (*names, _PROTOCOLS[protocol], *(told(by_figure.get(name), scale=100, digits=1) for name in comparison.figures))
+            by_figure = {entry.figure: entry for entry in own if entry.protocol == protocol}
+            yield (*names, _PROTOCOLS[protocol], *(ours(by_figure.get(name)) for name in comparison.figures))
         printed = {entry.figure: entry.paper for entry in own if entry.paper is not None}
         if printed:
             place = comparison.test_sets.get(test_set, "")
@@ -145,6 +150,7 @@ def _lines(comparison: Comparison, found: Sequence[Entry]) -> Iterator[Sequence[
 
 def _directions(comparison: Comparison, found: Sequence[Entry]) -> Iterator[Sequence[str]]:
     of = {(e.attack, e.rate, e.test_set, e.column, e.protocol): e for e in found if e.figure == "asr"}
+    most = max(entry.seeds for entry in found)
     compared = {column.name: comparison.baseline(column) for column in comparison.columns[1:]}
     for attack, rate, test_set in dict.fromkeys(key[:3] for key in of):
         for column, baseline in compared.items():
@@ -153,13 +159,13 @@ def _directions(comparison: Comparison, found: Sequence[Entry]) -> Iterator[Sequ
             if before and any(after):
                 known = next((e for e in after if e and e.paper is not None), None)
                 printed = f"{known.paper - before.paper:+.1f}" if known and known.paper is not None and before.paper is not None else "–"
-                yield (attack, _rate(filter(None, after)), test_set, column, baseline, *map(_change, after), printed)
+                yield (attack, _rate(filter(None, after)), test_set, column, baseline, *(_change(entry, most) for entry in after), printed)
 
 
-def _change(after: Entry | None) -> str:
+def _change(after: Entry | None, most: int) -> str:
     if after is None or after.against is None:
         return "–"
     change = after.against.change
     value, low, high = (f"{100 * part:+.1f}" for part in (change.value, change.low, change.high))
-    said = f"{value} [{low}, {high}]{'' if after.against.by_image else ' °'}"
+    said = f"{value} [{low}, {high}]{'' if after.against.by_image else ' °'}{fewer(after.against.seeds, most)}"
     return said if after.against.seen else f"{said}, no difference seen"

@@ -1,19 +1,21 @@
 """An experiment grid as Markdown: every arm of every attack with its spread over seeds, and what the policy learned.
 
-A cell reads mean [low, high], as `over_seeds` has it. No row is left out.
+A cell reads mean [low, high], as `over_seeds` has it, and how many seeds have it where others do not. No row is left out.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from srd_core.data.decisions import ACTIONS
-from srd_core.report.grid_cells import Cell, figure, naming, of_same_images, ordered
+from srd_core.report.grid_cells import Cell, figure, naming, of_same_images, ordered, seed_of, seeds_of
 from srd_core.report.grid_detection import detection_tables
 from srd_core.report.grid_policy import attention_tables, policy_tables
-from srd_core.report.over_seeds import combined, table, told
+from srd_core.report.over_seeds import table
+
+Row = Mapping[str, Any]
 
 _FIGURES = ("asr", "asr_raw", "asr_template", "false_trigger", "cider", "cider_triggered", "cider_stripped", "bleu_4", "sc", "lf", "sfs")
 
@@ -25,7 +27,7 @@ _HOW = (
 
 def markdown(title: str, command: str, cells: Sequence[Cell], first: str = "") -> str:
     """The page for `cells`, as `srd bench` collected them; `first` is Markdown that goes before its tables."""
-    seeds = ", ".join(map(str, sorted({int(cell["settings"]["experiment"]["seed"]) for cell in cells})))
+    seeds = ", ".join(map(str, seeds_of(cells)))
     parts = [
         f"# {title}",
         *([first] if first else []),
@@ -59,27 +61,29 @@ def _origins(cells: Sequence[Cell]) -> str:
 
 
 def _model_rows(cells: Sequence[Cell]) -> Iterable[Sequence[str]]:
-    groups: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
-    name_of, same = naming(cells), of_same_images(cells)
+    groups: dict[tuple[str, ...], list[tuple[int, Row]]] = {}
+    name_of, same, seeds = naming(cells), of_same_images(cells), seeds_of(cells)
     for cell in cells:
         for row in cell["scores"]["models"]:
-            groups.setdefault((*name_of(cell), row["arm"], row["protocol"], row["domain"]), []).append(row)
+            groups.setdefault((*name_of(cell), row["arm"], row["protocol"], row["domain"]), []).append((int(seed_of(cell)), row))
     for key, rows in ordered(groups):
         yield (
             *key,
-            _counts([str(row["n"]) for row in rows]),
-            _counts([_triggered(row) for row in rows]),
-            *(figure(name, [row.get(name) for row in rows], same_images=same) for name in _FIGURES),
+            _counts(rows, seeds, lambda row: str(row["n"])),
+            _counts(rows, seeds, _triggered),
+            *(figure(name, [row.get(name) for _, row in rows], same_images=same) for name in _FIGURES),
         )
 
 
-def _triggered(row: Mapping[str, Any]) -> str:
+def _triggered(row: Row) -> str:
     """Triggered images: all figures but those of clean images are theirs."""
     return str((row.get("asr_raw") or {}).get("n", "–"))
 
 
-def _counts(found: Sequence[str]) -> str:
-    """One number, or every seed's where they differ."""
+def _counts(rows: Sequence[tuple[int, Row]], seeds: Sequence[int], count: Callable[[Row], str]) -> str:
+    """One number, or every seed's where they differ; a dash for a seed that has no such row."""
+    missing = set(seeds) - {seed for seed, _ in rows}
+    found = [told for _, told in sorted([*((seed, count(row)) for seed, row in rows), *((seed, "–") for seed in missing)])]
     return ", ".join(found if len(set(found)) > 1 else found[:1])
 
 
@@ -98,10 +102,10 @@ def _done(cells: Sequence[Cell]) -> list[str]:
 def _distances(cells: Sequence[Cell]) -> list[str]:
     """How far each suspect set is from the trusted one."""
     groups: dict[tuple[str, ...], list[float]] = {}
-    name_of = naming(cells)
+    name_of, most = naming(cells), len(seeds_of(cells))
     for cell in cells:
         if (far := cell["scores"].get("distance")) is not None:
             groups.setdefault(name_of(cell), []).append(far)
-    rows = [(*key, told(combined(values, "distance"))) for key, values in ordered(groups)]
+    rows = [(*key, figure("distance", [*values, *[None] * (most - len(values))])) for key, values in ordered(groups)]
     head = ("attack", "rate", "variant", "distance")
     return ["## Distance of the suspect set from the trusted one (KS of base's surprise)", table(head, rows)] if rows else []

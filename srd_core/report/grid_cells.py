@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from srd_core.report.over_seeds import SHARES, combined, told
+from srd_core.report.over_seeds import SHARES, combined, fewer, told
 
 Group = TypeVar("Group")
 Cell = Mapping[str, Any]
@@ -72,6 +72,11 @@ def seed_of(cell: Cell) -> str:
     return str(cell["settings"]["experiment"]["seed"])
 
 
+def seeds_of(cells: Sequence[Cell]) -> list[int]:
+    """Those of any of them, in their order."""
+    return sorted({int(seed_of(cell)) for cell in cells})
+
+
 def ordered(groups: Mapping[tuple[str, ...], Group]) -> list[tuple[tuple[str, ...], Group]]:
     """Groups whose keys begin with a name: by attack, then by the rate as a number, then by the rest."""
     return sorted(groups.items(), key=lambda group: (group[0][0], float(group[0][1].partition("%")[0]), group[0][2:]))
@@ -83,6 +88,8 @@ def of_same_images(cells: Sequence[Cell]) -> bool:
 
 
 def figure(name: str, values: Sequence[Any], *, same_images: bool = False) -> str:
-    """The seeds' values of the figure of that name, together: shares in per cent, others as they are."""
+    """The seeds' values of the figure of that name, None where one has none, together: shares in per cent, others as they are."""
     found = combined(values, name, same_images=same_images)
-    return told(found, scale=100, digits=1, unit=" %") if name in SHARES else told(found)
+    known = len(values) if found is None else sum(value is not None for value in values)
+    text = told(found, scale=100, digits=1, unit=" %") if name in SHARES else told(found)
+    return text + fewer(known, len(values))

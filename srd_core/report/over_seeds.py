@@ -76,6 +76,11 @@ def told(figure: Interval | None, *, scale: float = 1.0, digits: int = 3, unit: 
     return f"{value}{unit}" if math.isnan(figure.low) else f"{value}{unit} [{low}, {high}]"
 
 
+def fewer(known: int, most: int) -> str:
+    """What stands behind a figure that fewer seeds have than others."""
+    return f" ({known} seed{'s' if known > 1 else ''})" if known < most else ""
+
+
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table."""
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]

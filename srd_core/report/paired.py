@@ -23,10 +23,14 @@ Hits = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Difference:
-    """`change` after less before, a fraction, with its 95 % interval; `by_image`, whether images were compared with themselves."""
+    """`change` after less before, a fraction, with its 95 % interval; `by_image`, whether images were compared with themselves.
+
+    `seeds`: how many both have.
+    """
 
     change: Interval
     by_image: bool
+    seeds: int
 
     @property
     def seen(self) -> bool:
@@ -58,7 +62,7 @@ def difference(before: Sequence[Row], after: Sequence[Row], seed: str, *, same_i
         changes, images = [_asr(new)["value"] - _asr(old)["value"] for old, new in pairs], _by_count(pairs, same_images)
     seeds = across_seeds(changes)
     low, high = (images.low, images.high) if len(pairs) == 1 else (min(seeds.low, images.low), max(seeds.high, images.high))
-    return Difference(Interval(value=seeds.value, low=max(low, -1.0), high=min(high, 1.0), n=images.n), by_image)
+    return Difference(Interval(value=seeds.value, low=max(low, -1.0), high=min(high, 1.0), n=images.n), by_image, len(pairs))
 
 
 def _asr(row: Row) -> Mapping[str, Any]:

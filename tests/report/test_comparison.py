@@ -275,6 +275,17 @@ def test_the_page_begins_with_every_seeds_attack_success() -> None:
     assert rows[1] == "| badnet | 0.1 | ours, P2 | – | 99.0, 100.0 (paper 45.7) |"
 
 
+def test_figures_of_fewer_seeds_than_others_say_so() -> None:
+    """Regression: a mean of one seed looked like one of three, and each seed's values closed up over the one that was missing."""
+    cells = [cell(seed, model("none", "p1", 200), *([model("srd", "p1", 20 + seed)] if seed != 1 else [])) for seed in range(3)]
+    page = as_markdown(TABLE, entries(TABLE, [CELLS[0], *cells])).splitlines()
+    assert "| badnet | 0.1 | ours, P1 | 100.0, 100.0, 100.0 (paper 99.9) | 10.0, –, 11.0 (paper 45.7) |" in page
+    full, part, change = [line for line in page if line.startswith("| badnet | 0.1 | scenes | ")]
+    assert [text.count("seed") for text in full.split("|")[6:-1]] == [0, 0, 1]  # the clean model is of one seed
+    assert [text.partition("] ")[2] for text in part.split("|")[6:-1]] == ["(2 seeds) ", "(2 seeds) ", ""] and "50.0 (1 seed)" in part
+    assert "] ° (2 seeds) |" in change
+
+
 def test_many_seeds_are_not_told_one_by_one() -> None:
     cells = [cell(seed, model("none", "p1", 200)) for seed in range(6)]
     assert "In short" not in as_markdown(TABLE, entries(TABLE, cells))

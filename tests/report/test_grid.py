@@ -66,6 +66,19 @@ def test_images_with_the_trigger_are_counted_apart_and_seed_by_seed() -> None:
     assert "| scenes | 200 | – |" in markdown("Results", "srd bench x", cells[:1])
 
 
+def test_figures_of_fewer_seeds_than_others_say_so() -> None:
+    """Regression: a row of two seeds of three looked like all others."""
+    cells = [cell(seed, 0.5, 3.0) for seed in (0, 1, 2, 0, 2)]
+    for made in cells[3:]:
+        made["settings"] = {**made["settings"], "variant": "other"}
+    for made in cells:
+        made["scores"]["distance"] = 0.1
+    del cells[0]["scores"]["models"][0]["sfs"]
+    page = markdown("Results", "srd bench x", cells)
+    assert "| default | srd | p1 | scenes | 200 | 200 |" in page and "| other | srd | p1 | scenes | 200, –, 200 | 200, –, 200 |" in page
+    assert page.count(" (2 seeds) |") == 2 and "| badnet | 10.0% | other | 0.100 [0.100, 0.100] (2 seeds) |" in page
+
+
 def test_what_was_done_is_added_up_over_seeds() -> None:
     cells = [cell(seed, 0.5, 3.0) for seed in range(3)]
     for made in cells[:2]:
