@@ -17,7 +17,7 @@ from srd_core.errors import ConfigError
 from srd_core.experiments.planted import Planted
 from srd_core.experiments.shards import ShardExperiment
 from srd_core.report.charts import Chart
-from srd_core.report.comparison import Comparison
+from srd_core.report.comparison import CLEAN, OF_CLEAN, Comparison
 from srd_core.report.comparison_page import LABELS
 from srd_core.report.generalised import OF_SOURCE
 
@@ -61,13 +61,14 @@ class Plan(BaseModel):
     variants: tuple[Variant, ...] = Field((Variant(name="default"),), min_length=1)
     clean: bool = Field(False, description="Whether to train one model a seed on the same pairs with nothing planted as well")
     comparison: Comparison | None = Field(None, description="A table, beside the paper's where it has it")
-    charts: tuple[Chart, ...] = ()
+    charts: tuple[Chart, ...] = Field((), description="By attack or by what is shifted only where there is one rate")
 
     @model_validator(mode="after")
     def _names_are_their_own(self) -> Self:
         columns = [column.name for column in self.comparison.columns] if self.comparison else []
         sides = {"attacks": self.attacks, "rates": self.rates, "seeds": self.seeds, "columns": columns}
-        for kind, names in (sides | {"variants": [variant.name for variant in self.variants]}).items():
+        variants = [*(variant.name for variant in self.variants), *([CLEAN] if self.clean else [])]
+        for kind, names in (sides | {"variants": variants}).items():
             twice = [name for place, name in enumerate(names) if name in names[:place]]
             if twice:
                 raise ValueError(f"{kind}: {twice[0]} is there twice")
@@ -88,8 +89,16 @@ class Plan(BaseModel):
                 _known("column", self.comparison.baseline(column), columns)
                 if OF_SOURCE in figures:
                     _known("variant", column.source, variants)
+        if OF_CLEAN in figures and not self.clean:
+            raise ValueError(f"{OF_CLEAN} is a share of a model that is trained with nothing planted: set clean: true")
         for figure in figures:
             _known("figure", figure, list(LABELS))
+        return self
+
+    @model_validator(mode="after")
+    def _charts_are_of_one_rate(self) -> Self:
+        if sum(rate > 0 for rate in self.rates) > 1 and (kinds := [chart.by for chart in self.charts if chart.by != "rate"]):
+            raise ValueError(f"charts: one by {kinds[0]} shows one rate, and the plan has several; draw it by rate, or leave it out")
         return self
 
     def cells(self, size: Size, seeds: Sequence[int] = (), attacks: Sequence[str] = ()) -> list[Cell]:
@@ -112,7 +121,7 @@ class Plan(BaseModel):
         made = []
         for seed in seeds or self.seeds:
             if self.clean:
-                alone = Variant(name="clean", settings=("retrain.arms=[none]", "retrain.protocols=[p1]", "cleanse.mode=none"))
+                alone = Variant(name=CLEAN, settings=("retrain.arms=[none]", "retrain.protocols=[p1]", "cleanse.mode=none"))
                 made.append(self._cell(size, seed, 0.0, alone, "badnet"))
             for rate, variant, attack in product(self.rates, self.variants, attacks or self.attacks):
                 if not variant.attacks or attack in variant.attacks:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from srd_core.analysis.bars import bar_chart
 from srd_core.report.comparison import Entry
 from srd_core.report.comparison_page import LABELS
+from srd_core.report.grid_cells import otherwise, span
 from srd_core.scoring.intervals import Interval
 
 
@@ -43,12 +44,20 @@ def drawn(chart: Chart, found: Sequence[Entry]) -> dict[str, str]:
 
 
 def _bars(title: str, shown: Sequence[Entry], palette: Sequence[str], *, by: str, several: bool) -> str:
-    def group(entry: Entry) -> str:
-        return {"attack": entry.attack, "rate": f"{100 * entry.rate:.3g} %", "shifted": f"{entry.shifted or 0:.0%}"}[by]
+    groups: dict[str | float | None, list[Entry]] = {}
+    for entry in shown:
+        at: str | float | None = entry.attack if by == "attack" else entry.rate if by == "rate" else entry.shifted
+        groups.setdefault(at, []).append(entry)
+    known: dict[tuple[str, object], Interval] = {(_bar(entry, by, several), at): entry.ours for at in groups for entry in groups[at]}
+    series = {name: [known.get((name, at)) for at in groups] for name in dict.fromkeys(_bar(entry, by, several) for entry in shown)}
+    return bar_chart(title, [_label(own, by) for own in groups.values()], series, palette=palette)
 
-    groups, bars = list(dict.fromkeys(map(group, shown))), list(dict.fromkeys(_bar(entry, by, several) for entry in shown))
-    known: dict[tuple[str, str], Interval] = {(_bar(entry, by, several), group(entry)): entry.ours for entry in shown}
-    return bar_chart(title, groups, {name: [known.get((name, at)) for at in groups] for name in bars}, palette=palette)
+
+def _label(group: Sequence[Entry], by: str) -> str:
+    """What stands below a group; for a rate, the share that was poisoned."""
+    first, shares = group[0], [share for entry in group for share in entry.poisoned]
+    rate = span(shares, " %") if otherwise(first.rate, shares) else f"{100 * first.rate:g} %"
+    return {"attack": first.attack, "rate": rate, "shifted": f"{first.shifted or 0:.0%}"}[by]
 
 
 def _bar(entry: Entry, by: str, several: bool) -> str:

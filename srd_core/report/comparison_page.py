@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
+from statistics import fmean
 
 from srd_core.report.comparison import OF_CLEAN, Comparison, Entry
 from srd_core.report.generalised import OF_SOURCE, SOURCE
-from srd_core.report.over_seeds import table, told
+from srd_core.report.grid_cells import otherwise
+from srd_core.report.over_seeds import fewer, table, told
 
 LABELS = {
     "bleu_4": "clean B@4 ↑",
@@ -83,7 +85,12 @@ def _in_short(comparison: Comparison, found: Sequence[Entry]) -> list[str]:
     second = {e.column for e in shown if e.protocol == "p2"}
     columns = [column.name for column in comparison.columns if any(e.column == column.name for e in shown)]
     rows = [
-        (attack, f"{rate:.3g}", _PROTOCOLS[protocol], *(_each(of.get((attack, rate, protocol, column)), second) for column in columns))
+        (
+            attack,
+            _rate(e for e in shown if (e.attack, e.rate) == (attack, rate)),
+            _PROTOCOLS[protocol],
+            *(_each(of.get((attack, rate, protocol, column)), second) for column in columns),
+        )
         for attack, rate, protocol in sorted({key[:3] for key in of}, key=[key[:3] for key in of].index)
     ]
     head = f"### In short: ASR on {found[0].test_set}, each seed's, in per cent"
@@ -91,35 +98,49 @@ def _in_short(comparison: Comparison, found: Sequence[Entry]) -> list[str]:
     return [head, table(("attack", "rate", "model", *columns), rows), f"{note}Intervals are below."]
 
 
+def _rate(own: Iterable[Entry]) -> str:
+    """Of entries that have the same."""
+    first, *others = own
+    return f"{first.rate:g}{otherwise(first.rate, [share for entry in (first, *others) for share in entry.poisoned])}"
+
+
 def _each(entry: Entry | None, second: Container[str]) -> str:
     """`second`: columns that have a P2."""
     if entry is None:
         return "–"
     printed = f" (paper {entry.paper:g})" if entry.paper is not None and (entry.protocol == "p2" or entry.column not in second) else ""
-    return ", ".join(f"{100 * value:.1f}" for value in entry.values) + printed
+    return ", ".join("–" if value is None else f"{100 * value:.1f}" for value in entry.values) + printed
 
 
 def as_csv(found: Sequence[Entry]) -> str:
     """One line a figure, fractions; the paper's in per cent."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("attack", "rate", "test_set", "data", "protocol", "figure", "value", "low", "high", "seeds", "paper_percent"))
+    writer.writerow(
+        ("attack", "rate", "test_set", "data", "protocol", "figure", "value", "low", "high", "seeds", "paper_percent", "poisoned")
+    )
     for entry in found:
         ours = [f"{value:.6g}" for value in (entry.ours.value, entry.ours.low, entry.ours.high)]
         about = (entry.attack, f"{entry.rate:g}", entry.test_set, entry.column, entry.protocol, entry.figure)
-        writer.writerow((*about, *ours, entry.seeds, "" if entry.paper is None else f"{entry.paper:g}"))
+        printed = "" if entry.paper is None else f"{entry.paper:g}"
+        writer.writerow((*about, *ours, entry.seeds, printed, f"{fmean(entry.poisoned):.6g}"))
     return text.getvalue()
 
 
 def _lines(comparison: Comparison, found: Sequence[Entry]) -> Iterator[Sequence[str]]:
     rows: dict[tuple[str, float, str, str], list[Entry]] = {}
+    most = max(entry.seeds for entry in found)
+
+    def ours(entry: Entry | None) -> str:
+        return told(entry.ours, scale=100, digits=1) + fewer(entry.seeds, most) if entry else told(None)
+
     for entry in found:
         rows.setdefault((entry.attack, entry.rate, entry.test_set, entry.column), []).append(entry)
-    for (attack, rate, test_set, column), own in rows.items():
-        names = (attack, f"{rate:.3g}", test_set, column)
+    for (attack, _, test_set, column), own in rows.items():
+        names = (attack, _rate(own), test_set, column)
         for protocol in sorted({entry.protocol for entry in own}):
-            by_figure = {entry.figure: entry.ours for entry in own if entry.protocol == protocol}
-            yield (*names, _PROTOCOLS[protocol], *(told(by_figure.get(name), scale=100, digits=1) for name in comparison.figures))
+            by_figure = {entry.figure: entry for entry in own if entry.protocol == protocol}
+            yield (*names, _PROTOCOLS[protocol], *(ours(by_figure.get(name)) for name in comparison.figures))
         printed = {entry.figure: entry.paper for entry in own if entry.paper is not None}
         if printed:
             place = comparison.test_sets.get(test_set, "")
@@ -129,6 +150,7 @@ def _lines(comparison: Comparison, found: Sequence[Entry]) -> Iterator[Sequence[
 
 def _directions(comparison: Comparison, found: Sequence[Entry]) -> Iterator[Sequence[str]]:
     of = {(e.attack, e.rate, e.test_set, e.column, e.protocol): e for e in found if e.figure == "asr"}
+    most = max(entry.seeds for entry in found)
     compared = {column.name: comparison.baseline(column) for column in comparison.columns[1:]}
     for attack, rate, test_set in dict.fromkeys(key[:3] for key in of):
         for column, baseline in compared.items():
@@ -137,13 +159,13 @@ def _directions(comparison: Comparison, found: Sequence[Entry]) -> Iterator[Sequ
             if before and any(after):
                 known = next((e for e in after if e and e.paper is not None), None)
                 printed = f"{known.paper - before.paper:+.1f}" if known and known.paper is not None and before.paper is not None else "–"
-                yield (attack, f"{rate:.3g}", test_set, column, baseline, *map(_change, after), printed)
+                yield (attack, _rate(filter(None, after)), test_set, column, baseline, *(_change(entry, most) for entry in after), printed)
 
 
-def _change(after: Entry | None) -> str:
+def _change(after: Entry | None, most: int) -> str:
     if after is None or after.against is None:
         return "–"
     change = after.against.change
     value, low, high = (f"{100 * part:+.1f}" for part in (change.value, change.low, change.high))
-    said = f"{value} [{low}, {high}]{'' if after.against.by_image else ' °'}"
+    said = f"{value} [{low}, {high}]{'' if after.against.by_image else ' °'}{fewer(after.against.seeds, most)}"
     return said if after.against.seen else f"{said}, no difference seen"

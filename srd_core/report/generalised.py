@@ -12,7 +12,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from srd_core.scoring.intervals import Interval, wilson
+from srd_core.report.over_seeds import pooled
+from srd_core.scoring.intervals import Interval
 
 OF_SOURCE, SOURCE = "asr_g", "asr_source"
 WORKS = 0.5
@@ -45,18 +46,17 @@ def generalised(success: Success | None, source: Success | None) -> dict[str, An
     return {SOURCE: source, OF_SOURCE: share}
 
 
-def not_too_sure(spread: Interval, rows: Sequence[Row]) -> Interval:
+def not_too_sure(spread: Interval, rows: Sequence[Row], same_images: bool) -> Interval:
     """The spread of `asr_g` over the seeds' rows, no narrower than the interval of their pooled success, as a share of the source.
 
     The source is taken as it is, without an interval of its own, and the share ends at 1: of an interval above it nothing is left.
     """
-    images = sum(row["asr"]["n"] for row in rows)
-    pooled = wilson(round(sum(row["asr"]["value"] * row["asr"]["n"] for row in rows)), images)
+    success = pooled([row["asr"] for row in rows], same_images)
     whole = sum(row[SOURCE]["value"] for row in rows) / len(rows)
-    low, high = (min(bound / whole, 1.0) for bound in (pooled.low, pooled.high))
+    low, high = (min(bound / whole, 1.0) for bound in (success.low, success.high))
     least = spread.value if math.isnan(spread.low) else spread.low
     most = spread.value if math.isnan(spread.high) else spread.high
-    return Interval(value=spread.value, low=min(least, low), high=max(most, high), n=images)
+    return Interval(value=spread.value, low=min(least, low), high=max(most, high), n=success.n)
 
 
 def _known(success: Success | None) -> bool:

@@ -7,7 +7,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from srd_core.report.grid_cells import Cell, about, figure, ordered
+from srd_core.report.grid_cells import Cell, figure, naming, of_same_images, ordered
 from srd_core.report.names import detector
 from srd_core.report.over_seeds import combined, table
 
@@ -33,29 +33,32 @@ def detection_tables(cells: Sequence[Cell]) -> list[str]:
     for (*place, score), own in by_score.items():
         arm, _, unit = detector(score)
         by_arm.setdefault((*place, arm + unit), own)
-    about_cell = ("attack", "rate", "variant")
+    same, about_cell = of_same_images(cells), ("attack", "rate", "variant")
     return [
         "## Detection (pairs, against the truth)",
         "As decided:",
-        table((*about_cell, "decided by", "seeds", *_OF_DECISIONS.values()), _rows(by_arm, _OF_DECISIONS)),
+        table((*about_cell, "decided by", "seeds", *_OF_DECISIONS.values()), _rows(by_arm, _OF_DECISIONS, same)),
         "By each score alone:",
-        table((*about_cell, "score", "seeds", *_OF_SCORES.values()), _rows(by_score, _OF_SCORES)),
+        table((*about_cell, "score", "seeds", *_OF_SCORES.values()), _rows(by_score, _OF_SCORES, same)),
     ]
 
 
-def _rows(found: Found, figures: Mapping[str, str]) -> list[Sequence[str]]:
-    return [(*key, str(len(own)), *(figure(name, [row.get(name) for row in own]) for name in figures)) for key, own in found.items()]
+def _rows(found: Found, figures: Mapping[str, str], same: bool) -> list[Sequence[str]]:
+    return [
+        (*key, str(len(own)), *(figure(name, [row.get(name) for row in own], same_images=same) for name in figures))
+        for key, own in found.items()
+    ]
 
 
 def detection_csv(cells: Sequence[Cell]) -> str:
     """One line a figure, fractions; figures that are not known are left out."""
-    text = io.StringIO()
+    text, same = io.StringIO(), of_same_images(cells)
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("attack", "rate", "variant", "score", "figure", "value", "low", "high", "seeds"))
     for key, own in _by_score(cells).items():
         for name in _FIGURES:
             known = [row[name] for row in own if row.get(name) is not None]
-            found = combined(known, name)
+            found = combined(known, name, same_images=same)
             if found is not None:
                 writer.writerow((*key, name, *(f"{part:.6g}" for part in (found.value, found.low, found.high)), len(known)))
     return text.getvalue()
@@ -63,7 +66,8 @@ def detection_csv(cells: Sequence[Cell]) -> str:
 
 def _by_score(cells: Sequence[Cell]) -> Found:
     groups: Found = {}
+    name_of = naming(cells)
     for cell in cells:
         for name, found in cell["scores"]["detection"].items():
-            groups.setdefault((*about(cell), name), []).append(found)
+            groups.setdefault((*name_of(cell), name), []).append(found)
     return dict(ordered(groups))

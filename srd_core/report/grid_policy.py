@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from srd_core.report.grid_cells import Cell, about, figure, of_seed, ordered
+from srd_core.report.grid_cells import Cell, figure, naming, of_same_images, ordered, seed_of
 from srd_core.report.over_seeds import table, told
 from srd_core.scoring.intervals import Interval
 
@@ -47,17 +47,18 @@ def attention_tables(cells: Sequence[Cell]) -> list[str]:
 def _policy_rows(cells: Sequence[Cell]) -> Iterable[Sequence[str]]:
     """A policy knows no attack, and cells share it: what it does on synthetic images is told once."""
     seen: set[tuple[str, ...]] = set()
+    name_of = naming(cells)
     for cell in cells:
-        learned, (_, _, variant, seed) = cell["scores"]["policy"], of_seed(cell)
+        learned, name, seed = cell["scores"]["policy"], name_of(cell), seed_of(cell)
         shared = [_bounds(bounds)] if (bounds := learned.get("bounds")) else []
         if facts := learned.get("held_out"):
             shared.append(_played(learned, "held-out synthetic", facts))
-        for row in ((_ANY, _ANY, variant, seed, *known) for known in shared):
+        for row in ((_ANY, _ANY, name[-1], seed, *known) for known in shared):
             if row not in seen:
                 seen.add(row)
                 yield row
         if facts := learned.get("attack"):
-            yield (*of_seed(cell), *_played(learned, "test images with the attack", facts))
+            yield (*name, seed, *_played(learned, "test images with the attack", facts))
 
 
 def _played(learned: Mapping[str, Any], name: str, facts: Mapping[str, Any]) -> Sequence[str]:
@@ -80,20 +81,22 @@ def _bounds(facts: Mapping[str, Any]) -> Sequence[str]:
 
 def _mask_rows(cells: Sequence[Cell]) -> Iterable[Sequence[str]]:
     groups: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
+    name_of, same = naming(cells), of_same_images(cells)
     for cell in cells:
         found = {key: cell["scores"]["policy"].get(key, {}) for key in _IN_DATA}
         for arm in dict.fromkeys(arm for arms in found.values() for arm in arms):
-            groups.setdefault((*about(cell), arm), []).append({key: arms.get(arm) for key, arms in found.items()})
+            groups.setdefault((*name_of(cell), arm), []).append({key: arms.get(arm) for key, arms in found.items()})
     for place, rows in ordered(groups):
-        yield (*place, str(len(rows)), *(figure(name, [row[key] for row in rows]) for key, name in _IN_DATA.items()))
+        yield (*place, str(len(rows)), *(figure(name, [row[key] for row in rows], same_images=same) for key, name in _IN_DATA.items()))
 
 
 def _attention_rows(cells: Sequence[Cell], names: Iterable[str]) -> Iterable[Sequence[str]]:
+    name_of = naming(cells)
     for cell in cells:
         facts = cell["scores"].get("attention", {})
         if facts.get("boxed"):
             shares = (_share(facts.get(name)) for name in names)
-            yield (*of_seed(cell), f"{100 * facts['area']:.1f} %", *shares)
+            yield (*name_of(cell), seed_of(cell), f"{100 * facts['area']:.1f} %", *shares)
 
 
 def _share(found: Mapping[str, Any] | None) -> str:

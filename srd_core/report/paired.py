@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from srd_core.report.over_seeds import mean_of, pooled
 from srd_core.scoring.asr import LEFT_OUT
-from srd_core.scoring.intervals import Interval, across_seeds, independent_difference, share_difference, wilson
+from srd_core.scoring.intervals import Interval, across_seeds, independent_difference, share_difference
 
 Row = Mapping[str, Any]
 Hits = npt.NDArray[np.bool_]
@@ -22,10 +23,14 @@ Hits = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Difference:
-    """`change` after less before, a fraction, with its 95 % interval; `by_image`, whether images were compared with themselves."""
+    """`change` after less before, a fraction, with its 95 % interval; `by_image`, whether images were compared with themselves.
+
+    `seeds`: how many both have.
+    """
 
     change: Interval
     by_image: bool
+    seeds: int
 
     @property
     def seen(self) -> bool:
@@ -33,26 +38,31 @@ class Difference:
         return self.change.low > 0 or self.change.high < 0
 
 
-def difference(before: Sequence[Row], after: Sequence[Row], seed: str) -> Difference | None:
-    """The change of ASR over the seeds that both have; None where there is none.
+def difference(before: Sequence[Row], after: Sequence[Row], seed: str, *, same_images: bool = False) -> Difference | None:
+    """The change of ASR over the seeds that both have, of images that count in both arms; None where there is none.
 
-    With several seeds the interval is Student's of the seeds' changes, never narrower than that of all their images together.
+    With several seeds the interval is Student's of the seeds' changes, never narrower than that of all their images together, which are
+    no more than one seed's where they are the same.
 
     Args:
         before: scores of models on one test set, one a seed.
         after: the same.
         seed: key of a row that says which seed it is of.
+        same_images: the seeds are of the same test images.
     """
     first = {row[seed]: row for row in before if _asr(row)}
     pairs = [(first[row[seed]], row) for row in after if row[seed] in first and _asr(row)]
     if not pairs:
         return None
-    seeds = across_seeds([_asr(new)["value"] - _asr(old)["value"] for old, new in pairs])
-    hits = [_hits(old, new) for old, new in pairs]
-    known = [each for each in hits if each is not None]
-    images = _by_image(known) if len(known) == len(pairs) else _by_count(pairs)
+    hits = [both for old, new in pairs if (both := _hits(old, new)) is not None]
+    by_image = len(hits) == len(pairs)
+    if by_image:
+        changes, images = [float(new.mean() - old.mean()) for old, new in hits], _by_image(hits, same_images)
+    else:
+        changes, images = [_asr(new)["value"] - _asr(old)["value"] for old, new in pairs], _by_count(pairs, same_images)
+    seeds = across_seeds(changes)
     low, high = (images.low, images.high) if len(pairs) == 1 else (min(seeds.low, images.low), max(seeds.high, images.high))
-    return Difference(Interval(value=seeds.value, low=max(low, -1.0), high=min(high, 1.0), n=images.n), len(known) == len(pairs))
+    return Difference(Interval(value=seeds.value, low=max(low, -1.0), high=min(high, 1.0), n=images.n), by_image, len(pairs))
 
 
 def _asr(row: Row) -> Mapping[str, Any]:
@@ -73,15 +83,13 @@ def _hits(old: Row, new: Row) -> tuple[Hits, Hits] | None:
     return first, second
 
 
-def _by_image(hits: Sequence[tuple[Hits, Hits]]) -> Interval:
+def _by_image(hits: Sequence[tuple[Hits, Hits]], same_images: bool) -> Interval:
+    if same_images:
+        return mean_of([share_difference(new, old) for old, new in hits], same_images)
     old, new = (np.concatenate(side) for side in zip(*hits, strict=True))
     return share_difference(new, old)
 
 
-def _by_count(pairs: Sequence[tuple[Row, Row]]) -> Interval:
-    old, new = (_pooled([_asr(row) for row in side]) for side in zip(*pairs, strict=True))
+def _by_count(pairs: Sequence[tuple[Row, Row]], same_images: bool) -> Interval:
+    old, new = (pooled([_asr(row) for row in side], same_images) for side in zip(*pairs, strict=True))
     return independent_difference(new, old)
-
-
-def _pooled(shares: Sequence[Mapping[str, Any]]) -> Interval:
-    return wilson(round(sum(share["value"] * share["n"] for share in shares)), sum(share["n"] for share in shares))

@@ -92,7 +92,7 @@ def independent_difference(a: Interval, b: Interval) -> Interval:
     return Interval(value=change, low=change - below, high=change + above, n=a.n + b.n)
 
 
-def share_difference(a: Values, b: Values) -> Interval:
+def share_difference(a: Values | npt.NDArray[np.bool_], b: Values | npt.NDArray[np.bool_]) -> Interval:
     """Share of successes a less share b, each 1 or 0, over the same items: Newcombe's score interval of pairs (1998, method 10).
 
     Unlike a bootstrap's, it has a width where all pairs agree: 200 of 200 against 0 of 200 is not certainty. `n` is the number of pairs,

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from flows.cells import finished, identity, keep
 from flows.cli.bench import command
 from flows.cost import costs
+from flows.plan import Plan
 from flows.plan_files import cells_of, load_plan
 from flows.size import Size
 from srd_core.errors import ConfigError
@@ -25,6 +26,8 @@ SHARDS = {"kind": "shards", "trusted": "{data}/a-*.tar", "suspect": "{data}/b-*.
         ({"seeds": [0, 1, 0]}, "seeds: 0 is there twice"),
         ({"rates": [0.1, 0.10]}, "rates: 0.1 is there twice"),
         ({"variants": [{"name": "x"}, {"name": "x", "settings": ["workers=1"]}]}, "variants: x is there twice"),
+        ({"variants": [{"name": "clean"}], "clean": True}, "variants: clean is there twice"),
+        ({"comparison": {"columns": [{"name": "a", "arm": "none"}], "figures": ["cider_of_clean"]}}, "set clean: true"),
         ({"comparison": {"columns": [{"name": "a", "arm": "none"}] * 2, "figures": ["asr"]}}, "columns: a is there twice"),
         ({"comparison": {"columns": [{"name": "a", "arm": "none", "against": "b"}], "figures": ["asr"]}}, "there is no column 'b'"),
         ({"comparison": {"columns": [{"name": "a", "arm": "none", "source": "b"}], "figures": ["asr_g"]}}, "there is no variant 'b'"),
@@ -36,6 +39,16 @@ def test_names_that_would_mix_figures_are_refused(keys: dict[str, object], said:
     plan.write_text(json.dumps(keys))
     with pytest.raises(ConfigError, match=said):
         load_plan(str(plan))
+
+
+@pytest.mark.parametrize("by", ["attack", "shifted"])
+def test_charts_that_would_show_the_last_of_several_rates_are_refused(by: str) -> None:
+    """Regression: all rates had one bar, so that the last stood there, and nothing said which."""
+    keys = {"charts": [{"figures": ["asr"], "by": by}]}
+    Plan.model_validate({"rates": [0, 0.1], **keys})
+    Plan.model_validate({"rates": [0.01, 0.1], "charts": [{"figures": ["asr"], "by": "rate"}]})
+    with pytest.raises(ValueError, match=f"charts: one by {by} shows one rate"):
+        Plan.model_validate({"rates": [0.01, 0.1], **keys})
 
 
 def test_a_plan_that_is_not_text_is_refused(tmp_path: Path) -> None:

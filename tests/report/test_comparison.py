@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from typing import Any
 from xml.etree import ElementTree
 
@@ -69,6 +70,13 @@ def test_other_rates_and_variants_stay_out() -> None:
 def test_clean_quality_is_a_share_of_the_clean_trained_models_of_the_same_seed() -> None:
     assert only(entries(TABLE, CELLS[:2]), column="no defence", figure="cider_of_clean").ours.value == pytest.approx(0.75)
     assert not [e for e in entries(TABLE, CELLS[1:2]) if e.figure == "cider_of_clean"]
+
+
+def test_clean_quality_is_a_share_of_the_plans_own_clean_model() -> None:
+    """Regression: the last cell with nothing planted was the divisor, whatever its variant changes of the model, or its attacker trains."""
+    others = [cell(0, model("none", "p1", 200, cider=1.0), rate=0.0, variant=name, attack=name) for name in ("frozen", "vlood")]
+    for cells in ([*CELLS[:2], *others], [*others, *CELLS[:2]]):
+        assert only(entries(TABLE, cells), column="no defence", figure="cider_of_clean").ours.value == pytest.approx(0.75)
 
 
 def test_success_that_is_unknown_generalises_to_nothing() -> None:
@@ -210,6 +218,38 @@ def test_only_images_that_count_for_both_are_compared() -> None:
     assert change is not None and change.by_image and change.change.n == 50 and not change.seen
 
 
+@pytest.mark.parametrize("told", [hits, lambda arm, protocol, text: model(arm, protocol, text.count("1"))], ids=["by image", "by count"])
+def test_a_change_on_the_same_images_is_no_surer_than_one_seeds(told: Callable[[str, str, str], dict[str, Any]]) -> None:
+    """Regression: shards are the same with every seed, and 3 of 200 images thrice were taken for 9 of 600."""
+    before, after = "1" * 20 + "0" * 180, "1" * 17 + "0" * 183
+    cells = [cell(seed, told("none", "p1", before), told("srd", "p1", after)) for seed in range(3)]
+    for made in cells:
+        made["settings"]["experiment"]["kind"] = "shards"
+    alone, thrice = (only(entries(TABLE, part), column="SRD", figure="asr") for part in (cells[:1], cells))
+    assert alone.against is not None and thrice.against is not None
+    assert thrice.against.change.model_dump() == pytest.approx(alone.against.change.model_dump())
+    assert thrice.ours.model_dump() == pytest.approx(alone.ours.model_dump())
+
+
+def test_generalisation_on_the_same_images_is_no_surer_than_one_seeds() -> None:
+    """Regression: likewise of a share of the source."""
+    cells = over_seeds([100, 100, 100], [50, 50, 50])
+    for made in cells:
+        made["settings"]["experiment"]["kind"] = "shards"
+    share, _ = entries(GENERALISED, cells)
+    assert share.ours.low == pytest.approx(wilson(50, 200).low / 0.5) and share.ours.n == 200
+
+
+def test_a_change_is_of_the_images_that_its_interval_is_of() -> None:
+    """Regression: with another target that counts fewer images, arms that say the same differed by 30 points, outside of the interval."""
+    before, after = "0" * 80 + "1" * 90 + "0" * 30, "-" * 80 + "1" * 90 + "0" * 30
+    for seeds in (range(1), range(3)):
+        cells = [cell(seed, hits("none", "p1", before), hits("srd", "p1", after)) for seed in seeds]
+        change = only(entries(TABLE, cells), column="SRD", figure="asr").against
+        assert change is not None and change.by_image and not change.seen
+        assert change.change.value == 0 and change.change.low < 0 < change.change.high
+
+
 def test_a_column_may_be_compared_with_another_than_the_first() -> None:
     columns = (
         *TABLE.columns,
@@ -235,9 +275,46 @@ def test_the_page_begins_with_every_seeds_attack_success() -> None:
     assert rows[1] == "| badnet | 0.1 | ours, P2 | – | 99.0, 100.0 (paper 45.7) |"
 
 
+def test_figures_of_fewer_seeds_than_others_say_so() -> None:
+    """Regression: a mean of one seed looked like one of three, and each seed's values closed up over the one that was missing."""
+    cells = [cell(seed, model("none", "p1", 200), *([model("srd", "p1", 20 + seed)] if seed != 1 else [])) for seed in range(3)]
+    page = as_markdown(TABLE, entries(TABLE, [CELLS[0], *cells])).splitlines()
+    assert "| badnet | 0.1 | ours, P1 | 100.0, 100.0, 100.0 (paper 99.9) | 10.0, –, 11.0 (paper 45.7) |" in page
+    full, part, change = [line for line in page if line.startswith("| badnet | 0.1 | scenes | ")]
+    assert [text.count("seed") for text in full.split("|")[6:-1]] == [0, 0, 1]  # the clean model is of one seed
+    assert [text.partition("] ")[2] for text in part.split("|")[6:-1]] == ["(2 seeds) ", "(2 seeds) ", ""] and "50.0 (1 seed)" in part
+    assert "] ° (2 seeds) |" in change
+
+
 def test_many_seeds_are_not_told_one_by_one() -> None:
     cells = [cell(seed, model("none", "p1", 200)) for seed in range(6)]
     assert "In short" not in as_markdown(TABLE, entries(TABLE, cells))
+
+
+def planted(made: dict[str, Any], poisoned: int) -> dict[str, Any]:
+    """The cell with so many of its 3,000 pairs poisoned."""
+    made["scores"]["done"] = {"none": {"clean": {"keep": 3000 - poisoned}, "poisoned": {"keep": poisoned}}}
+    return made
+
+
+def test_the_share_that_was_poisoned_is_told_where_it_is_not_the_rate() -> None:
+    """Regression: ten pairs at least are poisoned, and no more than an attack can be put on; pages told the rate asked for."""
+    page = TABLE.model_copy(update={"figures": ("asr",)})
+    few = [planted(cell(seed, model("none", "p1", 100), model("srd", "p1", 50), rate=0.001), 10 + seed) for seed in range(2)]
+    found = entries(page, few)
+    assert as_markdown(page, found).count("| badnet | 0.001 (0.00333–0.00367 poisoned) |") == 4
+    assert {row["poisoned"] for row in csv.DictReader(as_csv(found).splitlines())} == {"0.0035"}
+    (svg,) = drawn(Chart(figures=("asr",), by="rate"), found).values()
+    assert "0.333–0.367 %: no defence 50.0 %; SRD 25.0 %" in svg
+    rounded = [planted(cell(0, model("none", "p1", 100), rate=rate), count) for rate, count in ((0.0035, 11), (0.1, 298))]
+    assert "poisoned)" not in as_markdown(page, entries(page, rounded))
+
+
+@pytest.mark.parametrize(("rate", "poisoned", "paper"), [(0.1, 60, None), (0.3, 300, 99.9), (0.1, 300, 99.9)])
+def test_the_papers_rows_are_those_of_its_share(rate: float, poisoned: int, paper: float | None) -> None:
+    """Regression: a fiftieth, which is all that an attack could be put on, stood beside the paper's tenth."""
+    found = entries(TABLE, [planted(cell(0, model("none", "p1", 200), rate=rate), poisoned)])
+    assert only(found, figure="asr").paper == paper
 
 
 def test_nothing_finished_is_said() -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 from typing import Any
 
+import numpy as np
 import pytest
 
 from srd_core.report.grid import markdown
 from srd_core.report.grid_detection import detection_csv
+from srd_core.scoring.detection import detection_scores
 from srd_core.scoring.intervals import wilson
 
 PLAIN = {"bleu_4": 0.5}
@@ -64,6 +66,19 @@ def test_images_with_the_trigger_are_counted_apart_and_seed_by_seed() -> None:
     assert "| scenes | 200 | – |" in markdown("Results", "srd bench x", cells[:1])
 
 
+def test_figures_of_fewer_seeds_than_others_say_so() -> None:
+    """Regression: a row of two seeds of three looked like all others."""
+    cells = [cell(seed, 0.5, 3.0) for seed in (0, 1, 2, 0, 2)]
+    for made in cells[3:]:
+        made["settings"] = {**made["settings"], "variant": "other"}
+    for made in cells:
+        made["scores"]["distance"] = 0.1
+    del cells[0]["scores"]["models"][0]["sfs"]
+    page = markdown("Results", "srd bench x", cells)
+    assert "| default | srd | p1 | scenes | 200 | 200 |" in page and "| other | srd | p1 | scenes | 200, –, 200 | 200, –, 200 |" in page
+    assert page.count(" (2 seeds) |") == 2 and "| badnet | 10.0% | other | 0.100 [0.100, 0.100] (2 seeds) |" in page
+
+
 def test_what_was_done_is_added_up_over_seeds() -> None:
     cells = [cell(seed, 0.5, 3.0) for seed in range(3)]
     for made in cells[:2]:
@@ -94,6 +109,33 @@ def test_detection_is_told_apart_by_variant_and_counts_its_seeds() -> None:
     assert len(rows) == 2 * 8
     (found,) = [row for row in rows if (row["variant"], row["figure"]) == ("default", "recall_at_one_percent")]
     assert (found["score"], float(found["value"]), found["seeds"]) == ("evidence/nll_mean", 0.9, "2")
+
+
+def test_detectors_that_agree_over_seeds_are_not_certain() -> None:
+    """Regression: of 30 poisoned pairs, all found three times, F1 and both areas were "1.000 [1.000, 1.000]"."""
+    truth = np.arange(3000) < 30
+    found = detection_scores(truth.astype(float), truth, truth).model_dump(mode="json")
+    cells = [cell(seed, 0.5, 3.0) for seed in range(3)]
+    for made in cells:
+        made["scores"]["detection"] = {"abl": found}
+    bounds = {row["figure"]: row for row in csv.DictReader(detection_csv(cells).splitlines())}
+    for name in ("auroc", "average_precision", "f1"):
+        low, high = float(bounds[name]["low"]), float(bounds[name]["high"])
+        assert found[name]["low"] < low < 1 == high, name
+
+
+def test_seeds_on_the_same_images_are_no_surer_than_one() -> None:
+    """Regression: shards are the same with every seed, and 0 of 200 thrice was an interval of 600 images."""
+    truth = np.arange(3000) < 30
+    found = detection_scores(truth.astype(float), truth, truth).model_dump(mode="json")
+    cells = [cell(seed, 0.0, 3.0) for seed in range(3)]
+    for made in cells:
+        made["settings"]["experiment"]["kind"] = "shards"
+        made["scores"]["detection"] = {"abl": found}
+    page = markdown("Results", "srd bench x", cells)
+    assert "| 0.0 % [0.0, 1.9] | 0.0 % [0.0, 1.9] |" in page and "never narrower than that of one seed's images" in page
+    (bounds,) = [row for row in csv.DictReader(detection_csv(cells).splitlines()) if row["figure"] == "auroc"]
+    assert float(bounds["low"]) == pytest.approx(found["auroc"]["low"])
 
 
 def test_decisions_are_told_once_however_many_scores_they_rest_on() -> None:
@@ -156,6 +198,35 @@ def test_rows_of_one_cell_say_its_rate_and_rates_stand_in_the_order_of_numbers()
     assert rates(page, "Attention on the trigger") == ["10.0%", "5.0%", "1.0%"]  # a row a cell, as they came
     for heading, tables in (("Retrained models", 1), ("Detection", 2), ("Distance", 1)):
         assert rates(page, heading) == tables * ["1.0%", "5.0%", "10.0%"]
+
+
+def test_rates_that_differ_are_told_apart() -> None:
+    """Regression: compared as printed, 0.05 and 0.1 % were seeds of one rate, and 0.25 % was "0.2%"."""
+    cells = [cell(0, 0.5, 3.0) for _ in range(4)]
+    for made, rate in zip(cells, (0.0025, 0.0005, 0.001, 0.07), strict=True):
+        made["settings"]["experiment"]["rate"] = rate
+    assert rates(markdown("Results", "srd bench x", cells), "Retrained models") == ["0.05%", "0.1%", "0.25%", "7.0%"]
+
+
+def test_the_share_that_was_poisoned_is_told_where_it_is_not_the_rate() -> None:
+    """Regression: of few pairs ten are poisoned whatever the rate, and tables told the rate."""
+    cells = [cell(seed, 0.5, 3.0) for seed in range(2)]
+    for made in cells:
+        made["settings"]["experiment"]["rate"] = 0.001
+        made["scores"] |= {"done": {"none": {"clean": {"keep": 2990}, "poisoned": {"keep": 10}}}, "distance": 0.1}
+    page = markdown("Results", "srd bench x", cells)
+    assert {rate for heading in ("Retrained", "What was done", "Distance") for rate in rates(page, heading)} == {"0.1% (0.333% poisoned)"}
+
+
+def test_attacks_that_plant_nothing_are_not_averaged() -> None:
+    """Regression: their test images have different triggers, and attackers who train hand on models of their own."""
+    cells = [cell(0, asr, 3.0) for asr in (0.0, 1.0)]
+    for made, attack in zip(cells, ("badnet", "vlood"), strict=True):
+        made["settings"]["experiment"] |= {"attack": attack, "rate": 0.0}
+    lines = [line for line in markdown("Results", "srd bench x", cells).splitlines() if line.startswith("| nothing planted")]
+    assert [line.split("|")[1].strip() for line in lines] == ["nothing planted (badnet)", "nothing planted (vlood)"]
+    assert "| 0.0 % [" in lines[0] and "| 100.0 % [" in lines[1]
+    assert "| nothing planted | 0.0% |" in markdown("Results", "srd bench x", cells[:1])
 
 
 def test_cells_of_different_code_are_told_as_such() -> None:
