@@ -19,9 +19,10 @@ from srd_core.attacks.settings import configured, settings_of
 from srd_core.config import quoted
 from srd_core.data.inventory import open_shard, take_inventory
 from srd_core.data.manifest import digest
+from srd_core.errors import ConflictError
 from srd_core.experiments.shifts import shift_shards
 from srd_core.seeds import derive
-from srd_core.stages.code import code_digest
+from srd_core.stages.code import check_unedited, code_digest
 
 TRUTH = "suspect.poisoned.json"
 """The list of poisoned pairs, written when all else has been."""
@@ -112,6 +113,7 @@ def plant(
     Raises:
         ConfigError: unknown attack, settings that it does not have, or one that has to be optimised and no surrogate.
         SourceError: nothing at `clean`, or nothing that can be poisoned.
+        ConflictError: code that makes the experiment was edited meanwhile.
     """
     source, kept, truth, attack = folder / "suspect", folder / "attack", folder / TRUTH, what.made
     owned = str(folder / "shifted") if what.shift else clean
@@ -120,6 +122,11 @@ def plant(
         if what.shift:
             shift_shards(clean, folder / "shifted", what.shift, share=what.shifted, seed=derive(seed, "shift"))
         _poison(what, owned, source, kept, surrogate, seed)
+        try:
+            _check_code(what)
+        except ConflictError:
+            truth.unlink()
+            raise
     told = json.loads(truth.read_text(encoding="utf-8"))
     return ExperimentData(
         source=str(source),
@@ -135,11 +142,24 @@ def plant(
 
 
 def mark_of(what: Planted, surrogate: str | None, *inputs: str) -> str:
-    """Digest of the settings, of the code that makes the experiment of them, and of its `inputs`."""
-    modules = sorted({type(what).__module__, type(what.made).__module__})
-    code = [code_digest(module) for module in modules]
+    """Digest of the settings, of the code that makes the experiment of them, and of its `inputs`.
+
+    Raises:
+        ConflictError: that code has been edited since this process started.
+    """
+    _check_code(what)
+    code = [code_digest(module) for module in _modules(what)]
     weights = _weights(surrogate) if what.made.needs_encoder else {}
     return digest({"settings": what.whole, "code": code, "inputs": inputs, "surrogate": weights})
+
+
+def _modules(what: Planted) -> list[str]:
+    return sorted({type(what).__module__, type(what.made).__module__})
+
+
+def _check_code(what: Planted) -> None:
+    for module in _modules(what):
+        check_unedited(module, "the data of an experiment")
 
 
 def begin(folder: Path, mark: str) -> None:
