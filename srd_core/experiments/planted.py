@@ -56,6 +56,11 @@ class Planted(BaseModel):
         return {**self.model_dump(mode="json"), "settings": settings_of(self.made)}
 
     @property
+    def content(self) -> dict[str, str]:
+        """What tells data apart that have lain in the same place, by role; nothing where settings and code make all of them."""
+        return {}
+
+    @property
     def made(self) -> Attack:
         """The attack, with its settings.
 
