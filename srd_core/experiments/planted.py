@@ -92,7 +92,7 @@ class ExperimentData:
     """Its name, or the folder of what it has worked out."""
     target: str
     attacker: str | None = None
-    """The clean pairs of an attacker who trains."""
+    """The clean pairs of an attacker who trains; none where nothing is planted."""
     attacker_rate: float | None = None
     """Share of them that he poisons, if his attack leaves it open."""
     rate: float = 0.0
@@ -140,7 +140,7 @@ def plant(
         truth=truth,
         attack=str(kept) if attack.needs_encoder or what.settings else attack.name,
         target=what.planted,
-        attacker=owned if attack.trains else None,
+        attacker=owned if attack.trains and what.rate else None,
         attacker_rate=what.rate if attack.trains and not attack.poisons_all and what.rate else None,
         rate=len(told["poisoned"]) / max(told["pairs"], 1),
     )
