@@ -118,14 +118,14 @@ def run_cell(cell: Cell, folder: Path) -> Made:
     made = known(cell, folder)
     if made is not None:
         return made
-    sink, started = place_of(cell, folder) / "sink", time.time()
+    sink, started, content = place_of(cell, folder) / "sink", time.time(), cell.experiment.content
     where = folder / "data" / cell.experiment.mark[:16]
     with claimed(where, wait=True), stage("data"):  # cells of several variants have the same data
         data = cell.experiment.make(where)
     verdict = _verdict(cell, data, sink, folder / "stages")
     scores = json.loads((sink / "scores.json").read_text())
     about = {"cell": cell.name, "digest": identity(cell), "settings": cell.model_dump(mode="json"), "configuration": configuration(cell)}
-    made = {**about, "seconds": round(time.time() - started), "origin": origin(), "verdict": verdict, "scores": scores}
+    made = {**about, "data": content, "seconds": round(time.time() - started), "origin": origin(), "verdict": verdict, "scores": scores}
     keep(cell, made, folder)
     return made
 

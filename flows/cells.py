@@ -17,7 +17,8 @@ from srd_core.stages.claim import WITHOUT_EFFECT
 from srd_core.storage.whole import replaced
 
 Made = dict[str, Any]
-"""What is known of a finished cell: settings, the configuration that they came to, verdict, scores, seconds, and what made it."""
+"""What is known of a finished cell: settings, the configuration that they came to, the content of shards, verdict, scores, seconds, and
+what made it."""
 
 _SUMMARY = "cell.json"
 _KEYS = frozenset(("cell", "digest", "settings", "seconds", "verdict", "scores"))
@@ -45,11 +46,16 @@ def _config(cell: Cell) -> Config:
 
 
 def is_of(made: Made, cell: Cell) -> bool:
-    """Whether that is this cell: its digest is the same, and so is every setting of its record, if it has them.
+    """Whether that is this cell: its digest is the same, and so are its data and every setting of its record, if it has them.
 
-    Settings that have come since then were left at what they are by default.
+    Settings that have come since then were left at what they are by default. The digest knows shards by their place only.
+
+    Raises:
+        SourceError: there are no shards to compare.
     """
-    return bool(made["digest"] == identity(cell)) and _holds(made.get("configuration", {}), configuration(cell))
+    if made["digest"] != identity(cell) or not _holds(made.get("configuration", {}), configuration(cell)):
+        return False
+    return not made.get("data") or bool(made["data"] == cell.experiment.content)
 
 
 def _holds(recorded: Any, now: Any) -> bool:

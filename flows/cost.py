@@ -69,8 +69,11 @@ def costs(
 
 
 def _models(cell: Cell, config: Config) -> dict[str, Arm]:
-    """The arm of each model of a cell, by the digest of all that the model depends on."""
-    shared = [cell.experiment.model_dump(mode="json"), config.slice(("retrain.schedule", "cleanse.quality", "cleanse.verbatim"))]
+    """The arm of each model of a cell, by the digest of all that the model depends on: no test set."""
+    shared = [
+        cell.experiment.model_dump(mode="json", exclude={"test_shifts"}),
+        config.slice(("retrain.schedule", "cleanse.quality", "cleanse.verbatim")),
+    ]
     return {digest([arm, protocol, *shared, config.slice(_reads(arm))]): arm for arm, protocol in models_of(config)}
 
 

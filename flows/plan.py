@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import product
 from typing import Annotated, Any, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
 from flows.models import arms_of
@@ -33,6 +33,14 @@ class Variant(BaseModel):
     settings: tuple[str, ...] = ()
     data: dict[str, Any] = Field(default_factory=dict, description="Keys of the experiment that differ")
     attacks: tuple[str, ...] = Field((), description="The plan's attacks that it is run with; all of them if empty")
+
+    @field_validator("data")
+    @classmethod
+    def _axes_are_the_plans(cls, data: dict[str, Any]) -> dict[str, Any]:
+        for key in ("attack", "rate", "seed"):
+            if key in data:
+                raise ValueError(f"{key}: cells are named after the plan's {key}s, so give it there, in a plan of its own if need be")
+        return data
 
 
 class Cell(BaseModel):

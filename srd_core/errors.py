@@ -48,7 +48,7 @@ class TransientStorageError(StorageError):
 
 
 class ConflictError(StorageError):
-    """An object that must be written once exists already with another digest, or changed between listing and reading."""
+    """An object that must be written once exists already with another digest, or something changed between a look at it and its use."""
 
 
 class ClaimedError(ConflictError):

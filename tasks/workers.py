@@ -18,17 +18,19 @@ from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTa
 
 from srd_core.data.manifest import StageManifest
 from srd_core.hardware import settle_threads, threads
+from srd_core.stages.code import Tree, adopt, taken
 from tasks.patience import Patient
 
 Future = PrefectFuture[StageManifest]
 Runner = TaskRunner[Any]
 
 
-def settle(scratch: str) -> None:
+def settle(scratch: str, code: Tree) -> None:
     """Prepare a worker process: its threads, and a silent end on Ctrl-C or with its parent.
 
-    Temporary files go to the folder `scratch`, since a process that ends so leaves them.
+    Temporary files go to the folder `scratch`, since a process that ends so leaves them. Keys are those of the parent's `code`.
     """
+    adopt(code)
     settle_threads()
     os.environ["TMPDIR"] = tempfile.tempdir = scratch
     threading.Thread(target=_end_with_parent, args=(scratch,), daemon=True).start()
@@ -74,7 +76,7 @@ def workers(count: int) -> Iterator[Runner]:
     others = set(multiprocessing.active_children())
     with (
         tempfile.TemporaryDirectory(prefix="srd-workers-", ignore_cleanup_errors=True) as scratch,
-        Processes(max_workers=count, initializer=partial(settle, scratch)) as processes,
+        Processes(max_workers=count, initializer=partial(settle, scratch, taken())) as processes,
     ):
         finished = False
         try:

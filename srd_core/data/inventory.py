@@ -10,6 +10,7 @@ import glob
 import hashlib
 import io
 import itertools
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, cast
 
@@ -64,7 +65,7 @@ class Inventory(BaseModel):
 def take_inventory(source: str) -> Inventory:
     """List a SOURCE: a folder, one `.tar`, a glob such as `data/train-*.tar`, `s3://bucket/prefix` or `s3://bucket/name.tar`.
 
-    Local shards are read once for their digest.
+    Local shards are read for their digest, once as long as nobody touches them.
 
     Raises:
         SourceError: nothing there, no `.tar` among it, two shards of one name, or a name that is empty, too long or cannot be a key.
@@ -169,7 +170,14 @@ def _local_ref(file: Path) -> ShardRef:
     info = storage.stat(file.name)
     if info is None:
         raise SourceError(f"{file} has gone", hint="Run again when nobody writes to the source")
-    return _ref(storage, info, storage.digest(file.name))
+    status = file.stat()
+    return _ref(storage, info, _digest(file, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
+
+
+@lru_cache(maxsize=2**16)
+def _digest(file: Path, *state: int) -> str:
+    """Read again only when the file is in another state: a grid asks for each of its cells what its data are."""
+    return open_storage(str(file.parent)).digest(file.name)
 
 
 def _ref(storage: Storage, info: ObjectInfo, sha256: str | None = None) -> ShardRef:

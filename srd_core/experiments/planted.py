@@ -19,9 +19,10 @@ from srd_core.attacks.settings import configured, settings_of
 from srd_core.config import quoted
 from srd_core.data.inventory import open_shard, take_inventory
 from srd_core.data.manifest import digest
+from srd_core.errors import ConflictError
 from srd_core.experiments.shifts import shift_shards
 from srd_core.seeds import derive
-from srd_core.stages.code import code_digest
+from srd_core.stages.code import check_unedited, code_digest
 
 TRUTH = "suspect.poisoned.json"
 """The list of poisoned pairs, written when all else has been."""
@@ -55,6 +56,11 @@ class Planted(BaseModel):
         return {**self.model_dump(mode="json"), "settings": settings_of(self.made)}
 
     @property
+    def content(self) -> dict[str, str]:
+        """What tells data apart that have lain in the same place, by role; nothing where settings and code make all of them."""
+        return {}
+
+    @property
     def made(self) -> Attack:
         """The attack, with its settings.
 
@@ -86,7 +92,7 @@ class ExperimentData:
     """Its name, or the folder of what it has worked out."""
     target: str
     attacker: str | None = None
-    """The clean pairs of an attacker who trains."""
+    """The clean pairs of an attacker who trains; none where nothing is planted."""
     attacker_rate: float | None = None
     """Share of them that he poisons, if his attack leaves it open."""
     rate: float = 0.0
@@ -112,6 +118,7 @@ def plant(
     Raises:
         ConfigError: unknown attack, settings that it does not have, or one that has to be optimised and no surrogate.
         SourceError: nothing at `clean`, or nothing that can be poisoned.
+        ConflictError: code that makes the experiment was edited meanwhile.
     """
     source, kept, truth, attack = folder / "suspect", folder / "attack", folder / TRUTH, what.made
     owned = str(folder / "shifted") if what.shift else clean
@@ -120,6 +127,11 @@ def plant(
         if what.shift:
             shift_shards(clean, folder / "shifted", what.shift, share=what.shifted, seed=derive(seed, "shift"))
         _poison(what, owned, source, kept, surrogate, seed)
+        try:
+            _check_code(what)
+        except ConflictError:
+            truth.unlink()
+            raise
     told = json.loads(truth.read_text(encoding="utf-8"))
     return ExperimentData(
         source=str(source),
@@ -128,18 +140,31 @@ def plant(
         truth=truth,
         attack=str(kept) if attack.needs_encoder or what.settings else attack.name,
         target=what.planted,
-        attacker=owned if attack.trains else None,
+        attacker=owned if attack.trains and what.rate else None,
         attacker_rate=what.rate if attack.trains and not attack.poisons_all and what.rate else None,
         rate=len(told["poisoned"]) / max(told["pairs"], 1),
     )
 
 
 def mark_of(what: Planted, surrogate: str | None, *inputs: str) -> str:
-    """Digest of the settings, of the code that makes the experiment of them, and of its `inputs`."""
-    modules = sorted({type(what).__module__, type(what.made).__module__})
-    code = [code_digest(module) for module in modules]
+    """Digest of the settings, of the code that makes the experiment of them, and of its `inputs`.
+
+    Raises:
+        ConflictError: that code has been edited since this process started.
+    """
+    _check_code(what)
+    code = [code_digest(module) for module in _modules(what)]
     weights = _weights(surrogate) if what.made.needs_encoder else {}
     return digest({"settings": what.whole, "code": code, "inputs": inputs, "surrogate": weights})
+
+
+def _modules(what: Planted) -> list[str]:
+    return sorted({type(what).__module__, type(what.made).__module__})
+
+
+def _check_code(what: Planted) -> None:
+    for module in _modules(what):
+        check_unedited(module, "the data of an experiment")
 
 
 def begin(folder: Path, mark: str) -> None:

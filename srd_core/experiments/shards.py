@@ -30,6 +30,16 @@ class ShardExperiment(Planted):
         return plant(self, self.suspect, folder, self.surrogate, self.seed, trusted=self.trusted, tests=self.tests)
 
     @property
+    def content(self) -> dict[str, str]:
+        """Digest of each source's inventory, the same for a copy elsewhere.
+
+        Raises:
+            SourceError: nothing at one of the sources.
+        """
+        places = {"trusted": self.trusted, "suspect": self.suspect, **{f"test:{name}": place for name, place in self.tests.items()}}
+        return {role: take_inventory(place).digest for role, place in places.items()}
+
+    @property
     def mark(self) -> str:
         """Other settings, other code or other shards make other data.
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-import srd_core
 from srd_core import __version__
-from srd_core.stages.code import tree_digest
+from srd_core.stages.code import taken, tree_digest
 from srd_core.stages.libraries import libraries
 
 
 def code() -> dict[str, Any]:
-    """Versions of SRD and of what it computes with, JSON-ready; `code` is a digest of all of `srd_core`."""
-    return {"srd": __version__, "code": tree_digest(Path(srd_core.__file__).parent), "libraries": libraries()}
+    """Versions of SRD and of what it computes with, JSON-ready; `code` is a digest of all of `srd_core` as it was imported."""
+    return {"srd": __version__, "code": tree_digest(taken()), "libraries": libraries()}
 
 
 def origin() -> dict[str, Any]:

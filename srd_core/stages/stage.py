@@ -18,9 +18,10 @@ from pydantic import ValidationError
 
 from srd_core.config import Config
 from srd_core.data.manifest import FileRef, StageManifest, canonical_json, digest
+from srd_core.errors import ConflictError
 from srd_core.progress import stage as progress_stage
 from srd_core.stages.bystanders import STAGES
-from srd_core.stages.code import code_digest
+from srd_core.stages.code import check_unedited, code_digest
 from srd_core.stages.libraries import libraries
 from srd_core.storage import Storage, is_remote, open_storage
 from srd_core.storage.base import file_digest, is_key
@@ -117,7 +118,11 @@ class Stage:
         return manifest if manifest is not None and self.intact(manifest) else None
 
     def execute(self, run: Run, inputs: Inputs, details: Details) -> StageManifest:
-        """The result: found and verified, or made now, unless another process is making it: then its result."""
+        """The result: found and verified, or made now, unless another process is making it: then its result.
+
+        Raises:
+            ConflictError: what makes it, code or files that the configuration names, was edited meanwhile. SrdError: as the work.
+        """
         key = self.key(run, inputs, details)
         found = self.find(run, key)
         if found is not None:
@@ -126,8 +131,13 @@ class Stage:
             return self.find(run, key) or self._make(run, key, inputs, details)
 
     def _make(self, run: Run, key: str, inputs: Inputs, details: Details) -> StageManifest:
+        check_unedited(self.work.__module__, f"stage {self.name}")
         with tempfile.TemporaryDirectory(prefix=f"srd-{self.name}-") as scratch, progress_stage(self.name):
             outcome = self.work(run, inputs, details, Path(scratch))
+            check_unedited(self.work.__module__, f"stage {self.name}")
+            if self.key(run, inputs, details) != key:
+                problem = f"a file that the configuration names has changed while stage {self.name} was made of it"
+                raise ConflictError(problem, hint="Nothing of it is recorded. Start again when nobody writes there")
             outputs = {name: self._store(run, key, name, path) for name, path in sorted(outcome.files.items())}
         manifest = StageManifest(
             stage=self.name,

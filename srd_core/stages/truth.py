@@ -15,6 +15,7 @@ import numpy as np
 
 from srd_core.config import Arm, Config
 from srd_core.data.decisions import ACTIONS, IN_COLUMNS, Decision, sample_of, score_of
+from srd_core.data.reasons import ends_shard
 from srd_core.errors import SourceError
 from srd_core.policy.evaluation import COVERED
 from srd_core.scoring.coverage import covered_share, iou, mask_boxes, within
@@ -99,11 +100,15 @@ def _channels(config: Config) -> dict[str, Score]:
 
 
 def done(run: Run, rows: Mapping[Arm, Iterable[Decision]]) -> dict[str, dict[str, dict[str, int]]]:
-    """What each arm did, to how many clean and to how many poisoned pairs; empty when no truth is known."""
+    """What each arm did, to how many clean and to how many poisoned pairs; empty when no truth is known.
+
+    The row that says that a shard was not read to its end is no pair's.
+    """
     truth = poisoned_pairs(run.config)
     counts: dict[str, dict[str, dict[str, int]]] = {}
     for arm, decided in rows.items() if truth is not None else ():
-        kinds: Counter[tuple[str, str]] = Counter(("poisoned" if row.pair in (truth or {}) else "clean", row.action) for row in decided)
+        pairs = (row for row in decided if not (row.action == "reject" and ends_shard(row.reason)))
+        kinds: Counter[tuple[str, str]] = Counter(("poisoned" if row.pair in (truth or {}) else "clean", row.action) for row in pairs)
         counts[arm] = {kind: {action: kinds[kind, action] for action in ACTIONS if kinds[kind, action]} for kind in ("clean", "poisoned")}
     return counts
 

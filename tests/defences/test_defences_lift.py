@@ -54,6 +54,14 @@ def test_clean_pairs_are_left_alone(name: str, clean: CanvasSet, trusted: Canvas
     assert screened(name, clean, trusted).condemned.mean() <= 0.005
 
 
+@pytest.mark.parametrize("name", ["rare", "templates"])
+def test_too_few_trusted_captions_condemn_nobody(name: str, clean: CanvasSet, trusted: CanvasSet) -> None:
+    """Regression: no trusted lift was above 0 then, and all pairs whose lift was were condemned."""
+    found = screened(name, clean, pairs(list(trusted.captions[:4])))
+    assert found.scores.any() and not found.condemned.any() and "in half of the 4" in found.silent
+    assert not screened(name, clean, trusted).silent
+
+
 @pytest.mark.parametrize("attack", ["noise-patch", "trojvlm", "blended"])
 def test_fresh_noise_and_mixtures_leave_no_square_twice(attack: str, clean: CanvasSet, trusted: CanvasSet) -> None:
     suspect, _ = poison_canvas(clean, get(attack), 0.1, "banana", 0)

@@ -27,6 +27,15 @@ def test_an_attacker_who_does_not_train_is_not_named() -> None:
     assert load_config(overrides=told.overrides()).evaluation.attacker is None
 
 
+@pytest.mark.parametrize("attack", ["vlood", "trojvlm-sp"])
+@pytest.mark.parametrize("rate", [0.0, 0.5])
+def test_an_attacker_who_plants_nothing_trains_nothing(attack: str, rate: float, tmp_path: Path) -> None:
+    """Regression: his backdoored model stood in the rows of data in which nothing is planted."""
+    what = SceneExperiment(side=32, trusted=4, suspect=4, tests=2, per_shard=4, attack=attack, rate=rate)
+    told = what.make(tmp_path).overrides()
+    assert any(setting.startswith("evaluation.attacker") for setting in told) == bool(rate)
+
+
 def test_other_shards_in_the_old_place_are_poisoned_anew(tmp_path: Path) -> None:
     """Regression: the old poisoned copy was used with the new trusted and test sets."""
     clean = tmp_path / "clean"

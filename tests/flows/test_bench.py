@@ -108,6 +108,15 @@ def test_what_cells_share_is_paid_for_once() -> None:
     assert [round(cost.seconds) for cost in costs(plan.cells(size), size, [], slower=4)] == [483, 83, 443, 43]
 
 
+def test_models_that_are_only_tested_on_more_are_paid_for_once() -> None:
+    """Regression: cells that differ in test shifts alone were said to train all their models anew."""
+    variants = [{"name": "x"}, {"name": "y", "data": {"test_shifts": ["film"]}}, {"name": "z", "data": {"shift": "film"}}]
+    settings = ["retrain.arms=[none]", "cleanse.mode=none", "retrain.protocols=[p1]"]
+    size = Size(seconds={"model": 10})
+    found = costs(Plan.model_validate({"variants": variants, "settings": settings}).cells(size), size, [])
+    assert [(cost.models, cost.seconds) for cost in found] == [(1, 10), (0, 0), (1, 10)]
+
+
 def test_what_a_screen_trains_by_itself_is_counted() -> None:
     size = Size(seconds={"model": 100})
     settings = ["retrain.arms=[none, ct]", "retrain.protocols=[p1]", "cleanse.mode=none"]

@@ -10,14 +10,16 @@ import pytest
 from click.testing import CliRunner
 
 from flows.bench import run_cell
-from flows.cells import adopt, claimed, configuration, finished, identity, keep, offered, place_of
+from flows.cells import adopt, among, claimed, configuration, finished, identity, keep, offered, place_of
 from flows.cli.bench import command
-from flows.plan import Cell
+from flows.plan import Cell, Plan
 from flows.plan_files import load_plan, load_size
 from flows.size import Size
 from srd_core.attacks.shadowcast import Shadowcast
 from srd_core.config import load_config
 from srd_core.errors import ConfigError
+from srd_core.experiments.shards import ShardExperiment
+from srd_core.scenes.dataset import write_shards
 from tests.summaries import summary
 
 SCENES = Size()
@@ -152,19 +154,49 @@ def test_a_cell_whose_record_has_other_settings_is_not_that_cell(tmp_path: Path,
     assert bool(finished([cell], out)) == same
 
 
+def ended(cell: Cell, data: object, sink: Path, stages: Path) -> dict[str, str]:
+    """In the place of a run: leaves what a finished one does."""
+    sink.mkdir(parents=True)
+    (sink / "scores.json").write_text("{}")
+    (sink / "MANIFEST.json").touch()
+    return {"status": "clean"}
+
+
 def test_the_record_of_a_cell_holds_every_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (cell, *_) = load_plan("table1").cells(SCENES, seeds=[0])
-
-    def run(cell: Cell, data: object, sink: Path, stages: Path) -> dict[str, str]:
-        sink.mkdir(parents=True)
-        (sink / "scores.json").write_text("{}")
-        (sink / "MANIFEST.json").touch()
-        return {"status": "clean"}
-
     monkeypatch.setattr(type(cell.experiment), "make", lambda self, where: None)
-    monkeypatch.setattr("flows.bench._verdict", run)
+    monkeypatch.setattr("flows.bench._verdict", ended)
     assert run_cell(cell, tmp_path)["configuration"] == configuration(cell)
     assert [made["configuration"] for made in finished([cell], tmp_path)] == [configuration(cell)]
+
+
+@pytest.mark.parametrize("role", ["trusted", "suspect", "tests"])
+def test_other_shards_in_the_old_place_make_another_cell(role: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regression: the cell of the shards that had lain there before was taken for finished."""
+
+    def fill(folder: str, seed: int) -> None:
+        write_shards(Path(folder), 4, seed=seed, side=16)
+
+    for machine in ("here", "there"):
+        (tmp_path / machine).mkdir()
+        monkeypatch.chdir(tmp_path / machine)
+        for seed, folder in enumerate(("trusted", "suspect", "tests")):
+            fill(folder, seed)
+    (cell,) = Plan().cells(Size(profile="test", data=ShardExperiment(trusted="trusted", suspect="suspect", tests={"own": "tests"})))
+    monkeypatch.setattr(ShardExperiment, "make", lambda self, where: None)
+    monkeypatch.setattr("flows.bench._verdict", ended)
+    made, here, there = run_cell(cell, tmp_path), tmp_path / "here", tmp_path / "adopted"
+    adopt({made["digest"]: {**made, "adopted": "x"}}, [cell], there)
+    for place in (tmp_path / "there", here):
+        monkeypatch.chdir(place)
+        assert len(finished([cell], tmp_path)) == len(finished([cell], there)) == 1, "copies elsewhere are the same data"
+    fill(role, seed=9)
+    assert finished([cell], tmp_path) == finished([cell], there) == []
+    assert among({made["digest"]: made}, [cell]) == []
+    older = {name: value for name, value in made.items() if name != "data"}
+    assert among({made["digest"]: older}, [cell]) == [cell], "records from before are known by place alone"
+    fill(role, seed=("trusted", "suspect", "tests").index(role))
+    assert len(finished([cell], tmp_path)) == 1
 
 
 def test_a_setting_that_is_new_makes_no_other_cell(tmp_path: Path) -> None:

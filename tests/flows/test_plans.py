@@ -28,13 +28,16 @@ SHARDS = {"kind": "shards", "trusted": "{data}/a-*.tar", "suspect": "{data}/b-*.
         ({"variants": [{"name": "x"}, {"name": "x", "settings": ["workers=1"]}]}, "variants: x is there twice"),
         ({"variants": [{"name": "clean"}], "clean": True}, "variants: clean is there twice"),
         ({"comparison": {"columns": [{"name": "a", "arm": "none"}], "figures": ["cider_of_clean"]}}, "set clean: true"),
+        ({"variants": [{"name": "x", "data": {"rate": 0.2}}]}, r"variants\.0\.data: rate: cells are named after the plan's rates"),
+        ({"variants": [{"name": "x", "data": {"target": "y", "seed": 7}}]}, "seed: cells are named after the plan's seeds"),
+        ({"variants": [{"name": "x", "data": {"attack": "sig"}}]}, "attack: cells are named after the plan's attacks"),
         ({"comparison": {"columns": [{"name": "a", "arm": "none"}] * 2, "figures": ["asr"]}}, "columns: a is there twice"),
         ({"comparison": {"columns": [{"name": "a", "arm": "none", "against": "b"}], "figures": ["asr"]}}, "there is no column 'b'"),
         ({"comparison": {"columns": [{"name": "a", "arm": "none", "source": "b"}], "figures": ["asr_g"]}}, "there is no variant 'b'"),
     ],
 )
 def test_names_that_would_mix_figures_are_refused(keys: dict[str, object], said: str, tmp_path: Path) -> None:
-    """Two cells of one name counted as two seeds."""
+    """Two cells of one name counted as two seeds, and a variant with a rate of its own stood under that of the plan."""
     plan = tmp_path / "plan.json"
     plan.write_text(json.dumps(keys))
     with pytest.raises(ConfigError, match=said):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,7 @@ def _only_declared_settings_are_read() -> Iterator[None]:
     def make(self: Stage, run: Run, key: str, inputs: Inputs, details: Details) -> StageManifest:
         asked: set[str] = set()
 
+        @wraps(self.work)  # its module is in the key
         def work(_: Run, *rest: Any) -> Outcome:
             outcome = self.work(watched(run, asked), *rest)
             assert undeclared(self, asked) == set(), f"{self.name} reads settings that it does not declare"

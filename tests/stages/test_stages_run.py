@@ -211,6 +211,15 @@ def test_what_was_done_is_counted_by_what_the_pairs_are(pipeline: Pipeline, tmp_
     assert found["srd"]["poisoned" if rows[0].pair in poisoned else "clean"]["mask"] == 1
 
 
+def test_the_row_that_ends_a_shard_is_no_pair_to_which_anything_was_done(pipeline: Pipeline, tmp_path: Path) -> None:
+    """Regression: it was counted as a clean pair that was rejected."""
+    rows = decisions(pipeline, "none", tmp_path)
+    ended = _replace(rows[0], key="", pair=f"{rows[0].shard}/#0", action="reject", reason="truncated-shard")
+    refused = _replace(rows[0], key="x", pair=f"{rows[0].shard}/x#0", action="reject", reason="no-caption")
+    found = done(pipeline.run, {"none": rows, "abl": [*rows, ended], "srd": [*rows, ended, refused]})
+    assert found["none"] == found["abl"] and found["srd"]["clean"] == {**found["none"]["clean"], "reject": 1}
+
+
 def test_a_baselines_score_is_joined_by_pair_id_too(pipeline: Pipeline, tmp_path: Path) -> None:
     poisoned = {pair.id for pair in pipeline.truth.poisoned}
     rows = [_replace(row, action="quarantine" if row.pair in poisoned else "keep") for row in decisions(pipeline, "none", tmp_path)]

@@ -20,7 +20,7 @@ from srd_core.data.manifest import FileRef, StageManifest, canonical_json
 from srd_core.errors import StorageError
 from srd_core.scenes.dataset import write_shards
 from srd_core.stages import inventory
-from srd_core.stages.code import code_digest, reachable, tree_digest
+from srd_core.stages.code import adopt, code_digest, reachable, read_tree, taken, tree_digest
 from srd_core.stages.files import local_folder, part_of, shards_of
 from srd_core.stages.stage import Details, Inputs, Outcome, Run, Stage, identity
 from srd_core.storage.base import file_digest
@@ -267,17 +267,13 @@ def test_a_key_is_known_without_loading_what_it_stands_for() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_the_digest_changes_with_a_module_far_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    from srd_core.stages import code
-
-    before, far = code_digest("srd_core.stages.spar"), "srd_core.seeds"
-    real = code._source
-    monkeypatch.setattr(code, "_source", lambda name: real(name) + (b"# edited" if name == far else b""))
-    code.code_digest.cache_clear()
+def test_the_digest_changes_with_a_module_far_down() -> None:
+    before, real = code_digest("srd_core.stages.spar"), taken()
+    adopt({**real, "seeds.py": real["seeds.py"] + b"# edited"})
     try:
         assert code_digest("srd_core.stages.spar") != before
     finally:
-        code.code_digest.cache_clear()
+        adopt(real)
 
 
 def _digests(root: Path) -> list[str]:
@@ -304,14 +300,14 @@ def test_an_edited_template_is_new_code_of_the_report_and_of_nothing_else(tmp_pa
 def test_the_digest_of_a_tree_changes_with_names_and_contents_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "part").mkdir()
     (tmp_path / "part" / "a.py").write_text("x = 1\n")
-    before = tree_digest(tmp_path)
+    before = tree_digest(read_tree(tmp_path))
     (tmp_path / "part" / "__pycache__").mkdir()
     (tmp_path / "part" / "__pycache__" / "a.pyc").write_text("compiled")
-    assert tree_digest(tmp_path) == before
+    assert tree_digest(read_tree(tmp_path)) == before
     (tmp_path / "page.html").write_text("a template")
-    assert tree_digest(tmp_path) != before
+    assert tree_digest(read_tree(tmp_path)) != before
     (tmp_path / "page.html").unlink()
     (tmp_path / "part" / "a.py").rename(tmp_path / "part" / "b.py")
-    renamed = tree_digest(tmp_path)
+    renamed = tree_digest(read_tree(tmp_path))
     (tmp_path / "part" / "b.py").write_text("x = 2\n")
-    assert len({before, renamed, tree_digest(tmp_path)}) == 3
+    assert len({before, renamed, tree_digest(read_tree(tmp_path))}) == 3

@@ -16,7 +16,8 @@ from prefect.exceptions import UpstreamTaskError
 from prefect.futures import PrefectConcurrentFuture
 
 from srd_core import hardware
-from srd_core.errors import ConfigError, TransientStorageError
+from srd_core.errors import ConfigError, ConflictError, TransientStorageError
+from srd_core.stages.code import adopt, taken, tree_digest
 from srd_core.stages.stage import Run
 from tasks import pipeline
 from tasks.patience import Patient
@@ -99,6 +100,30 @@ def test_a_worker_is_a_process_and_without_any_there_is_this_one(count: int) -> 
             return runner.submit(process, {}).result()  # type: ignore[no-any-return]
 
     assert (work() == os.getpid()) == (count == 0)
+
+
+@task(persist_result=False)
+def code() -> str:
+    return tree_digest(taken())
+
+
+def test_workers_go_by_the_code_of_the_process_that_started_them(run: Run) -> None:
+    """Regression: a worker that started after an edit made a part of the run with the new code, and the run was known by the old."""
+    real, told = taken(), []
+
+    @flow
+    def work() -> None:
+        with workers(1) as runner:
+            told.append(runner.submit(code, {}).result())
+            with pytest.raises(ConflictError, match="which stage spar needs, has been edited since this run started"):
+                runner.submit(pipeline.spar, {"run": run, "inputs": {}, "details": {}}).result()
+
+    adopt({**real, "seeds.py": b"# as it was when the run started"})
+    try:
+        work()
+        assert told == [tree_digest(taken())] != [tree_digest(real)]
+    finally:
+        adopt(real)
 
 
 @task(persist_result=False)

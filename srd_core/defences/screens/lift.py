@@ -92,14 +92,19 @@ def natural_lifts(trusted: Held, asked: Held, image_of: Numbers, seed: int) -> S
 def over_captions(work: Screening, parts: Callable[[str], Iterable[str]]) -> Screened:
     """Condemned by what of their caption's `parts` is too frequent; scores are the largest lift of them, words the part that has it.
 
-    Images are counted, not captions: those of one image share what they say.
+    Images are counted, not captions: those of one image share what they say. Silent where no trusted lift says how high one may be: then
+    whatever is frequent would be condemned.
     """
     numbers: dict[str, int] = {}
     pairs, known = work.suspect, work.trusted
     own, theirs = _held(pairs, parts, numbers), _held(known, parts, numbers)
     trusted = theirs.by(known.image_of, len(known.images))
     scores, at = lifts(own.by(pairs.image_of, len(pairs.images)), trusted).largest(own)
-    condemned = above(scores, natural_lifts(trusted, theirs, known.image_of, work.seed), work.false_positives)
+    natural = natural_lifts(trusted, theirs, known.image_of, work.seed)
+    if not natural.any():
+        few = f"nothing that trusted captions say is said of {FEWEST_OF_HALF} images in half of the {trusted.count}"
+        return Screened(scores, np.zeros(len(pairs), np.bool_), ("",) * len(pairs), silent=few)
+    condemned = above(scores, natural, work.false_positives)
     names = list(numbers)
     words = [names[own.codes[place]] if out else "" for place, out in zip(at.tolist(), condemned.tolist(), strict=True)]
     return Screened(scores, condemned, tuple(words))
