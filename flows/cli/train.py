@@ -50,7 +50,7 @@ def command(source: str, out: Path, profile: str | None, config_file: str | None
         if known:
             model, report = known, known.fit(pairs, config.retrain.schedule, seed=derive(config.seed, "train"))
         else:
-            model, report = train_new(config.base, pairs, canvas, seed=config.seed, role="train", folder=scratch)
+            model, _, report = train_new(config.base, pairs, canvas, seed=config.seed, role="train", folder=scratch)
         model.save(out)
     dropped = f", {sum(skipped.values())} samples skipped" if skipped else ""
     click.echo(f"{out}: {len(pairs)} pairs{dropped}, {report.steps} steps, loss {report.first_loss:.2f} → {report.last_loss:.2f}")

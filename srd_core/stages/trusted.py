@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import NamedTuple
 
 from srd_core.config import ModelConfig
 from srd_core.data.canvas import CanvasSet
@@ -53,13 +54,20 @@ def _model(run: Run, config: ModelConfig, role: str, inputs: Inputs, folder: Pat
             raise ConfigError(problem, hint=f"--set canvas={model.canvas}, or give the profile that it was made with")
         return Outcome(captioner_files(model, folder), {"origin": config.path})
     pairs = trusted_pairs(run, inputs["trusted"], folder, "fit")
-    model, report = train_new(config, pairs, run.config.canvas, seed=run.config.seed, role=role, folder=folder)
-    return Outcome(captioner_files(model, folder), {"origin": "trained on the trusted set", "pairs": len(pairs), "fit": asdict(report)})
+    made = train_new(config, pairs, run.config.canvas, seed=run.config.seed, role=role, folder=folder)
+    facts = {"origin": "trained on the trusted set", "pairs": made.pairs, "fit": asdict(made.report)}
+    return Outcome(captioner_files(made.model, folder), facts)
 
 
-def train_new(
-    config: ModelConfig, pairs: CanvasSet, canvas: int, *, seed: int, role: str, folder: Path
-) -> tuple[FlamingoCaptioner, FitReport]:
+class Trained(NamedTuple):
+    """A new captioner, how many pairs it saw, copies too, and how it was trained on them."""
+
+    model: FlamingoCaptioner
+    pairs: int
+    report: FitReport
+
+
+def train_new(config: ModelConfig, pairs: CanvasSet, canvas: int, *, seed: int, role: str, folder: Path) -> Trained:
     """The captioner that `config` describes, trained on `pairs`; `folder` is scratch.
 
     Raises:
@@ -75,7 +83,7 @@ def train_new(
         load_published(model.network, storage.fetch(name, folder))
     if config.sight:
         teach_sight(model.network, pairs, epochs=config.sight, seed=derive(seed, role, "sight"), through=config.sight_through)
-    return model, model.fit(pairs, config.schedule, seed=derive(seed, role, "fit"))
+    return Trained(model, len(pairs), model.fit(pairs, config.schedule, seed=derive(seed, role, "fit")))
 
 
 def fidelity(run: Run, inputs: Inputs, folder: Path, precision: Precision = "float32") -> SemanticFidelity:

@@ -45,9 +45,9 @@ def weights(folder: Path, config: Config, pairs: CanvasSet, value: float) -> Pat
 def test_a_new_base_starts_from_the_weights_that_are_named(pairs: CanvasSet, tmp_path: Path) -> None:
     given = weights(tmp_path, load_config("test"), pairs, 0.03)
     config = load_config("test", overrides=[*BRIEF, f"base.weights={given.as_uri()}"])
-    model, _ = train_new(config.base, pairs, 32, seed=0, role="base", folder=tmp_path)
+    model, *_ = train_new(config.base, pairs, 32, seed=0, role="base", folder=tmp_path)
     assert between(model) and all(torch.allclose(weight, torch.tensor(0.03)) for weight in between(model).values())
-    plain, _ = train_new(load_config("test", overrides=BRIEF).base, pairs, 32, seed=0, role="base", folder=tmp_path)
+    plain, *_ = train_new(load_config("test", overrides=BRIEF).base, pairs, 32, seed=0, role="base", folder=tmp_path)
     assert not any(torch.allclose(weight, torch.tensor(0.03)) for weight in between(plain).values())
 
 
