@@ -21,7 +21,7 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture, as_completed
 
-from flows.cells import Made, claimed, configuration, finished, identity, keep, known, place_of
+from flows.cells import Made, claimed, configuration, finished, identity, keep, known, place_of, recorded
 from flows.plan import Cell
 from flows.plan_files import cells_of, pages_name
 from flows.srd import srd
@@ -76,9 +76,9 @@ def run_cells(pages: Pages, cells: Sequence[Cell], at_once: int) -> list[Made]:
     left = [cell for cell in cells if known(cell, folder) is None]
     shown = list({identity(cell): cell for cell in [*pages.plan.unchecked(pages.size), *cells]}.values())
     if len(left) < len(cells):
-        pages.write(finished(shown, folder))
+        pages.write(recorded(shown, folder))
     for _ in track(_ended(left, folder, at_once), f"cells of {pages.name}", total=len(left)):
-        pages.write(finished(shown, folder))
+        pages.write(recorded(shown, folder))
     return finished(cells, folder)
 
 

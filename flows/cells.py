@@ -53,9 +53,11 @@ def is_of(made: Made, cell: Cell) -> bool:
     Raises:
         SourceError: there are no shards to compare.
     """
-    if made["digest"] != identity(cell) or not _holds(made.get("configuration", {}), configuration(cell)):
-        return False
-    return not made.get("data") or bool(made["data"] == cell.experiment.content)
+    return _has_settings(made, cell) and (not made.get("data") or bool(made["data"] == cell.experiment.content))
+
+
+def _has_settings(made: Made, cell: Cell) -> bool:
+    return bool(made["digest"] == identity(cell)) and _holds(made.get("configuration", {}), configuration(cell))
 
 
 def _holds(recorded: Any, now: Any) -> bool:
@@ -92,7 +94,21 @@ def put(path: Path, content: str | bytes) -> None:
 
 
 def known(cell: Cell, folder: Path) -> Made | None:
-    """What was made with these settings, here (and its sink is still there) or elsewhere."""
+    """What was made with these settings of these data, here (and its sink is still there) or elsewhere.
+
+    Raises:
+        SrdError: its data are on shards that cannot be listed.
+    """
+    made = _recorded(cell, folder)
+    return made if made is not None and is_of(made, cell) else None
+
+
+def recorded(cells: Sequence[Cell], folder: Path) -> list[Made]:
+    """As `finished`, for pages: nobody looks at shards, which may have been moved since, or lie in a store that does not answer."""
+    return [made for cell in cells if (made := _recorded(cell, folder)) is not None]
+
+
+def _recorded(cell: Cell, folder: Path) -> Made | None:
     place = place_of(cell, folder)
     if not (place / _SUMMARY).exists():
         return None
@@ -103,7 +119,7 @@ def known(cell: Cell, folder: Path) -> Made | None:
     if not _is_summary(made):  # damaged: made again
         return None
     there = "adopted" in made or (place / "sink" / "MANIFEST.json").exists()
-    return made if there and is_of(made, cell) else None
+    return made if there and _has_settings(made, cell) else None
 
 
 def finished(cells: Sequence[Cell], folder: Path) -> list[Made]:

@@ -37,9 +37,12 @@ def command(source: str, out: Path, profile: str | None, config_file: str | None
     from srd_core.data.loading import load_canvas
     from srd_core.models.flamingo import FlamingoCaptioner
     from srd_core.seeds import derive
-    from srd_core.stages.given import saved_model
+    from srd_core.stages.given import check_weights, saved_model
     from srd_core.stages.trusted import train_new
 
+    if init and config.base.weights:
+        raise ConfigError("--init names a saved model and base.weights what a new one starts from", hint="Give one of the two")
+    check_weights(config.base, "base")
     settle_threads()
     with watching(), stage("train"), tempfile.TemporaryDirectory(prefix="srd-train-") as folder:
         scratch = Path(folder)

@@ -154,7 +154,7 @@ def mark_of(what: Planted, surrogate: str | None, *inputs: str) -> str:
     """
     _check_code(what)
     code = [code_digest(module) for module in _modules(what)]
-    weights = _weights(surrogate) if what.made.needs_encoder else {}
+    weights = weights_of(surrogate) if what.made.needs_encoder else {}
     return digest({"settings": what.whole, "code": code, "inputs": inputs, "surrogate": weights})
 
 
@@ -178,7 +178,8 @@ def begin(folder: Path, mark: str) -> None:
     note.write_text(mark, encoding="utf-8")
 
 
-def _weights(surrogate: str | None) -> dict[str, str]:
+def weights_of(surrogate: str | None) -> dict[str, str]:
+    """Digests of the files of the captioner on whose encoder attacks are optimised."""
     from srd_core.stages.given import file_digests
 
     return file_digests(surrogate)

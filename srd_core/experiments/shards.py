@@ -8,7 +8,8 @@ from typing import Literal
 from pydantic import Field
 
 from srd_core.data.inventory import take_inventory
-from srd_core.experiments.planted import ExperimentData, Planted, begin, mark_of, plant
+from srd_core.data.manifest import digest
+from srd_core.experiments.planted import ExperimentData, Planted, begin, mark_of, plant, weights_of
 
 
 class ShardExperiment(Planted):
@@ -31,13 +32,15 @@ class ShardExperiment(Planted):
 
     @property
     def content(self) -> dict[str, str]:
-        """Digest of each source's inventory, the same for a copy elsewhere.
+        """Digest of each source's inventory, the same for a copy elsewhere; and of the surrogate, where the attack needs one.
 
         Raises:
             SourceError: nothing at one of the sources.
         """
         places = {"trusted": self.trusted, "suspect": self.suspect, **{f"test:{name}": place for name, place in self.tests.items()}}
-        return {role: take_inventory(place).digest for role, place in places.items()}
+        known = {role: take_inventory(place).digest for role, place in places.items()}
+        weights = weights_of(self.surrogate) if self.made.needs_encoder else {}
+        return known | ({"surrogate": digest(weights)} if weights else {})
 
     @property
     def mark(self) -> str:

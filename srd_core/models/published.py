@@ -18,6 +18,8 @@ from srd_core.models.network import FlamingoNetwork
 
 _NAMED = 3
 """Weights that a message names."""
+_LEAST = 2
+"""Bytes of a number: fewer are of a quantised file, whose scales are elsewhere."""
 _SAME = "The architecture has to be the published model's: vision.name, language.path, resampler and cross_attention.every"
 
 
@@ -25,8 +27,8 @@ def load_published(network: FlamingoNetwork, path: Path) -> None:
     """Put the weights of the safetensors file at `path` into `network`; where it is silent, CLIP and language model stay as they are.
 
     Raises:
-        ConfigError: it is no safetensors file, has weights that the network has not, or in another shape, or lacks any of the resampler's
-            or the cross-attention's, which would then be new and untrained.
+        ConfigError: it is no safetensors file, has weights that the network has not, in another shape, quantised or not finite, or lacks
+            any of the resampler's or the cross-attention's, which would then be new and untrained.
     """
     try:
         given = load_file(path)
@@ -35,8 +37,13 @@ def load_published(network: FlamingoNetwork, path: Path) -> None:
     own = network.state_dict()
     _refuse("holds what the network has not", path, (name for name in given if name not in own))
     _refuse("has another shape for", path, (name for name, weight in given.items() if weight.shape != own[name].shape))
+    _refuse("has no finite floating-point numbers for", path, (name for name, weight in given.items() if not _is_usable(weight)))
     _refuse("lacks", path, _untouched(network, own, given))
     network.load_state_dict(given, strict=False)
+
+
+def _is_usable(weight: Tensor) -> bool:
+    return weight.is_floating_point() and weight.element_size() >= _LEAST and bool(weight.isfinite().all())
 
 
 def _untouched(network: FlamingoNetwork, own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> Iterator[str]:

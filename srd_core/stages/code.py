@@ -30,9 +30,13 @@ Tree = dict[str, bytes]
 
 
 def read_tree(folder: Path) -> Tree:
-    """All files below `folder`, weights and templates too, but compiled ones."""
-    names = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    return {name.as_posix(): _state(folder / name) for name in sorted(names) if "__pycache__" not in name.parts}
+    """All files below `folder`, weights and templates too, but compiled ones, hidden ones and what editors leave beside a file."""
+    names = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return {name.as_posix(): _state(folder / name) for name in names if not _is_passing(name)}
+
+
+def _is_passing(name: Path) -> bool:
+    return name.name.endswith("~") or any(part == "__pycache__" or part.startswith(".") for part in name.parts)
 
 
 def _state(path: Path) -> bytes:

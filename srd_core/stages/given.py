@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from srd_core.config import ModelConfig
+from srd_core.errors import ConfigError
 from srd_core.models.flamingo import SETTINGS, no_captioner
 from srd_core.scenes.shipped import shipped
 from srd_core.storage import file_at, open_storage
@@ -25,6 +27,21 @@ def file_digest_at(uri: str | None, role: str) -> dict[str, str]:
         return {}
     storage, name = file_at(uri)
     return {role: storage.digest(name)}
+
+
+def check_weights(model: ModelConfig, role: str) -> None:
+    """Look whether the weights that a new model is to start from are there.
+
+    Raises:
+        ConfigError: they are not, or the model is no new one. StorageError: nobody can tell.
+    """
+    if model.weights is None:
+        return
+    if model.path is not None:
+        raise ConfigError(f"{role}.path names a saved model and {role}.weights what a new one starts from", hint="Give one of the two")
+    storage, name = file_at(model.weights)
+    if storage.stat(name) is None:
+        raise ConfigError(f"there are no weights at {model.weights}, which {role}.weights names", hint="Give a safetensors file or its URI")
 
 
 def saved_model(path: str, folder: Path) -> Path:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from srd_core.attacks.base import Attack
 from srd_core.attacks.registry import get as by_name
 from srd_core.attacks.registry import names
-from srd_core.config import Config, ModelConfig
+from srd_core.config import Config
 from srd_core.defences.channels.base import get
 from srd_core.defences.screens.ascent import told_rate
 from srd_core.errors import ConfigError
 from srd_core.hub import ENCODERS, check_name
 from srd_core.stages.cover import told_places
+from srd_core.stages.given import check_weights
 from srd_core.stages.local_models import ENCODER, named_models
 from srd_core.stages.test_images import planted
 from srd_core.stages.truth import poisoned_pairs
-from srd_core.storage import file_at
 
 
 def check_named(config: Config, *, planting: bool = False) -> None:
@@ -30,7 +30,7 @@ def check_named(config: Config, *, planting: bool = False) -> None:
     """
     _check_folders(config)
     for role in ("base", "reference"):
-        _check_weights(getattr(config, role), role)
+        check_weights(getattr(config, role), role)
     for channel in config.evidence.channels:
         get(channel)
     attack = planted(config)
@@ -49,16 +49,6 @@ def _check_folders(config: Config) -> None:
     """Models are looked at where they are loaded too, after an hour perhaps."""
     for key, name in named_models(config).items():
         check_name(name, owner=ENCODERS if key == ENCODER else "", what=key)
-
-
-def _check_weights(model: ModelConfig, role: str) -> None:
-    if model.weights is None:
-        return
-    if model.path is not None:
-        raise ConfigError(f"{role}.path names a saved model and {role}.weights what a new one starts from", hint="Give one of the two")
-    storage, name = file_at(model.weights)
-    if storage.stat(name) is None:
-        raise ConfigError(f"there are no weights at {model.weights}, which {role}.weights names", hint="Give a safetensors file or its URI")
 
 
 def _check_attacker(config: Config, attack: Attack | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from flows.bench import run_cell
-from flows.cells import adopt, among, claimed, configuration, finished, identity, keep, offered, place_of
+from flows.cells import adopt, among, claimed, configuration, finished, identity, keep, offered, place_of, recorded
 from flows.cli.bench import command
 from flows.plan import Cell, Plan
 from flows.plan_files import load_plan, load_size
@@ -192,6 +193,9 @@ def test_other_shards_in_the_old_place_make_another_cell(role: str, tmp_path: Pa
         assert len(finished([cell], tmp_path)) == len(finished([cell], there)) == 1, "copies elsewhere are the same data"
     fill(role, seed=9)
     assert finished([cell], tmp_path) == finished([cell], there) == []
+    shutil.rmtree(role)
+    assert len(recorded([cell], there)) == 1, "pages are made without a look at shards, which may be gone"
+    fill(role, seed=9)
     assert among({made["digest"]: made}, [cell]) == []
     older = {name: value for name, value in made.items() if name != "data"}
     assert among({made["digest"]: older}, [cell]) == [cell], "records from before are known by place alone"
@@ -223,3 +227,18 @@ def test_a_file_without_summaries_is_refused(content: str, tmp_path: Path) -> No
     file.write_text(content)
     with pytest.raises(ConfigError, match=r"odd\.json"):
         offered([file])
+
+
+def test_another_surrogate_in_the_old_place_makes_other_data(tmp_path: Path) -> None:
+    """Regression: cells of attacks that are optimised on it knew it by its place."""
+    for name in ("trusted", "suspect", "tests"):
+        write_shards(tmp_path / name, 2, seed=1, side=16)
+    (tmp_path / "surrogate").mkdir()
+    places = {name: str(tmp_path / name) for name in ("trusted", "suspect", "surrogate")}
+
+    def content(attack: str, weights: str) -> dict[str, str]:
+        (tmp_path / "surrogate" / "model.safetensors").write_text(weights)
+        return ShardExperiment(attack=attack, tests={"own": str(tmp_path / "tests")}, **places).content
+
+    assert content("vl-trojan", "one") != content("vl-trojan", "two")
+    assert content("badnet", "one") == content("badnet", "two")

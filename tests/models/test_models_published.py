@@ -95,6 +95,14 @@ def test_weights_of_another_model_are_refused(weights: dict[str, torch.Tensor], 
     assert "architecture" in error.value.hint
 
 
+@pytest.mark.parametrize("latents", [torch.zeros(64, 64, dtype=torch.int8), torch.full((64, 64), float("nan"))])
+def test_what_is_quantised_or_no_number_is_refused(
+    latents: torch.Tensor, weights: dict[str, torch.Tensor], ours: FlamingoCaptioner, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=r"no finite floating-point numbers for: perceiver\.latents"):
+        load_published(ours.network, write({**weights, "perceiver.latents": latents}, tmp_path))
+
+
 def test_a_pickle_is_not_read(weights: dict[str, torch.Tensor], ours: FlamingoCaptioner, tmp_path: Path) -> None:
     write(weights, tmp_path)
     with pytest.raises(ConfigError, match="cannot be read as safetensors") as error:

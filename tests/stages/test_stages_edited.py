@@ -56,6 +56,15 @@ def test_keys_and_origin_are_of_the_code_that_was_imported(package: Path) -> Non
     assert not set(_said(package, imports, tell)[0].split()) & set(before[0].split()), "a process that starts later has the new code"
 
 
+def test_what_editors_and_file_managers_leave_is_no_code(package: Path) -> None:
+    """Regression: a swap file beside the report's modules was code, and the report failed when it had gone."""
+    tell = "from srd_core.stages import code; print(code.code_digest('srd_core.stages.report'))"
+    before = _said(package, tell)
+    for name in (".page.py.swp", "page.py~", ".DS_Store"):
+        (package / "report" / name).write_bytes(b"x")
+    assert _said(package, tell) == before
+
+
 @pytest.mark.parametrize(("edited", "recorded"), [("seeds.py", False), ("stages/made_up.py", False), ("report/page.py", True)])
 def test_what_was_made_while_its_code_was_edited_is_not_recorded(package: Path, edited: str, recorded: bool) -> None:
     """Regression: whether a module that is imported late was the old or the new one, nobody knew. Other edits do not matter."""

@@ -87,3 +87,14 @@ def test_srd_train_makes_a_base_as_a_run_does(pairs: CanvasSet, tmp_path: Path) 
     train(str(tmp_path / "trusted"), str(tmp_path / "model"), *settings)
     assert torch.allclose(load_file(tmp_path / "model" / "model.safetensors")["perceiver.latents"], torch.tensor(0.03))
     assert "sticker" in (tmp_path / "model" / "tokenizer.json").read_text()
+
+
+def test_srd_train_takes_weights_for_a_new_model_only(tmp_path: Path) -> None:
+    """Regression: where a saved model was named, base.weights was passed over without a word."""
+    write_shards(tmp_path / "trusted", 2, seed=1, side=32)
+    asked = ["train", str(tmp_path / "trusted"), str(tmp_path / "model"), "--profile", "scenes", "--set", "base.weights=/none.safetensors"]
+    for more, said in (([], "base.path names a saved model"), (["--init", str(tmp_path)], "--init names a saved model")):
+        done = CliRunner().invoke(cli, [*asked, *more])
+        assert done.exit_code == 2 and said in done.stderr
+    done = CliRunner().invoke(cli, [*asked, "--set", "base.path=null"])
+    assert done.exit_code == 2 and "there are no weights at /none.safetensors" in done.stderr
