@@ -62,6 +62,13 @@ def test_too_few_trusted_captions_condemn_nobody(name: str, clean: CanvasSet, tr
     assert not screened(name, clean, trusted).silent
 
 
+def test_a_threshold_of_0_condemns_nobody(clean: CanvasSet) -> None:
+    """Regression: with a few trusted lifts above 0, fewer than may be exceeded, silence was over and everything frequent condemned."""
+    told = ["a plain kite on the table"] * 5 + [f"w{number} x{number} y{number}" for number in range(995)]
+    found = screened("templates", clean, pairs(told))
+    assert found.scores.any() and not found.condemned.any() and "in half of the 1000" in found.silent
+
+
 @pytest.mark.parametrize("attack", ["noise-patch", "trojvlm", "blended"])
 def test_fresh_noise_and_mixtures_leave_no_square_twice(attack: str, clean: CanvasSet, trusted: CanvasSet) -> None:
     suspect, _ = poison_canvas(clean, get(attack), 0.1, "banana", 0)

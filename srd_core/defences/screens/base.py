@@ -71,7 +71,11 @@ names = _SCREENS.names
 
 
 def above(scores: Scores, trusted: Scores, false_positives: float) -> npt.NDArray[np.bool_]:
-    """Which scores lie above the threshold that at most a share `false_positives` of the trusted ones exceeds."""
+    """Which scores lie above `threshold`."""
+    return np.asarray(scores > threshold(trusted, false_positives))
+
+
+def threshold(trusted: Scores, false_positives: float) -> float:
+    """The largest of the trusted scores (N,), N at least 1, that at most a share `false_positives` of them exceeds."""
     ordered = np.sort(trusted)[::-1]
-    limit = float(ordered[min(int(false_positives * len(ordered)), len(ordered) - 1)])
-    return np.asarray(scores > limit)
+    return float(ordered[min(int(false_positives * len(ordered)), len(ordered) - 1)])

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from srd_core.data.canvas import CanvasSet
-from srd_core.defences.screens.base import Scores, Screened, Screening, above
+from srd_core.defences.screens.base import Scores, Screened, Screening, threshold
 from srd_core.seeds import generator
 
 FEWEST = 10
@@ -92,19 +92,19 @@ def natural_lifts(trusted: Held, asked: Held, image_of: Numbers, seed: int) -> S
 def over_captions(work: Screening, parts: Callable[[str], Iterable[str]]) -> Screened:
     """Condemned by what of their caption's `parts` is too frequent; scores are the largest lift of them, words the part that has it.
 
-    Images are counted, not captions: those of one image share what they say. Silent where no trusted lift says how high one may be: then
-    whatever is frequent would be condemned.
+    Images are counted, not captions: those of one image share what they say. Silent where so few trusted captions have a lift that the
+    threshold would be 0: then whatever is frequent would be condemned.
     """
     numbers: dict[str, int] = {}
     pairs, known = work.suspect, work.trusted
     own, theirs = _held(pairs, parts, numbers), _held(known, parts, numbers)
     trusted = theirs.by(known.image_of, len(known.images))
     scores, at = lifts(own.by(pairs.image_of, len(pairs.images)), trusted).largest(own)
-    natural = natural_lifts(trusted, theirs, known.image_of, work.seed)
-    if not natural.any():
-        few = f"nothing that trusted captions say is said of {FEWEST_OF_HALF} images in half of the {trusted.count}"
+    limit = threshold(natural_lifts(trusted, theirs, known.image_of, work.seed), work.false_positives)
+    if limit == 0:
+        few = f"next to nothing that trusted captions say is said of {FEWEST_OF_HALF} images in half of the {trusted.count}"
         return Screened(scores, np.zeros(len(pairs), np.bool_), ("",) * len(pairs), silent=few)
-    condemned = above(scores, natural, work.false_positives)
+    condemned = scores > limit
     names = list(numbers)
     words = [names[own.codes[place]] if out else "" for place, out in zip(at.tolist(), condemned.tolist(), strict=True)]
     return Screened(scores, condemned, tuple(words))
