@@ -22,7 +22,7 @@ from srd_core.report.grid_detection import detection_csv
 
 _COLUMNS = (
     "A row a test image with the trigger, which is framed: the image, the clean model's map for the target, the backdoored model's, and "
-    "the backdoored model's for an honest word, of what it says without the trigger (before 2026-11-29: another word of the caption).\n"
+    "the backdoored model's for an honest word, of what it says of the image without the trigger.\n"
 )
 
 

@@ -10,7 +10,6 @@ import glob
 import hashlib
 import io
 import itertools
-from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, cast
 
@@ -20,6 +19,7 @@ from srd_core.data.manifest import digest
 from srd_core.errors import SourceError
 from srd_core.storage import ObjectInfo, Storage, is_remote, local_path, open_storage
 from srd_core.storage.base import CHUNK, altered
+from srd_core.storage.local import LocalStorage
 
 _MAGIC = "*?["
 _LONGEST = 200
@@ -166,18 +166,11 @@ def _local(source: str) -> list[ShardRef]:
 
 
 def _local_ref(file: Path) -> ShardRef:
-    storage = open_storage(str(file.parent))
+    storage = LocalStorage(file.parent)
     info = storage.stat(file.name)
     if info is None:
         raise SourceError(f"{file} has gone", hint="Run again when nobody writes to the source")
-    status = file.stat()
-    return _ref(storage, info, _digest(file, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
-
-
-@lru_cache(maxsize=2**16)
-def _digest(file: Path, *state: int) -> str:
-    """Read again only when the file is in another state: a grid asks for each of its cells what its data are."""
-    return open_storage(str(file.parent)).digest(file.name)
+    return _ref(storage, info, storage.known_digest(file.name))
 
 
 def _ref(storage: Storage, info: ObjectInfo, sha256: str | None = None) -> ShardRef:

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
 
 from srd_core.config import Config
 from srd_core.stages.stage import Run
-from srd_core.storage.base import file_digest
+from srd_core.storage.base import unchanged_digest
 
 ENCODER = "reward.encoder"
 
@@ -34,7 +33,9 @@ def named_places(config: Config) -> dict[str, Path]:
 def model_digests(run: Run, section: str) -> dict[str, str]:
     """Digest of every file of those that `section` of the configuration names, by key and place below it. Hidden files are left out."""
     places = {key: place for key, place in named_places(run.config).items() if key.startswith(f"{section}.")}
-    return {f"{key}/{path.relative_to(place).as_posix()}": _digest(path) for key, place in places.items() for path in _files(place)}
+    return {
+        f"{key}/{path.relative_to(place).as_posix()}": unchanged_digest(path) for key, place in places.items() for path in _files(place)
+    }
 
 
 def reward_models(run: Run) -> dict[str, str]:
@@ -48,14 +49,3 @@ def _files(place: Path) -> Iterator[Path]:
     for folder, below, names in os.walk(place):
         below[:] = sorted(name for name in below if not name.startswith("."))
         yield from (Path(folder, name) for name in sorted(names) if not name.startswith(".") and Path(folder, name).is_file())
-
-
-def _digest(path: Path) -> str:
-    status = path.stat()
-    return _digest_of(path.resolve(), status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-
-
-@lru_cache(maxsize=4096)
-def _digest_of(path: Path, *state: int) -> str:
-    """Taken again only when the file is in another state: weights are large, and every shard's task asks."""
-    return file_digest(path)

@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -108,6 +109,17 @@ def stream_digest(stream: BinaryIO) -> str:
     while chunk := stream.read(CHUNK):
         total.update(chunk)
     return total.hexdigest()
+
+
+def unchanged_digest(path: Path) -> str:
+    """As `file_digest`, but read again only when the file is in another state: weights and shards are large, and many ask."""
+    status = path.stat()
+    return _digest_of(path.resolve(), status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+@lru_cache(maxsize=2**16)
+def _digest_of(path: Path, *state: int) -> str:
+    return file_digest(path)
 
 
 def file_digest(path: Path) -> str:
