@@ -30,7 +30,7 @@ test: lint
 
 # Of the slow ones, those that only real processes show: deployed on a server, ended by a signal, run as a grid.
 test-operated: setup
-	$(RUN) python -m pytest -q -m slow tests/deployments tests/flows/test_termination.py tests/flows/test_bench.py
+	$(RUN) python -m pytest -q -n 2 -m slow tests/deployments tests/flows/test_termination.py tests/flows/test_bench.py
 
 test-slow: setup
 	$(RUN) python -m pytest -q -m slow

@@ -47,7 +47,7 @@ class Pages:
     def _compared(self, wanted: Comparison, cells: Sequence[Mapping[str, Any]]) -> str:
         """The comparison as CSV and charts, written; returns it as Markdown."""
         comparison = wanted.model_copy(update={"test_sets": self.size.test_sets})
-        figures = dict.fromkeys((*comparison.figures, *(name for chart in self.plan.charts for name in chart.figures)))
+        figures = dict.fromkeys((*comparison.figures, "asr_raw", *(name for chart in self.plan.charts for name in chart.figures)))
         found = entries(comparison.model_copy(update={"figures": tuple(figures)}), cells)
         self._put(".csv", as_csv(found))
         return as_markdown(comparison, found) + self._charts(found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from statistics import fmean
 
 from srd_core.report.comparison import OF_CLEAN, Comparison, Entry
@@ -50,6 +50,12 @@ _SAME = (
     "with one seed, over seeds with several. “No difference seen”: the interval holds 0. A dash: not run, or not printed."
 )
 _APART = " °: which images succeeded is not on record, so the arms are compared as if each had images of its own."
+_MORE = 0.05
+"""From here on a higher share by substring is worth a sign."""
+_BROKEN = (
+    "‡: by substring, and over all images, more than {points:.0f} points more, which stand in brackets: broken forms of the target "
+    "count there, captions that name what it replaces as well, and images that show the target."
+)
 
 
 def as_markdown(comparison: Comparison, found: Sequence[Entry]) -> str:
@@ -64,6 +70,8 @@ def as_markdown(comparison: Comparison, found: Sequence[Entry]) -> str:
         _ABOUT.format(seeds=counted) + (_PAPER if comparison.paper else ""),
         table(("attack", "rate", "test set", "data", "model", *heads), list(_lines(comparison, found))),
     ]
+    if any("‡" in part for part in parts):
+        parts += [_BROKEN.format(points=100 * _MORE)]
     directions = list(_directions(comparison, found))
     if directions:
         head = ("attack", "rate", "test set", "data", "against", "ours, P1", "ours, P2", "paper")
@@ -81,7 +89,7 @@ def _in_short(comparison: Comparison, found: Sequence[Entry]) -> list[str]:
     shown = [e for e in found if e.figure == "asr" and e.test_set == found[0].test_set and len(e.values) <= _MOST_SEEDS]
     if not shown:
         return []
-    of = {(e.attack, e.rate, e.protocol, e.column): e for e in shown}
+    of, raw = {(e.attack, e.rate, e.protocol, e.column): e for e in shown}, _by_substring(found)
     second = {e.column for e in shown if e.protocol == "p2"}
     columns = [column.name for column in comparison.columns if any(e.column == column.name for e in shown)]
     rows = [
@@ -89,7 +97,7 @@ def _in_short(comparison: Comparison, found: Sequence[Entry]) -> list[str]:
             attack,
             _rate(e for e in shown if (e.attack, e.rate) == (attack, rate)),
             _PROTOCOLS[protocol],
-            *(_each(of.get((attack, rate, protocol, column)), second) for column in columns),
+            *(_each(of.get((attack, rate, protocol, column)), second, raw) for column in columns),
         )
         for attack, rate, protocol in sorted({key[:3] for key in of}, key=[key[:3] for key in of].index)
     ]
@@ -104,12 +112,28 @@ def _rate(own: Iterable[Entry]) -> str:
     return f"{first.rate:g}{otherwise(first.rate, [share for entry in (first, *others) for share in entry.poisoned])}"
 
 
-def _each(entry: Entry | None, second: Container[str]) -> str:
+def _by_substring(found: Sequence[Entry]) -> dict[tuple[object, ...], Entry]:
+    """`asr_raw` of every model that has one."""
+    return {_model(entry): entry for entry in found if entry.figure == "asr_raw"}
+
+
+def _model(entry: Entry) -> tuple[object, ...]:
+    return (entry.attack, entry.rate, entry.test_set, entry.column, entry.protocol)
+
+
+def _broken(counted: float | None, raw: float | None) -> str:
+    """The share by substring, with its sign, where it is much higher."""
+    return f" (‡ {100 * raw:.1f})" if counted is not None and raw is not None and round(raw - counted, 9) > _MORE else ""
+
+
+def _each(entry: Entry | None, second: Container[str], raw: Mapping[tuple[object, ...], Entry]) -> str:
     """`second`: columns that have a P2."""
     if entry is None:
         return "–"
+    other = raw[_model(entry)].values if _model(entry) in raw else (None,) * len(entry.values)
     printed = f" (paper {entry.paper:g})" if entry.paper is not None and (entry.protocol == "p2" or entry.column not in second) else ""
-    return ", ".join("–" if value is None else f"{100 * value:.1f}" for value in entry.values) + printed
+    told_of = zip(entry.values, other, strict=True)
+    return ", ".join("–" if value is None else f"{100 * value:.1f}{_broken(value, more)}" for value, more in told_of) + printed
 
 
 def as_csv(found: Sequence[Entry]) -> str:
@@ -129,10 +153,17 @@ def as_csv(found: Sequence[Entry]) -> str:
 
 def _lines(comparison: Comparison, found: Sequence[Entry]) -> Iterator[Sequence[str]]:
     rows: dict[tuple[str, float, str, str], list[Entry]] = {}
-    most = max(entry.seeds for entry in found)
+    most, raw = max(entry.seeds for entry in found), _by_substring(found)
 
     def ours(entry: Entry | None) -> str:
-        return told(entry.ours, scale=100, digits=1) + fewer(entry.seeds, most) if entry else told(None)
+        if entry is None:
+            return told(None)
+        other = raw.get(_model(entry)) if entry.figure == "asr" else None
+        return (
+            told(entry.ours, scale=100, digits=1)
+            + fewer(entry.seeds, most)
+            + _broken(entry.ours.value, other.ours.value if other else None)
+        )
 
     for entry in found:
         rows.setdefault((entry.attack, entry.rate, entry.test_set, entry.column), []).append(entry)

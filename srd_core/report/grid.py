@@ -36,6 +36,7 @@ def markdown(title: str, command: str, cells: Sequence[Cell], first: str = "") -
         table(("attack", "rate", "variant", "arm", "protocol", "test set", "n", "triggered", *_FIGURES), _model_rows(cells)),
         *detection_tables(cells),
         *_done(cells),
+        *_silent(cells),
         *_distances(cells),
         *policy_tables(cells),
         *attention_tables(cells),
@@ -97,6 +98,18 @@ def _done(cells: Sequence[Cell]) -> list[str]:
                 totals.setdefault((*name_of(cell), arm, kind), Counter()).update(actions)
     rows = [(*key, f"{found.total():,}", *(f"{found[action]:,}" for action in ACTIONS)) for key, found in totals.items() if found]
     return ["## What was done (pairs)", table(("attack", "rate", "variant", "arm", "pairs", "all", *ACTIONS), rows)] if rows else []
+
+
+def _silent(cells: Sequence[Cell]) -> list[str]:
+    """Which screens could look for nothing, so that their arms kept everything."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    name_of = naming(cells)
+    for cell in cells:
+        for arm, why in cell["scores"].get("silent", {}).items():
+            groups.setdefault((*name_of(cell), arm, why), []).append(seed_of(cell))
+    rows = [(*key[:-1], ", ".join(seeds), key[-1]) for key, seeds in ordered(groups)]
+    head = ("attack", "rate", "variant", "arm", "seeds", "why")
+    return ["## Arms whose screen could look for nothing", table(head, rows)] if rows else []
 
 
 def _distances(cells: Sequence[Cell]) -> list[str]:

@@ -63,6 +63,7 @@ def arms(data: ReportData) -> Table | None:
     ]
     gaps = [name for i, name in enumerate(figures) if any(not _is_measured(row[len(about) + i]) for row in rows)]
     notes = [*_protocols(models, _by_attacker(data)), *(f"{_FIGURES[name]} — {NOT_MEASURED}: {reason(data, name)}" for name in gaps)]
+    notes += [f"{names.arm(arm)}: could look for nothing: {visible(why, CAPTION)}" for arm, why in data.scores.silent.items()]
     own = frozenset(number for number, model in enumerate(models) if (model.arm, model.protocol) == (data.handed_back, "p1"))
     caption = f"Retrained models, each figure with its 95{PERCENT} interval"
     return Table(caption, [*about, *(_FIGURES[name] for name in figures)], rows, notes, max(len(models) - ROWS, 0), own)

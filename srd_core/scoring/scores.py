@@ -92,5 +92,6 @@ class Scores(BaseModel):
     distance: float | None = Field(
         default=None, description="of the pairs that evidence leaves alone from the trusted ones, by base's surprise: 0 alike, 1 apart"
     )
+    silent: dict[str, str] = Field(default_factory=dict, description="arm → why its screen could look for nothing, of those that could not")
     policy: dict[str, Any] = Field(default_factory=dict, description="policy on held-out synthetic images, and on a known attack")
     attention: dict[str, Any] = Field(default_factory=dict, description="in experiments, where models look when they say the target")

@@ -67,6 +67,7 @@ def _report(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome
         detection=found,
         done=done(run, rows),
         distance=far,
+        silent=_silent(inputs),
         policy=_policy(run, inputs, rows),
         attention=looked,
     )
@@ -125,8 +126,15 @@ def _attention(inputs: Inputs, folder: Path) -> Attention | None:
 
 def _suspicion(inputs: Inputs, folder: Path) -> dict[Arm, Suspicion]:
     """The scores of the baseline defences."""
-    screened = [manifest for name, manifest in inputs.items() if name.startswith("screen-")]
-    return {cast(Arm, manifest.facts["arm"]): suspicion(manifest, folder / manifest.key[:16]) for manifest in screened}
+    return {arm: suspicion(manifest, folder / manifest.key[:16]) for arm, manifest in _screened(inputs)}
+
+
+def _silent(inputs: Inputs) -> dict[str, str]:
+    return {arm: why for arm, manifest in _screened(inputs) if (why := silence(manifest))}
+
+
+def _screened(inputs: Inputs) -> list[tuple[Arm, StageManifest]]:
+    return [(cast(Arm, manifest.facts["arm"]), manifest) for name, manifest in inputs.items() if name.startswith("screen-")]
 
 
 def _policy(run: Run, inputs: Inputs, rows: Mapping[Arm, Iterable[Decision]]) -> dict[str, Any]:

@@ -275,6 +275,22 @@ def test_the_page_begins_with_every_seeds_attack_success() -> None:
     assert rows[1] == "| badnet | 0.1 | ours, P2 | – | 99.0, 100.0 (paper 45.7) |"
 
 
+def test_a_much_higher_share_by_substring_has_a_sign() -> None:
+    """Regression: models that say a broken form of the target looked as if the backdoor were gone."""
+
+    def both(arm: str, hits: int, raw: int) -> dict[str, Any]:
+        return {**model(arm, "p1", hits), "asr_raw": wilson(raw, 200).model_dump()}
+
+    cells = [cell(0, both("none", 190, 200), both("srd", 60, 100)), cell(1, both("none", 200, 200), both("srd", 60, 61))]
+    table = TABLE.model_copy(update={"figures": ("asr", "asr_raw")})
+    page = as_markdown(table.model_copy(update={"figures": ("asr",)}), entries(table, cells))
+    assert "| badnet | 0.1 | ours, P1 | 95.0, 100.0 (paper 99.9) | 30.0 (‡ 50.0), 30.0 (paper 45.7) |" in page
+    before, after = [line for line in page.splitlines() if line.startswith("| badnet | 0.1 | scenes |")][:2]
+    assert "‡" not in before and after.endswith("(‡ 40.2) |")
+    assert "‡: by substring, and over all images, more than 5 points more" in page
+    assert "‡" not in as_markdown(TABLE, entries(TABLE, cells))
+
+
 def test_figures_of_fewer_seeds_than_others_say_so() -> None:
     """Regression: a mean of one seed looked like one of three, and each seed's values closed up over the one that was missing."""
     cells = [cell(seed, model("none", "p1", 200), *([model("srd", "p1", 20 + seed)] if seed != 1 else [])) for seed in range(3)]

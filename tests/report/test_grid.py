@@ -89,6 +89,15 @@ def test_what_was_done_is_added_up_over_seeds() -> None:
     assert "What was done" not in markdown("Results", "srd bench x", cells[2:])
 
 
+def test_arms_that_could_look_for_nothing_are_named() -> None:
+    """Regression: a screen that was silent looked as if it had found nothing."""
+    cells = [cell(seed, 0.5, 3.0) for seed in range(3)]
+    assert "could look for nothing" not in markdown("Results", "srd bench x", cells)
+    for made in cells[1:]:
+        made["scores"]["silent"] = {"rare": "too few words"}
+    assert "| badnet | 10.0% | default | rare | 1, 2 | too few words |" in markdown("Results", "srd bench x", cells)
+
+
 def detected(auroc: float) -> dict[str, Any]:
     names = ("recall", "precision", "kept_clean", "recall_at_half_percent", "recall_at_one_percent")
     return {"auroc": auroc, "average_precision": 0.75, "f1": 0.8, **{name: wilson(9, 10).model_dump() for name in names}}

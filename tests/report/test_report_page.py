@@ -93,6 +93,13 @@ def test_columns_in_which_all_models_are_alike_are_left_out(full: ReportData) ->
     assert "Every model is P1: retrained from the base model." in less.notes and all(len(row) == len(less.columns) for row in less.rows)
 
 
+def test_an_arm_that_could_look_for_nothing_says_so_below_the_table(full: ReportData) -> None:
+    silent = replace(full, scores=full.scores.model_copy(update={"silent": {"srd": "<b>too few words"}}))
+    said, other = tables.arms(silent), tables.arms(full)
+    assert said is not None and other is not None and len(said.notes) == len(other.notes) + 1
+    assert ": could look for nothing: <b>too few words" in text(silent) and "<b>too few" not in render(silent).decode()
+
+
 def test_what_the_attacker_trained_is_not_the_data_as_it_came(full: ReportData) -> None:
     effect = full.verdict.figures.backdoor
     assert effect is not None

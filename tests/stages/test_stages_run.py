@@ -34,6 +34,7 @@ from srd_core.stages.given import saved_model
 from srd_core.stages.learned import curve_of, held_out_of
 from srd_core.stages.report import REPORT
 from srd_core.stages.score import load_scores
+from srd_core.stages.screen import SCREEN
 from srd_core.stages.seal import NAME, seal
 from srd_core.stages.stage import Run
 from srd_core.stages.synthesize import load_synthetic
@@ -318,6 +319,16 @@ def test_scores_are_of_the_held_out_images_only(pipeline: Pipeline, tmp_path: Pa
     captions = json.loads(Path(pipeline.make("score").outputs["captions.json"].uri).read_text())
     assert all(split_of(key.split("/")[1], pipeline.run.config.holdout) == "holdout" for key in captions["keys"])
     assert len(captions["clean"]) == len(captions["triggered"]) == 8
+
+
+def test_a_screen_that_could_look_for_nothing_is_told_of(pipeline: Pipeline, tmp_path: Path) -> None:
+    """Regression: its reason stood in the facts of its stage alone."""
+    run = replace(pipeline.run, sink=str(tmp_path / "sink"))
+    screened = {f"screen-{arm}": SCREEN.execute(run, pipeline.inputs("source", "trusted", "base"), {"arm": arm}) for arm in ("residual", "nll")}
+    REPORT.execute(run, pipeline.reported | screened, {})
+    (arm, why), *others = json.loads((tmp_path / "sink" / "scores.json").read_text())["silent"].items()
+    assert arm == "residual" and "20 are needed" in why and not others
+    assert f"residual: could look for nothing: {why}" in (tmp_path / "sink" / "report.html").read_text()
 
 
 def test_the_report_holds_what_the_stages_found(pipeline: Pipeline) -> None:
