@@ -324,7 +324,9 @@ def test_scores_are_of_the_held_out_images_only(pipeline: Pipeline, tmp_path: Pa
 def test_a_screen_that_could_look_for_nothing_is_told_of(pipeline: Pipeline, tmp_path: Path) -> None:
     """Regression: its reason stood in the facts of its stage alone."""
     run = replace(pipeline.run, sink=str(tmp_path / "sink"))
-    screened = {f"screen-{arm}": SCREEN.execute(run, pipeline.inputs("source", "trusted", "base"), {"arm": arm}) for arm in ("residual", "nll")}
+    screened = {
+        f"screen-{arm}": SCREEN.execute(run, pipeline.inputs("source", "trusted", "base"), {"arm": arm}) for arm in ("residual", "nll")
+    }
     REPORT.execute(run, pipeline.reported | screened, {})
     (arm, why), *others = json.loads((tmp_path / "sink" / "scores.json").read_text())["silent"].items()
     assert arm == "residual" and "20 are needed" in why and not others
