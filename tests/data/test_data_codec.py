@@ -113,7 +113,7 @@ def test_a_child_that_dies_of_something_else_costs_no_image(photo: Photo) -> Non
 
 
 def test_a_child_that_hangs_is_killed_by_the_clock(photo: Photo) -> None:
-    with Codec(seconds=0.5) as codec:
+    with Codec(seconds=3) as codec:
         first = codec._all[0]._running()
         os.kill(first.pid, signal.SIGSTOP)
         assert codec.decode(photo()).shape == (24, 32, 3)

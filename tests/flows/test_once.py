@@ -54,7 +54,7 @@ def test_nothing_outlives_a_run_that_is_killed(data: Any, tmp_path: Path, monkey
     scratch.mkdir()
     monkeypatch.setenv("TMPDIR", str(scratch))
     run = start(cleanse(data, str(tmp_path / "sink")), ["workers=2"])
-    assert until(lambda: any((tmp_path / "sink" / "stages").glob("base/*.json")), 120)
+    assert until(lambda: any((tmp_path / "sink" / "stages").glob("base/*.json")), 300)
     assert len(marked(mark)) >= 4 and list(scratch.glob("srd-workers-*"))
     run.kill()
     run.communicate()
