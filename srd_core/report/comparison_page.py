@@ -50,10 +50,11 @@ _SAME = (
     "with one seed, over seeds with several. “No difference seen”: the interval holds 0. A dash: not run, or not printed."
 )
 _APART = " °: which images succeeded is not on record, so the arms are compared as if each had images of its own."
+_SIGN = "‡"
 _MORE = 0.05
-"""From here on a higher share by substring is worth a sign."""
+"""By how much the share by substring has to be higher for the sign."""
 _BROKEN = (
-    "‡: by substring, and over all images, more than {points:.0f} points more, which stand in brackets: broken forms of the target "
+    "{sign}: by substring, and over all images, more than {points:.0f} points more, which stand in brackets: broken forms of the target "
     "count there, captions that name what it replaces as well, and images that show the target."
 )
 
@@ -70,8 +71,8 @@ def as_markdown(comparison: Comparison, found: Sequence[Entry]) -> str:
         _ABOUT.format(seeds=counted) + (_PAPER if comparison.paper else ""),
         table(("attack", "rate", "test set", "data", "model", *heads), list(_lines(comparison, found))),
     ]
-    if any("‡" in part for part in parts):
-        parts += [_BROKEN.format(points=100 * _MORE)]
+    if any(_SIGN in part for part in parts):
+        parts += [_BROKEN.format(sign=_SIGN, points=100 * _MORE)]
     directions = list(_directions(comparison, found))
     if directions:
         head = ("attack", "rate", "test set", "data", "against", "ours, P1", "ours, P2", "paper")
@@ -113,7 +114,7 @@ def _rate(own: Iterable[Entry]) -> str:
 
 
 def _by_substring(found: Sequence[Entry]) -> dict[tuple[object, ...], Entry]:
-    """`asr_raw` of every model that has one."""
+    """`asr_raw` of every model that has one, by `_model`."""
     return {_model(entry): entry for entry in found if entry.figure == "asr_raw"}
 
 
@@ -123,11 +124,11 @@ def _model(entry: Entry) -> tuple[object, ...]:
 
 def _broken(counted: float | None, raw: float | None) -> str:
     """The share by substring, with its sign, where it is much higher."""
-    return f" (‡ {100 * raw:.1f})" if counted is not None and raw is not None and round(raw - counted, 9) > _MORE else ""
+    return f" ({_SIGN} {100 * raw:.1f})" if counted is not None and raw is not None and round(raw - counted, 9) > _MORE else ""
 
 
 def _each(entry: Entry | None, second: Container[str], raw: Mapping[tuple[object, ...], Entry]) -> str:
-    """`second`: columns that have a P2."""
+    """`second`: columns that have a P2. `raw`: `_by_substring`."""
     if entry is None:
         return "–"
     other = raw[_model(entry)].values if _model(entry) in raw else (None,) * len(entry.values)

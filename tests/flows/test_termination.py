@@ -86,7 +86,7 @@ def test_a_worker_that_is_killed_is_told_of_and_the_run_goes_on(amidst: Started)
     """Regression: it was an internal error, to be reported."""
     worker = next(number for number in marked(amidst.mark) if "spawn_main" in Path(f"/proc/{number}/cmdline").read_text())
     os.kill(int(worker), signal.SIGKILL)
-    _, errors = amidst.process.communicate(timeout=300)
+    _, errors = amidst.process.communicate(timeout=120)
     *_, last = errors.decode().splitlines()
     assert amidst.process.returncode == 70
     assert last.startswith("error: a worker process has ended or was killed, probably since the machine has run out of memory")
