@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 settings.register_profile("srd", deadline=None)  # a busy machine is not a wrong result
 settings.load_profile("srd")
+
+
+@pytest.fixture
+def common_user() -> Iterator[Path]:
+    """A folder whose owner is the user of the test, who is not root while it lasts: root may read and write everywhere."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        with tempfile.TemporaryDirectory(prefix="srd-test-") as folder:
+            yield Path(folder)
+            for place in (Path(folder), *Path(folder).iterdir()):
+                place.chmod(0o700)
+    finally:
+        if root:
+            os.seteuid(0)
 
 
 @pytest.fixture(scope="session")

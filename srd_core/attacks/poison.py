@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -67,7 +66,7 @@ class _Source:
 
     def samples(self, name: str) -> Iterator[Sample | Reject]:
         """Those of one shard."""
-        with closing(self.openers[name]()) as stream:
+        with self.openers[name]() as stream:
             yield from read_shard(stream, name, self.limits)
 
 

@@ -6,11 +6,13 @@ sub-folders are not searched.
 
 from __future__ import annotations
 
-import glob
+import fnmatch
 import hashlib
 import io
 import itertools
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
+from types import TracebackType
 from typing import Any, BinaryIO, cast
 
 from pydantic import BaseModel, ConfigDict
@@ -19,7 +21,7 @@ from srd_core.data.manifest import digest
 from srd_core.errors import SourceError
 from srd_core.storage import ObjectInfo, Storage, is_remote, local_path, open_storage
 from srd_core.storage.base import CHUNK, altered
-from srd_core.storage.local import LocalStorage
+from srd_core.storage.local import LocalStorage, explained
 
 _MAGIC = "*?["
 _LONGEST = 200
@@ -68,14 +70,15 @@ def take_inventory(source: str) -> Inventory:
     Local shards are read for their digest, once as long as nobody touches them.
 
     Raises:
-        SourceError: nothing there, no `.tar` among it, two shards of one name, or a name that is empty, too long or cannot be a key.
+        SourceError: nothing there, no `.tar` among it, one that is no file, two shards of one name, or a name that is empty, too long or
+            cannot be a key.
         StorageError: the storage cannot be read.
     """
     shards = sorted(_remote(source) if is_remote(source) else _local(source), key=lambda shard: (shard.name, shard.uri))
     for shard in shards:
-        if not shard.name:
+        if shard.name in ("", ".", ".."):
             raise SourceError(
-                f"a shard of {source} is called .tar and has no name before that",
+                f"a shard of {source} is called {shard.name}.tar and has no name before that",
                 hint="Rename it: pairs are named after their shard, and so are decisions and quarantine",
             )
         if len(shard.name.encode()) > _LONGEST:
@@ -90,16 +93,29 @@ def take_inventory(source: str) -> Inventory:
 
 
 def open_shard(shard: ShardRef) -> BinaryIO:
-    """A stream over the shard, to be read once from its beginning.
+    """A stream over the shard, to be read once from its beginning, as a context manager.
 
     Raises:
         ConflictError: it is no longer what the inventory saw. By its etag, that is known at once; by its digest, where that is known,
-            from the `read` that comes to the end.
+            from the `read` that comes to the end. A block that ends without an error before that, since the archive is broken or no more
+            was wanted, has the rest read and compared.
     """
     stream = open_storage(shard.uri).open(shard.key, etag=shard.etag)
     if shard.sha256 is None:
         return stream
-    return cast("BinaryIO", io.BufferedReader(_Compared(stream, shard.sha256, f"{shard.uri}/{shard.key}"), CHUNK))
+    return cast("BinaryIO", _Whole(_Compared(stream, shard.sha256, f"{shard.uri}/{shard.key}"), CHUNK))
+
+
+class _Whole(io.BufferedReader):
+    """Reads what is left when its block has ended well."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Close, after the rest has been read."""
+        try:
+            while kind is None and self.read(CHUNK):
+                pass
+        finally:
+            super().__exit__(kind, error, trace)
 
 
 class _Compared(io.RawIOBase):
@@ -149,20 +165,45 @@ def _remote(source: str) -> list[ShardRef]:
 
 def _local(source: str) -> list[ShardRef]:
     path = local_path(source)
-    if path.is_dir():
-        files = sorted(file for file in path.glob("*.tar") if file.is_file())
-        below = [] if files else [file.relative_to(path).as_posix() for file in path.glob("*/*.tar")]
-    elif path.is_file():
-        if path.suffix != ".tar":
-            raise SourceError(f"{source} is not a .tar", hint="Give a folder of shards, a *.tar glob or one plain .tar")
-        files, below = [path], []
-    elif any(sign in str(path) for sign in _MAGIC):
-        files, below = [Path(found) for found in sorted(glob.glob(str(path))) if found.endswith(".tar") and Path(found).is_file()], []
-    else:
-        raise SourceError(f"{source} does not exist", hint="Give a folder of .tar shards, a *.tar glob or s3://bucket/prefix")
-    if not files:
-        raise _none(source, below)
-    return [_local_ref(file) for file in files]
+    with explained(source):
+        if path.is_dir():
+            files = _tars(path, path.iterdir())
+            below = [] if files else [file.relative_to(path).as_posix() for file in path.glob("*/*.tar")]
+        elif path.is_file():
+            if path.suffix != ".tar":
+                raise SourceError(f"{source} is not a .tar", hint="Give a folder of shards, a *.tar glob or one plain .tar")
+            files, below = [path], []
+        elif any(sign in str(path) for sign in _MAGIC):
+            files, below = _tars(path, _matching(path)), []
+        else:
+            raise SourceError(f"{source} does not exist", hint="Give a folder of .tar shards, a *.tar glob or s3://bucket/prefix")
+        if not files:
+            raise _none(source, below)
+        return [_local_ref(file) for file in files]
+
+
+def _tars(source: Path, found: Iterable[Path]) -> list[Path]:
+    """Those that are shards by their name."""
+    files = sorted(file for file in found if file.name.endswith(".tar"))
+    if odd := next((file for file in files if not file.is_file()), None):
+        raise SourceError(
+            f"{odd.name[:120]!a} of {source} is called a shard and is no file that can be read",
+            hint="Remove it, or give it another name: a folder, a special file, or a link whose target is missing",
+        )
+    return files
+
+
+def _matching(pattern: Path) -> list[Path]:
+    """As `glob.glob`, but a folder that cannot be read is an error, not an empty one."""
+    found = [Path(pattern.anchor or ".")]
+    for part in pattern.parts[bool(pattern.anchor) :]:
+        folders = [folder for folder in found if folder.is_dir()]
+        if not any(sign in part for sign in _MAGIC):
+            found = [folder / part for folder in folders]
+            continue
+        below = (place for folder in folders for place in folder.iterdir() if part.startswith(".") or not place.name.startswith("."))
+        found = [place for place in below if fnmatch.fnmatchcase(place.name, part)]
+    return [place for place in found if place.exists() or place.is_symlink()]
 
 
 def _local_ref(file: Path) -> ShardRef:

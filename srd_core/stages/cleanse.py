@@ -45,8 +45,9 @@ def cleansed(run: Run, inputs: Inputs, details: Details, folder: Path, defence: 
     files: dict[str, Path] = {}
     size = sum(shard.size for shard in shards)
     with counter(f"{arm}: kB of images", total=size // 1000) as count, Codec(run.config.limits) as codec:
-        for shard in shards:
-            made, tally = _one_shard(run, arm, shard, defence, folder / shard.name, codec, lambda read: count(read // 1000))
+        for number, shard in enumerate(shards):
+            place = folder / "made" / str(number)
+            made, tally = _one_shard(run, arm, shard, defence, place, codec, lambda read: count(read // 1000))
             total = total + tally
             files |= {prefix + name: path for name, path in made.items()}
     return Outcome(files, {"arm": arm, **total.as_facts()})

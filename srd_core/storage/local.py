@@ -12,10 +12,11 @@ import io
 import os
 import re
 import shutil
+import stat
 import time
 import uuid
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import IO, BinaryIO
 
@@ -142,14 +143,15 @@ class LocalStorage:
     def _names(self) -> Iterator[str]:
         """Of all files, links and special files below the root; folders that are links are not entered."""
         with self._explained(self.uri):
-            for folder, folders, names in os.walk(self._root):
+            for folder, folders, names in os.walk(self._root, onerror=_raise_unless_gone):
                 base = Path(folder)
                 links = [name for name in folders if (base / name).is_symlink()]
                 yield from ((base / name).relative_to(self._root).as_posix() for name in names + links if not _OURS.fullmatch(name))
 
     def _is_object(self, name: str) -> bool:
         path = self._root / name
-        return is_key(name) and path.is_file() and self._leads_inside(path)
+        with self._explained(name):
+            return is_key(name) and path.is_file() and self._leads_inside(path)
 
     def _leads_inside(self, path: Path) -> bool:
         """Whether what `path` means lies in the folder, after all links; no for links that lead in a circle."""
@@ -190,18 +192,30 @@ class LocalStorage:
                 raise conflict(str(target)) from None
             temporary.replace(target)
 
-    @contextmanager
-    def _explained(self, what: str) -> Iterator[None]:
-        try:
-            yield
-        except FileNotFoundError as error:
-            raise StorageError(f"{error.filename or what} does not exist", hint="Check the path") from error
-        except OSError as error:
-            raise StorageError(f"{self.uri}: {error.strerror or error} ({what})", hint="Check permissions and free space") from error
+    def _explained(self, what: str) -> AbstractContextManager[None]:
+        return explained(self.uri, what)
+
+
+@contextmanager
+def explained(place: str, what: str = "") -> Iterator[None]:
+    """Errors of the system as StorageError: what cannot be done with `place`, or in it with `what`."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise StorageError(f"{error.filename or what or place} does not exist", hint="Check the path") from error
+    except OSError as error:
+        named = f" ({what or error.filename})" if what or error.filename else ""
+        raise StorageError(f"{place}: {error.strerror or error}{named}", hint="Check permissions and free space") from error
 
 
 def _info(key: str, status: os.stat_result) -> ObjectInfo:
-    return ObjectInfo(key, status.st_size, f"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_size:x}")
+    return ObjectInfo(key, status.st_size, f"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_ctime_ns:x}-{status.st_size:x}")
+
+
+def _raise_unless_gone(error: OSError) -> None:
+    """A folder that cannot be read is not an empty one; one that has been removed, or was never made, is."""
+    if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
+        raise error
 
 
 def _locked(path: Path) -> IO[str]:
@@ -210,7 +224,7 @@ def _locked(path: Path) -> IO[str]:
     Whoever held it before removes it at the end, so what we have locked may no longer be the file at `path`: then we begin again.
     """
     while True:
-        file = os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o666), "a")
+        file = os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666), "a")
         fcntl.flock(file, fcntl.LOCK_EX)
         with suppress(FileNotFoundError):
             if path.stat().st_ino == os.fstat(file.fileno()).st_ino:
@@ -220,8 +234,9 @@ def _locked(path: Path) -> IO[str]:
 
 def _remove_abandoned(path: Path) -> None:
     """Remove a temporary file that no living writer has locked. The first minute is left for the lock to be taken."""
-    with suppress(OSError), path.open("rb") as file:
-        if time.time() - os.fstat(file.fileno()).st_mtime > _GRACE:
+    with suppress(OSError), os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+        status = os.fstat(file.fileno())
+        if stat.S_ISREG(status.st_mode) and time.time() - status.st_mtime > _GRACE:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             path.unlink(missing_ok=True)
 

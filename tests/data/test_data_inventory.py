@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -11,9 +13,12 @@ import pytest
 
 from flows.cli.launch import reachable
 from srd_core.data.inventory import Inventory, open_shard, take_inventory
+from srd_core.data.samples import Reject
 from srd_core.data.shards import read_shard
 from srd_core.errors import ConflictError, SourceError, StorageError
 from srd_core.storage import open_storage
+
+Pack = Callable[..., bytes]
 
 
 def test_a_folder_a_glob_and_a_file(shard_folder: Path) -> None:
@@ -47,11 +52,12 @@ def test_a_name_that_outputs_could_not_be_called_after_is_refused(shard_folder: 
             take_inventory(str(tmp_path))
 
 
-def test_a_shard_without_a_name_is_refused(shard_folder: Path, tmp_path: Path) -> None:
-    """Regression: the run failed at its very end, since `decisions/.parquet` has another stem, and blamed itself."""
-    shutil.copy(shard_folder / "part-0.tar", tmp_path / ".tar")
+@pytest.mark.parametrize("name", [".tar", "..tar", "...tar"])
+def test_a_shard_without_a_name_is_refused(shard_folder: Path, tmp_path: Path, name: str) -> None:
+    """Regression: `.tar` failed at its very end, since `decisions/.parquet` has another stem; `...tar` wrote in the folder above."""
+    shutil.copy(shard_folder / "part-0.tar", tmp_path / name)
     shutil.copy(shard_folder / "part-1.tar", tmp_path / "part-1.tar")
-    with pytest.raises(SourceError, match=r"is called \.tar and has no name"):
+    with pytest.raises(SourceError, match=rf"is called {re.escape(name)} and has no name"):
         take_inventory(str(tmp_path))
     assert [shard.name for shard in take_inventory(f"{tmp_path}/*.tar").shards] == ["part-1"]  # globs pass hidden files by
 
@@ -92,14 +98,65 @@ def test_a_shard_changed_after_listing_is_not_read(shard_folder: Path) -> None:
 
 def test_a_shard_that_was_changed_in_place_is_noticed_at_its_end(shard_folder: Path) -> None:
     """With its old time and size, only the digest tells."""
-    path = shard_folder / "part-0.tar"
-    shard, status = take_inventory(str(shard_folder)).shards[0], path.stat()
-    with path.open("r+b") as file:
-        file.seek(512)
-        file.write(b"x")
-    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-    with open_shard(shard) as stream, pytest.raises(ConflictError, match=r"part-0\.tar has other content"):
+    shard = take_inventory(str(shard_folder)).shards[0]
+    with pytest.raises(ConflictError, match=r"part-0\.tar has other content"), open_shard(shard) as stream:
+        edit_unseen(shard_folder / "part-0.tar", 512, b"x")
         list(read_shard(stream, shard.name))
+
+
+def test_what_was_changed_in_place_is_noticed_behind_a_break_too(shard_folder: Path) -> None:
+    """Regression: a reader stops where the archive breaks, so the digest was never compared, and the run vouched for other data."""
+    path = shard_folder / "part-0.tar"
+    shard, data = take_inventory(str(shard_folder)).shards[0], path.read_bytes()
+    with pytest.raises(ConflictError, match=r"part-0\.tar has other content"), open_shard(shard) as stream:
+        edit_unseen(path, data.index(b"thing 1"), b"thinG 1")
+        edit_unseen(path, data.index(b"0003.jpg"), b"X")
+        assert [item.reason for item in read_shard(stream, shard.name) if isinstance(item, Reject)] == ["bad-checksum-shard"]
+
+
+def test_who_wants_no_more_of_a_shard_need_not_wait_for_its_end(shard_folder: Path) -> None:
+    shard = take_inventory(str(shard_folder)).shards[0]
+    with pytest.raises(KeyError), open_shard(shard):
+        edit_unseen(shard_folder / "part-0.tar", 0, b"X")
+        raise KeyError
+
+
+def edit_unseen(path: Path, offset: int, new: bytes) -> None:
+    """Other content, and the times and the size of before, as far as a process can set them."""
+    status = path.stat()
+    with path.open("r+b") as file:
+        file.seek(offset)
+        file.write(new)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+@pytest.mark.parametrize("pattern", ["", "/*.tar", "/b*"])
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("nowhere.tar")])
+def test_what_is_called_a_shard_and_is_none_is_named(shard_folder: Path, make: Callable[[Path], object], pattern: str) -> None:
+    """Regression: a link whose target was missing was left out without a word, and with it all its pairs."""
+    make(shard_folder / "b.tar")
+    with pytest.raises(SourceError, match=r"'b\.tar' of .* is called a shard and is no file"):
+        take_inventory(f"{shard_folder}{pattern}")
+
+
+@pytest.mark.parametrize("pattern", ["", "/*.tar", "/../s*/part-?.tar", "/../*/*.tar"])
+def test_a_folder_that_cannot_be_read_is_not_an_empty_one(pack: Pack, common_user: Path, pattern: str) -> None:
+    """Regression: a glob found nothing in it, and what else it found was all there seemed to be."""
+    for name in ("set", "other"):
+        (common_user / name).mkdir()
+        (common_user / name / f"part-{name}.tar").write_bytes(pack({"a.jpg": b"A", "a.txt": "a"}))
+    closed = common_user / "set"
+    closed.chmod(0)
+    with pytest.raises(StorageError, match="Permission denied"):
+        take_inventory(f"{closed}{pattern}")
+
+
+def test_globs_match_as_shells_do(shard_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (shard_folder / ".hidden.tar").touch()
+    monkeypatch.chdir(shard_folder.parent)
+    for pattern in ("set/*.tar", "s?t/part-[01].tar", "*/part*", "./set/../s*/*r", f"{shard_folder}/[!q]*-?.tar"):
+        assert [shard.name for shard in take_inventory(pattern).shards] == ["part-0", "part-1"]
+    assert [shard.name for shard in take_inventory("set/.h*.tar").shards] == [".hidden"]
 
 
 @pytest.mark.parametrize(

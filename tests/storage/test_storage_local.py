@@ -126,3 +126,29 @@ def test_addresses(tmp_path: Path) -> None:
     for empty in ("", "file://", "file:///", "file://localhost", "file://localhost//"):
         with pytest.raises(StorageError, match="has no name"):
             open_storage(empty)
+
+
+@pytest.mark.parametrize("mode", [0, 0o444])
+def test_a_folder_that_cannot_be_read_is_not_an_empty_one(common_user: Path, mode: int) -> None:
+    """Regression: `srd verify` found everything as it was written, whatever lay there."""
+    storage = LocalStorage(common_user)
+    storage.put_bytes("shards/extra/evil.tar", b"x")
+    (common_user / "shards").chmod(mode)
+    for look in (storage.list, storage.unlisted, lambda: list(storage.names())):
+        with pytest.raises(StorageError, match="Permission denied"):
+            look()
+
+
+def test_a_pipe_called_like_a_temporary_file_holds_nobody_up(tmp_path: Path) -> None:
+    """Regression: it was opened, and its end was waited for, just before the seal."""
+    pipe = tmp_path / f".a.{0:032x}.srd-tmp"
+    os.mkfifo(pipe)
+    os.utime(pipe, (0, 0))
+    LocalStorage(tmp_path).tidy([""])
+    assert pipe.is_fifo()
+    storage = LocalStorage(tmp_path / "root")
+    with storage.alone("a"):
+        (lock,) = (tmp_path / "root").iterdir()
+    os.mkfifo(lock)
+    with pytest.raises(StorageError), storage.alone("a"):
+        pass
