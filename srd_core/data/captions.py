@@ -53,20 +53,30 @@ def parse(text: bytes | None, record: bytes | None, limits: Limits) -> Captions:
     """
     fields = None if record is None else _load(record, limits)
     found = [] if fields is None else _from_record(fields, limits)
-    _check_lengths(found, limits)
-    if text is not None:
-        _bounded(text, limits)
-        try:
-            line = text.decode()
-        except UnicodeDecodeError as error:
-            raise CaptionError("bad-text", f"the .txt is not UTF-8: {error.reason}") from error
-        _check_lengths([line], limits)
-        if found and [clean(item) for item in found] != [clean(line)]:
-            raise CaptionError("ambiguous-caption", "the .txt and the .json hold different captions", len(found))
-        found = found or [line]
-    if not found:
-        raise CaptionError("no-caption", "neither a .txt nor a caption in a .json")
-    return Captions(tuple(_checked(item, len(found)) for item in found), tuple(item.strip() for item in found), fields)
+    try:
+        _check_lengths(found, limits)
+        if text is not None:
+            line = _line(text, limits)
+            if found and [clean(item) for item in found] != [clean(line)]:
+                raise CaptionError("ambiguous-caption", "the .txt and the .json hold different captions")
+            found = found or [line]
+        if not found:
+            raise CaptionError("no-caption", "neither a .txt nor a caption in a .json")
+        cleaned = tuple(_checked(item) for item in found)
+        _check_lengths(cleaned, limits)
+    except CaptionError as error:
+        raise CaptionError(error.reason, error.detail, len(found)) from error
+    return Captions(cleaned, tuple(item.strip() for item in found), fields)
+
+
+def _line(text: bytes, limits: Limits) -> str:
+    _bounded(text, limits)
+    try:
+        line = text.decode()
+    except UnicodeDecodeError as error:
+        raise CaptionError("bad-text", f"the .txt is not UTF-8: {error.reason}") from error
+    _check_lengths([line], limits)
+    return line
 
 
 def check_companion(data: bytes, limits: Limits, *, is_json: bool) -> None:
@@ -135,13 +145,14 @@ def _finite(digits: str) -> float:
 
 def _from_record(fields: Mapping[str, object], limits: Limits) -> list[str]:
     several, single = fields.get("captions"), fields.get("caption")
-    if several is not None and (not isinstance(several, list) or not all(isinstance(item, str) for item in several)):
-        raise CaptionError("bad-json", "`captions` is not a list of texts")
+    raw = [item for item in several if isinstance(item, str)] if isinstance(several, list) else []
+    readable = min(len(raw), limits.max_captions)
+    if several is not None and raw != several:
+        raise CaptionError("bad-json", "`captions` is not a list of texts", readable)
     if single is not None and not isinstance(single, str):
-        raise CaptionError("bad-json", "`caption` is not a text")
-    raw: list[str] = several if several is not None else []
+        raise CaptionError("bad-json", "`caption` is not a text", readable)
     if len(raw) > limits.max_captions:
-        raise CaptionError("too-large", f"{len(raw)} captions; the limit is {limits.max_captions}", limits.max_captions)
+        raise CaptionError("too-large", f"{len(raw)} captions; the limit is {limits.max_captions}", readable)
     if single is not None:
         if several is not None and several != [single]:
             raise CaptionError("ambiguous-caption", "`caption` and `captions` differ", len(raw))
@@ -149,18 +160,17 @@ def _from_record(fields: Mapping[str, object], limits: Limits) -> list[str]:
     return raw
 
 
-def _checked(caption: str, pairs: int) -> str:
+def _checked(caption: str) -> str:
     cleaned = clean(caption)
     if not cleaned:
-        raise CaptionError("empty-caption", "a caption has no text", pairs)
+        raise CaptionError("empty-caption", "a caption has no text")
     return cleaned
 
 
 def _check_lengths(captions: Sequence[str], limits: Limits) -> None:
     for caption in captions:
         if len(caption) > limits.max_caption_chars:
-            detail = f"a caption of {len(caption)} characters; the limit is {limits.max_caption_chars}"
-            raise CaptionError("too-large", detail, len(captions))
+            raise CaptionError("too-large", f"a caption of {len(caption)} characters; the limit is {limits.max_caption_chars}")
 
 
 def _is_invisible(char: str) -> bool:

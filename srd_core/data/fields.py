@@ -29,9 +29,10 @@ _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 
 
 def dump(record: Mapping[str, object], captions: Sequence[str]) -> bytes:
-    """The JSON member with `captions` in place of the old ones; fields keep their order."""
+    """The JSON member with `captions` in place of the old ones; fields keep their order, and what held none holds none."""
     ours: dict[str, object] = {"captions": list(captions), "caption": captions[0]}
-    return _json({name: ours.get(name, value) for name, value in record.items() if name in ours or _carried(name, value)})
+    kept = {name: value for name, value in record.items() if name in ours or _carried(name, value)}
+    return _json({name: value if value is None else ours.get(name, value) for name, value in kept.items()})
 
 
 def dump_companion(data: bytes) -> bytes:

@@ -41,4 +41,9 @@ class Limits(BaseModel):
 
 
 OWN = Limits(**{name: 2**40 for name in Limits.model_fields if name != "max_pixels"})
-"""For shards that a run has written itself, from what was within its limits."""
+"""For shards that a run has made itself."""
+
+
+def for_written(limits: Limits) -> Limits:
+    """For shards that a run has written of what was within `limits`: their samples are, and of the whole nothing was asked."""
+    return limits.model_copy(update={name: 2**40 for name in ("max_members", "max_shard_bytes", "max_samples")})

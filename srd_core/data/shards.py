@@ -24,7 +24,8 @@ from srd_core.data.tar import Member, TarError, TarWriter, iter_members
 IMAGE_SUFFIXES = frozenset({"jpg", "jpeg", "png", "webp"})
 CARRIED_SUFFIXES = frozenset({"cls", "id", "index", "key", "url", fields.COMPANION})
 """Companions that are plain text by convention, whose bytes pass through if that is what they are; and one of JSON, see `fields`."""
-_KNOWN_SUFFIXES = IMAGE_SUFFIXES | CARRIED_SUFFIXES | {"txt", "json"}
+_CAPTIONS = frozenset({"txt", "json"})
+_KNOWN_SUFFIXES = IMAGE_SUFFIXES | CARRIED_SUFFIXES | _CAPTIONS
 EXECUTABLE_SUFFIXES = frozenset({"bin", "ckpt", "dill", "joblib", "npy", "npz", "pickle", "pkl", "pt", "pth", "py", "pyd", "sav", "so"})
 """Formats that ordinary loaders unpickle or run; they only get a more telling reason than other unknown members."""
 
@@ -40,7 +41,7 @@ class _Group:
     size: int = 0
 
     def add(self, suffix: str, data: bytes, limits: Limits) -> None:
-        """Keep the member, or note the first problem. Captions are kept behind a problem too: they are counted."""
+        """Keep the member, or note the first problem. Captions are kept behind a problem, and as one, too: they are counted."""
         lowered = suffix.lower()
         problem: tuple[str, str] | None = None
         if lowered in self.members:
@@ -51,7 +52,8 @@ class _Group:
             problem = (self._kind(lowered), f"{'.' + suffix[:40] if suffix else 'a member without suffix'} is not a member that is carried")
         elif self.size + len(data) > limits.max_sample_bytes:
             problem = ("too-large", f"more than {limits.max_sample_bytes} bytes in one sample")
-        else:
+        counted = lowered in _CAPTIONS and lowered not in self.members and len(data) <= limits.max_text_bytes
+        if problem is None or counted:
             self.size += len(data)
             self.members[lowered] = data
             self.stored[lowered] = suffix
@@ -138,7 +140,7 @@ def read_shard(stream: BinaryIO, shard: str, limits: Limits | None = None) -> It
             yield Reject(shard, "", "too-many-samples-shard", f"more than {limits.max_samples} samples; the rest is not read")
             return
         item = _sample(shard, group, limits)
-        folded = unicodedata.normalize("NFC", group.key.casefold())
+        folded = unicodedata.normalize("NFC", unicodedata.normalize("NFD", group.key).casefold())
         mark = hashlib.blake2b(folded.encode(), digest_size=16).digest()
         if mark in seen:
             repeats[folded] = repeats.get(folded, 1) + 1
@@ -167,14 +169,33 @@ class ShardWriter:
 
     def write(self, sample: Sample) -> None:
         """Image, `.txt`, `.json`, then companions. Raises ValueError for several captions and no JSON to hold them."""
-        if not sample.captions or (len(sample.captions) > 1 and (sample.record is None or "captions" not in sample.record)):
-            raise ValueError(f"{sample.shard}/{sample.key} has {len(sample.captions)} captions and no member that holds them")
-        self._tar.write(f"{sample.key}.{sample.suffix}", sample.image)
-        if sample.record is None or "txt" in sample.carried:
-            self._tar.write(f"{sample.key}.txt", sample.captions[0].encode())
-        if sample.record is not None:
-            self._tar.write(f"{sample.key}.json", fields.dump(sample.record, sample.captions))
-        for suffix in sorted(set(sample.carried) - {"txt"}):
-            data = sample.carried[suffix]
-            self._tar.write(f"{sample.key}.{suffix}", fields.dump_companion(data) if suffix == fields.COMPANION else data)
+        for suffix, data in _members(sample):
+            self._tar.write(f"{sample.key}.{suffix}", data)
         self.count += 1
+
+
+def outgrown(sample: Sample, limits: Limits) -> str:
+    """Why a reader with these limits would refuse the sample as it is written; empty if it would not.
+
+    What comes out can be larger than what went in: pixels in another format, numbers in JSON.
+    """
+    members = _members(sample)
+    for suffix, data in members:
+        most = limits.max_member_bytes if suffix.lower() in IMAGE_SUFFIXES else min(limits.max_member_bytes, limits.max_text_bytes)
+        if len(data) > most:
+            return f".{suffix} would be written with {len(data)} bytes; the limit is {most}"
+    total = sum(len(data) for _, data in members)
+    return f"it would be written with {total} bytes; the limit is {limits.max_sample_bytes}" if total > limits.max_sample_bytes else ""
+
+
+def _members(sample: Sample) -> list[tuple[str, bytes]]:
+    """Suffix and content of what is written of a sample."""
+    if not sample.captions or (len(sample.captions) > 1 and (sample.record is None or sample.record.get("captions") is None)):
+        raise ValueError(f"{sample.shard}/{sample.key} has {len(sample.captions)} captions and no member that holds them")
+    members = [(sample.suffix, sample.image)]
+    if sample.record is None or "txt" in sample.carried:
+        members.append(("txt", sample.captions[0].encode()))
+    if sample.record is not None:
+        members.append(("json", fields.dump(sample.record, sample.captions)))
+    beside = [(suffix, data) for suffix, data in sorted(sample.carried.items()) if suffix != "txt"]
+    return members + [(suffix, fields.dump_companion(data) if suffix == fields.COMPANION else data) for suffix, data in beside]

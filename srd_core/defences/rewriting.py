@@ -89,7 +89,7 @@ def rewrite_shard(
         rows = stack.enter_context(DecisionWriter(paths[f"decisions/{shard}.parquet"]))
         tally = Tally()
         for items in batches(arrange(read_shard(stream, shard, limits))):
-            for clean, aside, own in treat(items, defence, codec, canvas, output):
+            for clean, aside, own in treat(items, defence, codec, canvas, output, limits):
                 if clean is not None:
                     kept.write(clean)
                 if aside is not None:

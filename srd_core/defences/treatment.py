@@ -16,7 +16,9 @@ import numpy as np
 from srd_core.data.codec import Codec, Look, Rewrite
 from srd_core.data.decisions import IN_COLUMNS, Decision, rejections
 from srd_core.data.images import ImageError
+from srd_core.data.limits import Limits
 from srd_core.data.samples import Reject, Sample
+from srd_core.data.shards import outgrown
 from srd_core.defences.base import Batch, Defence, SampleDecision
 from srd_core.policy.masks import box
 
@@ -56,12 +58,17 @@ class _Decided:
     data: bytes = b""
 
 
-def treat(items: Sequence[Sample | Reject], defence: Defence, codec: Codec, canvas: int, output: Output) -> Iterator[Outcome]:
-    """The outcomes of a batch, in its order. `canvas` is the side of the images that the defence sees, pixels."""
+def treat(
+    items: Sequence[Sample | Reject], defence: Defence, codec: Codec, canvas: int, output: Output, limits: Limits
+) -> Iterator[Outcome]:
+    """The outcomes of a batch, in its order. `canvas` is the side of the images that the defence sees, pixels.
+
+    A sample that would be written larger than `limits`, so that nobody could read it again under them, is a reject.
+    """
     seen = _step(items, lambda samples: _look(samples, codec, canvas if defence.looks or output.verbatim else 0))
     decided = _step(seen, lambda those: _decide(those, defence))
     for item in _written(decided, codec, output):
-        yield (None, None, rejections(item)) if isinstance(item, Reject) else _outcome(item)
+        yield (None, None, rejections(item)) if isinstance(item, Reject) else _within(_outcome(item), item.sample, limits)
 
 
 def looked_at(items: Sequence[Sample | Reject], defence: Defence, codec: Codec, canvas: int) -> Iterator[tuple[Sample, SampleDecision]]:
@@ -154,6 +161,14 @@ def _outcome(item: _Decided) -> Outcome:
         )
     kept = replace(sample, image=data, captions=tuple(staying), raw=()) if staying else None
     return kept, replace(sample, image=data, captions=tuple(leaving), raw=()) if leaving else None, rows
+
+
+def _within(outcome: Outcome, sample: Sample, limits: Limits) -> Outcome:
+    kept, withheld, _ = outcome
+    problem = next((why for part in (kept, withheld) if part is not None and (why := outgrown(part, limits))), "")
+    if not problem:
+        return outcome
+    return None, None, rejections(Reject(sample.shard, sample.key, "too-large", problem, len(sample.captions)))
 
 
 def _sha256(data: bytes) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from srd_core.data.canvas import CanvasSet
+from srd_core.data.limits import for_written
 from srd_core.data.loading import load_canvas
 from srd_core.data.manifest import StageManifest
 from srd_core.defences.screens.ascent import ISOLATING
@@ -58,7 +59,7 @@ def _unlearning(
 ) -> Unlearning | None:
     """What ABL withheld is unlearned, up to what the backdoored model loses on the worst tenth of the kept pairs; None if it is nothing."""
     shards = sorted((ref for part in _cleansed(inputs) for ref in withheld_shards(part)), key=lambda ref: ref.name)
-    isolated, _ = load_canvas(shards, run.config.canvas, folder / "isolated", limits=run.config.limits)
+    isolated, _ = load_canvas(shards, run.config.canvas, folder / "isolated", limits=for_written(run.config.limits))
     if not len(isolated):
         return None
     ceiling = float(np.percentile(mean_nll(model, kept), _CEILING))
@@ -91,7 +92,7 @@ def _pairs(run: Run, inputs: Inputs, folder: Path) -> tuple[CanvasSet, Mapping[s
     if "trusted" in inputs:
         return trusted_pairs(run, inputs["trusted"], folder, "fit"), {}
     shards = sorted((ref for part in _cleansed(inputs) for ref in shards_of(part)), key=lambda ref: ref.name)
-    return load_canvas(shards, run.config.canvas, folder, limits=run.config.limits)
+    return load_canvas(shards, run.config.canvas, folder, limits=for_written(run.config.limits))
 
 
 def _hand_back(run: Run, inputs: Inputs, details: Details, folder: Path) -> Outcome:

@@ -99,3 +99,11 @@ def test_what_could_hold_a_caption_does_not(field: dict[str, object]) -> None:
 @pytest.mark.parametrize("record", [{"caption": "old"}, {"captions": ["old"]}, {"width": 2}])
 def test_captions_lie_where_they_lay_before(record: dict[str, object]) -> None:
     assert json.loads(dump(record, ["new"])) == {name: {"caption": "new", "captions": ["new"]}.get(name, 2) for name in record}
+
+
+def test_where_no_caption_lay_none_lies() -> None:
+    assert json.loads(dump({"caption": None, "captions": ["old", "older"]}, ["new", "newer"])) == {
+        "caption": None,
+        "captions": ["new", "newer"],
+    }
+    assert json.loads(dump({"caption": "old", "captions": None}, ["new"])) == {"caption": "new", "captions": None}

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 import webdataset
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from srd_core.data.limits import Limits
 from srd_core.data.samples import Reject, Sample
-from srd_core.data.shards import ShardWriter, read_shard
+from srd_core.data.shards import ShardWriter, outgrown, read_shard
 
 Pack = Callable[..., bytes]
 
@@ -144,6 +144,75 @@ def test_a_reject_counts_its_readable_captions(pack: Pack) -> None:
     assert [item.pairs for item in found if isinstance(item, Reject)] == [3, 2]
 
 
+FIVE = {"captions": ["1", "2", "3", "4", "5"]}
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"a.txt": b"\xff"},
+        {"a.txt": b"x" * (2**20 + 1)},
+        {"a.txt": "x" * 10_001},
+        {"a.json": {**FIVE, "caption": 5}},
+        {"a.json": {"captions": [*FIVE["captions"], 6]}},
+        {"a.cls": "1", "a.id": "2", "a.json": FIVE},
+        {"a.url": b"u" * 80, "a.json": FIVE},
+    ],
+)
+def test_captions_are_counted_whatever_stands_beside_or_before_them(pack: Pack, members: dict[str, object]) -> None:
+    """Regression: four pairs of five were in no decision and in no count."""
+    others = {"a.json": FIVE} if "a.json" not in members else {}
+    (reject,) = read(pack({"a.jpg": b"A", **others, **members}), Limits(max_sample_members=3, max_sample_bytes=2**22 if others else 85))
+    assert isinstance(reject, Reject) and reject.pairs == 5
+
+
+def test_a_caption_is_bounded_as_it_is_passed_on_too(pack: Pack) -> None:
+    """Regression: this letter is two in its normal form, so that what was written could not be read again."""
+    assert reasons(pack({"a.jpg": b"", "a.txt": "\ufb2c" * 5_000})) == [("a", "too-large")]
+    assert reasons(pack({"a.jpg": b"", "a.txt": "\ufb2c" * 3_000})) == [("a", "")]
+
+
+TEXTS = st.text(alphabet="ab\ufb2c", min_size=1, max_size=3)
+RECORDS = st.fixed_dictionaries(
+    {},
+    optional={
+        "caption": st.none() | TEXTS,
+        "captions": st.none() | st.lists(TEXTS, max_size=3),
+        "n": st.sampled_from([1e15, 1, None]),
+        "url": TEXTS,
+    },
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(record=RECORDS, text=st.none() | TEXTS, companion=st.booleans(), kept=st.integers(1, 3))
+@example(record={"caption": None, "captions": ["a", "b"]}, text=None, companion=False, kept=2)
+@example(record={"caption": "a", "captions": None}, text="a", companion=False, kept=1)
+def test_what_is_written_is_read(pack: Pack, record: dict[str, object], text: str | None, companion: bool, kept: int) -> None:
+    """Regression: of `{"caption": null, "captions": [a, b]}` was made a sample with two readings, which we refuse ourselves."""
+    texts = {} if text is None else {"a.txt": text}
+    beside = {"a.meta.json": record} if companion else {}
+    found = read(pack({"a.jpg": b"A", **texts, "a.json": record, **beside}))
+    for sample in (item for item in found if isinstance(item, Sample)):
+        remaining = replace(sample, captions=sample.captions[:kept], raw=())
+        (again,) = read(write([remaining]))
+        assert isinstance(again, Sample)
+        assert (again.captions, again.image, again.raw) == (remaining.captions, b"A", ())
+        assert not outgrown(remaining, Limits())
+
+
+def test_what_would_be_written_larger_than_it_may_be_read_is_known(pack: Pack) -> None:
+    numbers = "".join(f', "k{number}": 1e15' for number in range(40))
+    (sample,) = read(pack({"a.jpg": b"A" * 300, "a.json": f'{{"caption": "x"{numbers}}}'.encode(), "a.url": b"u" * 60}))
+    assert isinstance(sample, Sample)
+    text = 40 * len(', "k10": 1000000000000000.0') - 10 + len('{"caption": "x"}')
+    whole, said = text + 360, "would be written with {} bytes; the limit is {}"
+    assert outgrown(sample, Limits(max_text_bytes=text, max_sample_bytes=whole)) == ""
+    assert outgrown(sample, Limits(max_text_bytes=text - 1)) == f".json {said.format(text, text - 1)}"
+    assert outgrown(sample, Limits(max_sample_bytes=whole - 1)) == f"it {said.format(whole, whole - 1)}"
+    assert outgrown(sample, Limits(max_member_bytes=299)) == f".jpg {said.format(300, 299)}"
+
+
 def test_a_key_that_comes_again_never_shadows_the_first(pack: Pack) -> None:
     members = {"a.jpg": b"1", "a.txt": "x", "b.jpg": b"2", "b.txt": "y"}
     body = pack(members)[:-1024]
@@ -207,9 +276,9 @@ def test_names_that_loaders_take_for_themselves_are_refused(pack: Pack) -> None:
     assert reasons(pack({"__a__": b"", "z.jpg": b"Z", "z.txt": "good"})) == [("__a__", "reserved-member"), ("z", "")]
 
 
-@pytest.mark.parametrize("twin", ["B", "b", "e\u0301"])
+@pytest.mark.parametrize("twin", ["B", "b", "e\u0301", "\u1fb4"])
 def test_keys_that_a_file_system_may_confuse_are_the_same_key(pack: Pack, twin: str) -> None:
-    first = {"b": "b", "B": "b", "e\u0301": "é"}[twin]
+    first = {"b": "b", "B": "b", "e\u0301": "é", "\u1fb4": "\u03b1\u0345\u0301"}[twin]
     data = pack({f"{first}.jpg": b"1", f"{first}.txt": "x", "m.jpg": b"2", "m.txt": "y", f"{twin}.png": b"3", f"{twin}.txt": "z"})
     assert reasons(data) == [(first, ""), ("m", ""), (f"{twin}//2", "duplicate-key")]
 

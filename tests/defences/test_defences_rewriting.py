@@ -24,6 +24,8 @@ from srd_core.defences.rewriting import Tally, rewrite_shard
 from srd_core.defences.treatment import DEFAULT, Output, treat
 from srd_core.policy.masks import Mask
 
+LIMITS = Limits()
+
 
 def photo(number: int, suffix: str, size: tuple[int, int] = (30, 48)) -> bytes:
     return encode(np.full((*size, 3), (10 * number % 200, 90, 140), np.uint8), suffix)
@@ -63,9 +65,9 @@ class Rewritten:
         return list(read_decisions(self.files["decisions/one.parquet"]))
 
 
-def rewrite(data: bytes, defence: Defence, folder: Path, output: Output = DEFAULT) -> Rewritten:
+def rewrite(data: bytes, defence: Defence, folder: Path, output: Output = DEFAULT, limits: Limits = LIMITS) -> Rewritten:
     with Codec() as codec:
-        return Rewritten(*rewrite_shard(io.BytesIO(data), "one", defence, folder, codec, canvas=32, output=output, limits=Limits()))
+        return Rewritten(*rewrite_shard(io.BytesIO(data), "one", defence, folder, codec, canvas=32, output=output, limits=limits))
 
 
 def pack(members: Sequence[tuple[str, bytes]]) -> bytes:
@@ -122,7 +124,7 @@ def test_new_files_are_handed_on_one_by_one(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(Codec, "rewrite", lambda codec, job: made.append(1) or real(codec, job))
     items = [Sample("one", f"{number}", photo(number, "png"), "png", ("seen",)) for number in range(8)]
     with Codec() as codec:
-        outcomes = treat(items, NoDefence(), codec, 32, DEFAULT)
+        outcomes = treat(items, NoDefence(), codec, 32, DEFAULT, Limits())
         assert [len(made) for _ in outcomes] == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
@@ -131,6 +133,19 @@ def test_what_is_kept_keeps_its_bytes_keys_and_order(shard: bytes, tmp_path: Pat
     made = rewrite(shard, NoDefence(), tmp_path)
     assert made.samples() == before
     assert all(row.image_sha256_before == row.image_sha256_after for row in made.rows if row.action == "keep")
+
+
+@pytest.mark.parametrize("defence", [NoDefence(), Script({"y": "quarantine"})])
+def test_nothing_is_written_that_could_not_be_read_again(tmp_path: Path, defence: Defence) -> None:
+    """Regression: a JPEG called .png came out as a PNG of 81 MB, which retraining and the next reader passed over without a word."""
+    noise = encode(np.random.default_rng(0).integers(0, 255, (64, 64, 3)).astype(np.uint8), "jpg")
+    data = pack([("a.png", noise), ("a.json", b'{"captions": ["x", "y"]}'), ("b.jpg", noise), ("b.json", b'{"captions": ["x", "y"]}')])
+    made = rewrite(data, defence, tmp_path, limits=Limits(max_member_bytes=12_000))
+    assert {row.pair: (row.action, row.reason) for row in made.rows if row.key == "a"} == {
+        f"one/a#{number}": ("reject", "too-large") for number in range(2)
+    }
+    assert [sample.key for sample in made.samples()] == ["b"]
+    assert made.tally.pairs == 4 and made.tally.rejects == {"too-large": 2}
 
 
 def test_nothing_withheld_no_quarantine_file(shard: bytes, tmp_path: Path) -> None:
