@@ -170,12 +170,12 @@ def _recognise(source: _Source, block: bytes) -> None:
     if not block:
         source.refuse("empty", "the shard has no bytes")
     for magic, kind in _COMPRESSED.items():
-        if block.startswith(magic):
+        if block.startswith(magic) and block[257:262] != b"ustar":  # a member may be called BZhang.jpg
             source.refuse("compressed", f"the shard is {kind}-compressed; unpack it to a plain .tar", back=len(block))
 
 
 def _octal(source: _Source, field: bytes, what: str) -> int:
-    digits = field.strip(b" \0")
+    digits = field.lstrip(b" ").rstrip(b" \0")
     if not digits.isdigit() or not digits.isascii() or b"8" in digits or b"9" in digits:
         source.refuse("bad-header", f"{what} field {field!a} is not octal")
     return int(digits, 8)
@@ -199,7 +199,9 @@ def _text(source: _Source, field: bytes) -> str:
 
 def _ustar_name(source: _Source, header: bytes) -> str:
     name = _text(source, header[:100])
-    if header[262:263] == b" ":  # GNU keeps times and sparse maps where USTAR keeps the prefix
+    if header[262:263] == b" ":  # GNU keeps times and sparse maps where USTAR keeps the prefix, and some readers take them for one
+        if any(header[345:500]):
+            source.refuse("bad-header", f"{name[:80]!a} has a GNU header with times or a map, which readers disagree on")
         return name
     prefix = _text(source, header[345:500])
     return f"{prefix}/{name}" if prefix else name
@@ -209,10 +211,10 @@ def _pax(source: _Source, body: bytes) -> tuple[str | None, int | None]:
     """(path, size) of an extended header; other records are times, owners and the like, and are ignored."""
     known: dict[bytes, bytes] = {}
     while body:
-        digits, _, _ = body[:8].partition(b" ")
-        length = int(digits) if digits.isdigit() and digits.isascii() else 0
+        digits, blank, _ = body[:8].partition(b" ")
+        length = int(digits) if blank and digits.isdigit() and digits.isascii() else 0
         key, equals, value = body[len(digits) + 1 : length].partition(b"=")
-        if not equals or length > len(body) or not value.endswith(b"\n"):
+        if not key or not equals or length > len(body) or not value.endswith(b"\n"):
             source.refuse("bad-header", "an extended header cannot be parsed")
         if key.startswith(b"GNU.sparse"):
             source.refuse("unsupported-type", "sparse file; only regular files are read")

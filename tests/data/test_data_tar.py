@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import tarfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -183,6 +184,25 @@ def test_claimed_size_does_not_cost_memory_or_pass_the_limit() -> None:
 def test_binary_sizes_are_refused() -> None:
     block = pack([("a.txt", b"")])[:BLOCK]
     assert read(resum(block[:124] + b"\x80" + bytes(10) + b"\x05" + block[136:]))[1] == "bad-header"
+
+
+@pytest.mark.parametrize("name", ["BZh.txt", "BZhang_001.txt", "BZh91AY&SY.txt"])
+def test_a_name_that_begins_like_a_compressed_archive_is_a_name(name: str) -> None:
+    """Regression: the shard was refused as bzip2."""
+    assert read(pack([(name, b"dog")])) == ([(name, b"dog")], "")
+
+
+def test_what_python_reads_otherwise_is_refused() -> None:
+    """Regression: each of the three was read, as something else than `tarfile` makes of it."""
+    block = pack([("a.txt", b"")])[:BLOCK]
+    null_first = resum(block[:124] + b"\0%010o\0" % 512 + block[136:]) + pack([("b.txt", b"")])
+    old_times = resum(block[:257] + b"ustar  \0" + block[265:345] + b"folder".ljust(155, b"\0") + block[500:]) + bytes(1024)
+    no_blank = pack([("PaxHeader", b"00000020Xpath=b.txt\n")])[: 2 * BLOCK]
+    no_blank = resum(no_blank[:156] + b"x" + no_blank[157:BLOCK]) + no_blank[BLOCK:] + pack([("a.txt", b"dog")])
+    for odd, theirs in ((null_first, ["a.txt", "b.txt"]), (old_times, ["folder/a.txt"]), (no_blank, ["a.txt"])):
+        assert read(odd) == ([], "bad-header")
+        with suppress(tarfile.TarError), tarfile.open(fileobj=io.BytesIO(odd)) as archive:
+            assert archive.getnames() == theirs
 
 
 def test_two_sizes_for_one_member_are_refused() -> None:
