@@ -41,6 +41,8 @@ _GAP = 3.0
 """Pillow averages down to this many times the target first: twice as fast at 640 x 480 to 64, and without visible difference."""
 
 
+_LONGEST_SIDE = {"jpg": 65_500, "jpeg": 65_500, "webp": 16_383}
+"""Pixels, by suffix."""
 REASONS = frozenset({"corrupt-image", "unsupported-image", "too-many-pixels"})
 """Why bytes are not a usable image."""
 
@@ -109,10 +111,19 @@ def rewrite(
 
     Raises ImageError.
     """
-    picture = _rgb(_open(data, limits or Limits()))
+    opened = _open(data, limits or Limits())
+    check_writable(suffix, opened.height, opened.width)
+    picture = _rgb(opened)
     if box is not None:
         picture.paste((255, 0, 0), box)
     return picture.height, picture.width, _save(picture, suffix, quality)
+
+
+def check_writable(suffix: str, height: int, width: int) -> None:
+    """Make sure that the format of `suffix` holds images of this size, in pixels. Raises ImageError (`unsupported-image`)."""
+    most = _LONGEST_SIDE.get(suffix.lower(), 2**31 - 1)
+    if max(height, width) > most:
+        raise ImageError("unsupported-image", f"{width} x {height} pixels are more than a .{suffix} can hold, {most} a side")
 
 
 def _save(picture: Pillow.Image, suffix: str, quality: int) -> bytes:

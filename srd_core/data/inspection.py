@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from srd_core.data.batches import batches
-from srd_core.data.codec import Codec
+from srd_core.data.codec import Codec, Look
 from srd_core.data.fields import left_out
-from srd_core.data.images import ImageError
+from srd_core.data.images import ImageError, check_writable
 from srd_core.data.inventory import ShardRef, open_shard
 from srd_core.data.limits import Limits
 from srd_core.data.reasons import REASONS, Level
@@ -73,9 +73,8 @@ class Inspection:
                 if isinstance(item, Reject):
                     yield Finding(item.shard, item.key, item.reason, item.detail)
                     continue
-                look = next(looks)
-                if isinstance(look, ImageError):
-                    yield Finding(item.shard, item.key, look.reason, look.detail)
+                if problem := _unusable(item, next(looks)):
+                    yield Finding(item.shard, item.key, problem.reason, problem.detail)
                     continue
                 self.samples += 1
                 self.pairs += len(item.captions)
@@ -86,6 +85,17 @@ class Inspection:
                     names.update(dict.fromkeys(field[:80] for field in fields[: _KNOWN - len(names)]))
         if without:  # one for the shard: honest sets have such fields in every sample
             yield Finding(shard, "", "field-left-out", f"{_listed(names)} of {without:,} {'sample' if without == 1 else 'samples'}")
+
+
+def _unusable(sample: Sample, look: Look | ImageError) -> ImageError | None:
+    """Why the image could not be read, or not be written again."""
+    if isinstance(look, ImageError):
+        return look
+    try:
+        check_writable(sample.suffix, look.height, look.width)
+    except ImageError as error:
+        return error
+    return None
 
 
 def _listed(names: Collection[str]) -> str:

@@ -42,6 +42,18 @@ def test_pixels_survive_encoding(photo: Photo, suffix: str, error: float) -> Non
     assert np.abs(again.astype(int) - image).mean() <= error
 
 
+@pytest.mark.parametrize(("suffix", "most"), [("jpg", 65_500), ("JPEG", 65_500), ("webp", 16_383), ("png", 70_000)])
+def test_an_image_too_wide_for_its_own_suffix_is_told_of(suffix: str, most: int) -> None:
+    """Regression: the process that decodes images was said to have died on it, twice."""
+    for size in ((most, 1), (1, most)):
+        assert rewrite(saved(Pillow.new("L", size), "PNG"), suffix)[:2] == size[::-1]
+    if suffix != "png":
+        with pytest.raises(
+            ImageError, match=rf"unsupported-image: {most + 1} x 1 pixels are more than a \.{suffix} can hold, {most} a side"
+        ):
+            rewrite(saved(Pillow.new("L", (most + 1, 1)), "PNG"), suffix)
+
+
 def test_the_same_pixels_give_the_same_bytes_and_quality_counts(photo: Photo) -> None:
     image = decode(photo(2, "png", (96, 96)))
     for suffix in ("jpg", "png", "webp"):

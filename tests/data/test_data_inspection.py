@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from PIL import Image
 from pydantic import BaseModel
 from sarif_pydantic import Sarif
 
@@ -33,6 +35,15 @@ def doubtful(tmp_path: Path, pack: Pack, photo: Photo) -> Path:
     (tmp_path / "one.tar").write_bytes(pack(members))
     (tmp_path / "two.tar").write_bytes(pack({"e.jpg": photo(1), "e.txt": "a dog"})[:-1024])
     return tmp_path
+
+
+def test_an_image_that_could_not_be_written_again_is_found(tmp_path: Path, pack: Pack) -> None:
+    """Regression: sanitizing refused what inspection had called usable."""
+    target = io.BytesIO()
+    Image.new("L", (16_384, 1)).save(target, "PNG")
+    (tmp_path / "one.tar").write_bytes(pack({"a.webp": target.getvalue(), "a.txt": "wide", "b.png": target.getvalue(), "b.txt": "wide"}))
+    result = inspect(str(tmp_path))
+    assert "one/a: unsupported-image" in result.stdout and "1 usable sample" in result.stdout
 
 
 def test_nothing_found_is_exit_code_0(shard_folder: Path) -> None:
