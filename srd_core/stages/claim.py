@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import PurePosixPath
 from typing import Any
 
 from srd_core import __version__
 from srd_core.data.manifest import StageManifest, canonical_json
-from srd_core.errors import ClaimedError, ConfigError, ConflictError
+from srd_core.errors import ClaimedError, ConfigError, ConflictError, StorageError
 from srd_core.stages.bystanders import STAGES, is_harmless, is_on_the_way
 from srd_core.stages.difference import difference
 from srd_core.stages.files import shards_of
 from srd_core.stages.stage import Run, within
-from srd_core.storage import Storage
+from srd_core.storage import Storage, is_remote, open_storage
 
 NAME = "RUN.json"
 WITHOUT_EFFECT = {"work", "workers"}
@@ -38,10 +40,12 @@ def claim(run: Run, inputs: Mapping[str, StageManifest]) -> None:
 
     Raises:
         ConfigError: an input lies in it, or results of stages that no run has claimed, or `work` elsewhere than in `stages/`.
-        ClaimedError: it is another run's, and the message says in what they differ; or it is no run's and not empty, where files that are
-            harmless do not count.
+        ClaimedError: it is another run's, and the message says in what they differ; or it lies in one that is; or it is no run's and not
+            empty, where files that are harmless do not count.
     """
     sink = run.sink_storage
+    if outer := _sink_above(sink.uri):
+        raise ClaimedError(f"{sink.uri} lies in {outer}, which is another run's sink", hint="Choose a sink outside of it")
     for role, manifest in inputs.items():
         for shard in shards_of(manifest):
             if within(shard.uri, sink.uri):
@@ -67,6 +71,16 @@ def claim(run: Run, inputs: Mapping[str, StageManifest]) -> None:
         hint = f"Choose another sink; if that run was yours, `--set work={run.work_storage.uri}` uses what it has computed"
         different = _difference(_told(sink), mine)
         raise ClaimedError(f"{sink.uri} belongs to a run that is different in {different}", hint=hint) from error
+
+
+def _sink_above(uri: str) -> str:
+    """The nearest folder above that is a run's sink; empty if none is, as far as they can be read: a key may open one prefix alone."""
+    scheme = "s3://" if is_remote(uri) else ""
+    for parent in PurePosixPath(uri.removeprefix(scheme)).parents:
+        with suppress(StorageError):
+            if parent.name and "configuration" in _read(_told(open_storage(f"{scheme}{parent}"))):
+                return f"{scheme}{parent}"
+    return ""
 
 
 def _strangers(run: Run) -> Iterator[str]:
@@ -97,9 +111,14 @@ def _told(sink: Storage) -> bytes:
     return sink.read_bytes(NAME) if there is not None and there.size <= _LONGEST else b""
 
 
-def _difference(theirs: bytes, mine: Mapping[str, Any]) -> str:
+def _read(told: bytes) -> dict[str, Any]:
     try:
-        there = json.loads(theirs)
+        there = json.loads(told)
     except (ValueError, RecursionError):
-        there = None
-    return difference(there, mine) if isinstance(there, dict) else f"that its {NAME} cannot be read"
+        return {}
+    return there if isinstance(there, dict) else {}
+
+
+def _difference(theirs: bytes, mine: Mapping[str, Any]) -> str:
+    there = _read(theirs)
+    return difference(there, mine) if there else f"that its {NAME} cannot be read"

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from pydantic import ValidationError
 
 from srd_core.data.decisions import Decision, read_decisions
-from srd_core.data.limits import Limits
+from srd_core.data.limits import Limits, for_written
 from srd_core.data.samples import Reject, Sample
 from srd_core.data.shards import read_shard
 from srd_core.errors import SourceError, StorageError
@@ -36,14 +36,15 @@ def check(sink: str) -> list[str]:
     statement = Statement.read(storage)
     limits, problems = _limits(statement), []
     intact: set[str] = set()
+    odd = frozenset(storage.unlisted())
     for subject in statement.subject:
-        problem = _problem(storage, subject)
+        problem = _problem(storage, subject, odd)
         if problem:
             problems.append(problem)
         else:
             intact.add(subject.name)
     for subject in statement.subject:
-        if subject.name not in intact and subject.name.startswith("shards/"):
+        if subject.name not in intact and subject.name.startswith("shards/") and not _out_of_reach(subject.name, odd):
             problems += _samples(storage, subject.name, intact, limits)
     return problems + list(_strangers(storage, {subject.name for subject in statement.subject}))
 
@@ -62,7 +63,9 @@ def _is_bystander(name: str) -> bool:
     return is_harmless(name) or is_on_the_way(name)
 
 
-def _problem(storage: Storage, subject: Subject) -> str:
+def _problem(storage: Storage, subject: Subject, odd: frozenset[str]) -> str:
+    if place := _out_of_reach(subject.name, odd):
+        return f"{subject.name} cannot be read: {place!a} is a special file, or a link that leads nowhere or out of the sink"
     info = storage.stat(subject.name)
     if info is None:
         return f"{subject.name} is missing"
@@ -73,10 +76,16 @@ def _problem(storage: Storage, subject: Subject) -> str:
     return ""
 
 
+def _out_of_reach(name: str, odd: frozenset[str]) -> str:
+    """What of `odd` is `name` or a folder that it lies in; empty if nothing is."""
+    path = PurePosixPath(name)
+    return next((place for place in map(str, (path, *path.parents)) if place in odd), "")
+
+
 def _limits(statement: Statement) -> Limits:
     """Those of the run: what it let through is no damage."""
     try:
-        return Limits.model_validate(statement.predicate["configuration"]["limits"])
+        return for_written(Limits.model_validate(statement.predicate["configuration"]["limits"]))
     except (KeyError, TypeError, ValidationError):
         return Limits()
 

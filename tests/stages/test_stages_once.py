@@ -257,6 +257,21 @@ def test_stages_may_be_a_link_to_elsewhere(source: Path, tmp_path: Path) -> None
     assert check(str(tmp_path / "sink")) == [] and any((tmp_path / "elsewhere").iterdir())
 
 
+@pytest.mark.parametrize("below", ["more", "shards/cleansed", "stages/a/b"])
+def test_a_sink_in_another_runs_sink_is_refused(source: Path, tmp_path: Path, below: str) -> None:
+    """Regression: it was taken, and verify then held all of it against the other run."""
+    sanitize(Run(str(source), str(tmp_path / "sink"), "", Config()))
+    with pytest.raises(ClaimedError, match=rf"sink/{below} lies in {tmp_path}/sink, which is another run's sink"):
+        sanitize(Run(str(source), str(tmp_path / "sink" / below), "", Config()))
+    assert check(str(tmp_path / "sink")) == []
+
+
+def test_a_file_called_run_json_does_not_make_a_sink(source: Path, tmp_path: Path) -> None:
+    for content in ("[]", "{", '{"jobs": 3}'):
+        (tmp_path / "RUN.json").write_text(content)
+        sanitize(Run(str(source), str(tmp_path / "sink"), "", Config()))
+
+
 def test_a_sink_below_its_source_is_fine(source: Path, tmp_path: Path) -> None:
     shutil.copytree(source, tmp_path / "data")
     sanitize(Run(str(tmp_path / "data"), str(tmp_path / "data" / "cleansed"), "", Config()))
@@ -270,6 +285,8 @@ def test_an_object_store_is_no_exception(source: Path, remote: str) -> None:
         with pytest.raises(ConfigError, match=rf"{sink} holds {remote}-twice/shards/s0\.tar, a shard of source"):
             sanitize(Run(f"{remote}-twice/shards", sink, "", Config()))
     sanitize(Run(f"{remote}-twice/shards", f"{remote}-twice/shar", "", Config()))
+    with pytest.raises(ClaimedError, match=rf"lies in {remote}-twice/shar, which is another run's sink"):
+        sanitize(Run(f"{remote}-twice/shards", f"{remote}-twice/shar/a/b", "", Config()))
     open_storage(f"{remote}-mine").put_bytes("notes.txt", b"mine")
     with pytest.raises(ClaimedError, match=rf"{remote}-mine holds 'notes\.txt'"):
         sanitize(Run(f"{remote}-twice/shards", f"{remote}-mine", "", Config()))

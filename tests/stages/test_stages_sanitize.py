@@ -301,3 +301,21 @@ def test_a_manifest_of_an_earlier_version_is_still_checked(copy: Path) -> None:
     fields = json.loads((copy / NAME).read_text())
     (copy / NAME).write_text(json.dumps({**fields, "predicateType": "urn:srd:cleanse:v1"}))
     assert check(str(copy)) == []
+
+
+def test_links_out_of_the_sink_are_named_and_so_is_all_else(copy: Path, tmp_path: Path) -> None:
+    """Regression: verify ended at the first one with an error of the storage, and named nothing."""
+    (copy / "decisions").rename(tmp_path / "elsewhere")
+    (copy / "decisions").symlink_to(tmp_path / "elsewhere")
+    (copy / "shards" / "s0.tar").rename(tmp_path / "s0.tar")
+    (copy / "shards" / "s0.tar").symlink_to(tmp_path / "s0.tar")
+    (copy / "shards" / "s1.tar").unlink()
+    out = "is a special file, or a link that leads nowhere or out of the sink"
+    assert sorted(check(str(copy))) == [
+        "'decisions' is in the sink, but no file that the run wrote",
+        "'shards/s0.tar' is in the sink, but no file that the run wrote",
+        f"decisions/s0.parquet cannot be read: 'decisions' {out}",
+        f"decisions/s1.parquet cannot be read: 'decisions' {out}",
+        f"shards/s0.tar cannot be read: 'shards/s0.tar' {out}",
+        "shards/s1.tar is missing",
+    ]
