@@ -14,6 +14,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -31,8 +32,13 @@ Tree = dict[str, bytes]
 
 def read_tree(folder: Path) -> Tree:
     """All files below `folder`, weights and templates too, but compiled ones, hidden ones and what editors leave beside a file."""
-    names = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    return {name.as_posix(): _state(folder / name) for name in names if not _is_passing(name)}
+    tree: Tree = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
+        with suppress(FileNotFoundError):  # an editor's file, which came and went meanwhile
+            if path.is_file() and not _is_passing(name):
+                tree[name.as_posix()] = _state(path)
+    return tree
 
 
 def _is_passing(name: Path) -> bool:
