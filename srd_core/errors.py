@@ -55,6 +55,10 @@ class ClaimedError(ConflictError):
     """A sink belongs to another run."""
 
 
+class PlaceError(SrdError):
+    """A file or folder of this machine is refused by the system: no permission, no room, a name that is too long."""
+
+
 class DecoderError(SrdError):
     """Images cannot be decoded on this machine: the process that does it cannot be started, or does not live."""
 

@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from srd_core.errors import SrdError
+from srd_core.places import refusal
 
 _COMMANDS = ("demo", "inspect", "sanitize", "cleanse", "verify", "decisions", "poison", "train", "evaluate", "config", "bench")
 _CONTINUED = frozenset(("demo", "sanitize", "cleanse", "bench"))
@@ -54,10 +55,20 @@ class Commands(click.Group):
         except click.UsageError as error:
             raise _explained(error) from error
         except SrdError as error:
-            if is_verbose(ctx):
-                click.echo("".join(traceback.format_exception(error)), err=True)
-            click.echo(f"error: {' '.join(str(error).split())}", err=True)
-            raise click.exceptions.Exit(error.exit_code) from error
+            raise _told(ctx, error) from error
+        except Exception as error:
+            refused = refusal(error)
+            if refused is None:
+                raise
+            raise _told(ctx, refused, error) from error
+
+
+def _told(ctx: click.Context, error: SrdError, cause: BaseException | None = None) -> click.exceptions.Exit:
+    """The exit that goes with the error, which is said now."""
+    if is_verbose(ctx):
+        click.echo("".join(traceback.format_exception(cause or error)), err=True)
+    click.echo(f"error: {' '.join(str(error).split())}", err=True)
+    return click.exceptions.Exit(error.exit_code)
 
 
 def _explained(error: click.UsageError) -> click.UsageError:

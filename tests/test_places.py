@@ -1,0 +1,90 @@
+"""What the system says of files becomes an error for the user; what it says of anything else does not."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from srd_core.errors import ConfigError, PlaceError
+from srd_core.places import about_place, check_file, check_folder, refusal
+
+
+def system(number: int, *name: str) -> OSError:
+    return OSError(number, os.strerror(number), *name)
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ENOENT, errno.EIO])
+def test_a_file_is_named_with_the_reason_and_a_way_out(number: int) -> None:
+    refused = refusal(system(number, "/x/y"))
+    assert refused is not None and refused.hint
+    assert refused.message == f"/x/y: {os.strerror(number)}"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        system(errno.EPIPE, "/x"),
+        system(errno.ECONNREFUSED, "/x"),
+        system(errno.ETIMEDOUT, "/x"),
+        system(errno.EACCES),
+        OSError("there is no model of that name"),
+        ValueError("odd"),
+        ConfigError("no attack: (os error 13)"),
+    ],
+)
+def test_what_is_about_no_file_stays_what_it_is(error: Exception) -> None:
+    assert refusal(error) is None
+
+
+@pytest.mark.parametrize("error", [system(errno.ENOSPC), system(errno.EDQUOT), Exception("I/O error: no space left (os error 28)")])
+def test_a_full_disk_without_a_name_is_the_scratch_folder(error: Exception) -> None:
+    """Regression: a shard that is written by a worker was an internal error."""
+    refused = refusal(error)
+    assert refused is not None
+    assert f"scratch folder {tempfile.gettempdir()}: " in refused.message and "TMPDIR" in refused.hint
+
+
+def test_a_full_disk_is_about_what_was_written(tmp_path: Path) -> None:
+    with pytest.raises(PlaceError, match=f"^{tmp_path}: No space left on device. Make room"), about_place(tmp_path):
+        raise system(errno.ENOSPC)
+    with pytest.raises(PlaceError, match=f"^{tmp_path}: No space"), about_place(tmp_path):
+        raise system(errno.ENOSPC, str(tmp_path / ".x.0123.tmp"))
+
+
+def test_no_scratch_folder_at_all() -> None:
+    refused = refusal(FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']"))
+    assert refused is not None and "TMPDIR" in refused.hint
+
+
+def test_what_can_be_written_is_left_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "there").write_text("precious")
+    (tmp_path / "folder").mkdir()
+    for place in ("folder", "new", "new/below"):
+        check_folder(tmp_path / place)
+        check_file(tmp_path / place / "x")
+    check_file(tmp_path / "there")
+    assert {path.name for path in tmp_path.rglob("*")} == {"there", "folder"}
+    assert (tmp_path / "there").read_text() == "precious"
+
+
+@pytest.mark.parametrize("place", ["file/x", "n" * 300, f"new/{'n' * 300}", "nowhere", "circle/x"])
+def test_what_cannot_be_made_is_told_before(tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "nowhere").symlink_to(tmp_path / "gone")
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    for check in (check_folder, check_file):
+        with pytest.raises(PlaceError, match=f"^{tmp_path / place}: "):
+            check(tmp_path / place)
+
+
+def test_a_disk_that_is_full_already_is_told_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise system(errno.ENOSPC)
+
+    monkeypatch.setattr("srd_core.places.os.write", full)
+    with pytest.raises(PlaceError, match=f"^{tmp_path / 'new'}: No space left on device"):
+        check_folder(tmp_path / "new")
