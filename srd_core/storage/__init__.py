@@ -50,19 +50,27 @@ def local_path(uri: str) -> Path:
     """The path that a local URI means: a path as it is, or that of `file:///…`, in which `%20` and the like stand for other characters.
 
     Raises:
-        StorageError: nothing, another scheme, or another host's file.
+        StorageError: nothing, another scheme, another host's file, or the home of a user who is not there.
     """
     if not uri:
         raise unnamed()
     scheme, separator, rest = uri.partition("://")
     if not separator:
-        return Path(uri).expanduser()
+        return _expanded(uri)
     host, slash, path = rest.partition("/")
     if scheme != "file" or host not in ("", "localhost"):
         raise _unknown(uri)
     if not path.strip("/"):
         raise unnamed()
     return Path(unquote(slash + path))
+
+
+def _expanded(path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        user = path.partition("/")[0]
+        raise StorageError(f"{path!a} begins with a home that is not there", hint=f"Write ./{user} for a folder of that name") from error
 
 
 def unnamed() -> StorageError:

@@ -37,6 +37,6 @@ def _changed() -> tuple[int, ...]:
     times = []
     for name, usual in _FILES.items():
         times.append(0)
-        with suppress(OSError):
+        with suppress(OSError, RuntimeError):
             times[-1] = Path(os.environ.get(name, usual)).expanduser().stat().st_mtime_ns
     return tuple(times)
