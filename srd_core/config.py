@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from importlib import resources
+from itertools import count
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -37,6 +38,9 @@ Arm = Literal[Mode, Joined, "covered", "untreated", Repair]
 """What experiments compare. More controls: `covered`, see `srd_core.defences.covering`; and `untreated`, trained on the data as they came
 like all others, where `none` is the model of an attacker who trained it himself."""
 Protocol = Literal["p1", "p2"]
+
+_DEEPEST, _LARGEST = 50, 100_000
+"""Levels and values of a configuration, aliases counted as often as they stand there."""
 
 
 class Section(BaseModel):
@@ -244,15 +248,33 @@ def parsed(text: str, origin: str) -> object:
     """What a text in YAML says.
 
     Raises:
-        ConfigError: it is none; names `origin` and the line.
+        ConfigError: it is none, or nested without end; names `origin` and the line.
     """
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        tree = yaml.safe_load(text)
+        _check_extent(tree)
+        return tree
+    except RecursionError as error:
+        hint = "A configuration is a few levels deep: look for an alias (*name) inside of what it stands for"
+        raise ConfigError(f"{origin} is nested too deeply, or holds itself", hint=hint) from error
+    except (yaml.YAMLError, ValueError) as error:  # of a date or a number that is none
         place = getattr(error, "problem_mark", None)
         where = f", line {place.line + 1}" if place else ""
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise ConfigError(f"{origin} is not YAML: {problem}{where}", hint="Check the indentation near the place named") from error
+
+
+def _check_extent(tree: object) -> None:
+    """Refuse what would never end when aliases become trees of their own."""
+    left = [(tree, 0)]
+    for seen in count():
+        if not left:
+            return
+        node, depth = left.pop()
+        if depth > _DEEPEST or seen > _LARGEST:
+            raise RecursionError
+        below = [*node, *node.values()] if isinstance(node, dict) else node if isinstance(node, list | tuple | set) else ()
+        left += [(item, depth + 1) for item in below]
 
 
 def _separate(node: Any) -> Any:
