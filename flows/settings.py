@@ -6,19 +6,25 @@ Call `quiet` before Prefect is imported.
 
 from __future__ import annotations
 
+import io
 import os
 import secrets
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
+from tomllib import TOMLDecodeError
 from typing import TypeVar
 from urllib.parse import urlsplit
+
+from pydantic import ValidationError
 
 from srd_core.errors import ConfigError
 
 T = TypeVar("T")
 
+_URL = "PREFECT_API_URL"
 _QUIET = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -40,11 +46,41 @@ def quiet(*, verbose: bool = False) -> None:
 
 
 def configured_server() -> str | None:
-    """URL, without credentials, of the Prefect server that is configured; None: a temporary one is to be started."""
-    from prefect.settings import PREFECT_API_URL
+    """URL, without credentials, of the Prefect server that is configured; None: a temporary one is to be started.
 
-    parts = urlsplit(PREFECT_API_URL.value() or "")
+    Raises:
+        ConfigError: one of Prefect's settings is none.
+    """
+    said = io.StringIO()
+    try:
+        with redirect_stderr(said):  # Prefect tells of bad settings there too
+            from prefect.settings import PREFECT_API_URL
+
+            url = PREFECT_API_URL.value() or ""
+        sys.stderr.write(said.getvalue())
+        parts = urlsplit(url)
+    except ValueError as error:  # pydantic's and those about TOML and URLs are some
+        raise _bad_setting(error) from error
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() or None
+
+
+def _bad_setting(error: ValueError) -> ConfigError:
+    """Names the variable. No value is shown: some are secrets."""
+    if isinstance(error, TOMLDecodeError):
+        hint = "Mend profiles.toml in PREFECT_HOME (~/.prefect)"
+        return ConfigError(f"Prefect's profiles cannot be read: {error}", hint=hint)
+    first = error.errors()[0] if isinstance(error, ValidationError) else None
+    key = ".".join(map(str, first["loc"])) if first else ""
+    names = _variables(key, first["input"]) if first and key else [_URL]
+    problem = (first["msg"] if first else str(error)).removeprefix("Value error, ")
+    hint = "Set it otherwise, or unset it; it may also come from a profile (`prefect config view`)"
+    return ConfigError(f"Prefect's setting {' or '.join(names) or key}: {problem}", hint=hint)
+
+
+def _variables(key: str, value: object) -> list[str]:
+    """Those that may have set this key."""
+    ours = (name for name, text in os.environ.items() if name.startswith("PREFECT_") and text == str(value))
+    return sorted(name for name in ours if name.lower().endswith(key.lower()))
 
 
 @contextmanager
@@ -87,14 +123,16 @@ def prefect_server(meanwhile: Callable[[], T]) -> Iterator[T]:
 
 
 def _must_answer() -> None:
-    from httpx import HTTPError
+    from httpx import HTTPError, InvalidURL
     from prefect.client.orchestration import get_client
 
     try:
         with get_client(sync_client=True) as client:
             client.raise_for_api_version_mismatch()
+    except InvalidURL as error:
+        raise _bad_setting(ValueError(str(error))) from error
     except (RuntimeError, HTTPError) as error:
-        problem = str(error).splitlines()[0].rstrip(".")
+        problem = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
         hint = "Start that server, or unset PREFECT_API_URL (`prefect config unset PREFECT_API_URL`) to run with a temporary one"
         raise ConfigError(f"Prefect: {problem}", hint=hint) from error
 
