@@ -10,7 +10,7 @@ from shutil import rmtree
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from srd_core.attacks.base import Attack
 from srd_core.attacks.poison import Unit, poison_shards
@@ -20,7 +20,7 @@ from srd_core.config import quoted
 from srd_core.data.inventory import open_shard, take_inventory
 from srd_core.data.manifest import digest
 from srd_core.errors import ConflictError
-from srd_core.experiments.shifts import shift_shards
+from srd_core.experiments.shifts import SHIFTS, shift_shards
 from srd_core.seeds import derive
 from srd_core.stages.code import check_unedited, code_digest
 
@@ -45,6 +45,14 @@ class Planted(BaseModel):
     settings: dict[str, bool | int | float | str | None] = Field(
         default_factory=dict, description="Settings of the attack that are not its defaults; see the fields of its class"
     )
+
+    @field_validator("shift", "test_shifts")
+    @classmethod
+    def _shifts_are_known(cls, given: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        for name in filter(None, (given,)) if isinstance(given, str) else given:
+            if name not in SHIFTS:
+                raise ValueError(f"there is no shift {name!r}; choose one of: {', '.join(SHIFTS)}")
+        return given
 
     @property
     def whole(self) -> dict[str, Any]:
