@@ -90,7 +90,7 @@ class Stage:
                 "config": run.config.slice(self.reads),
                 **(self.made_of or everything)(inputs, details),
                 "named": dict(self.named(run)) if self.named else {},
-                "sink": run.sink if self.publishes else "",
+                "sink": run.sink_storage.uri if self.publishes else "",
             }
         )
 

@@ -311,3 +311,12 @@ def test_the_digest_of_a_tree_changes_with_names_and_contents_and_nothing_else(t
     renamed = tree_digest(read_tree(tmp_path))
     (tmp_path / "part" / "b.py").write_text("x = 2\n")
     assert len({before, renamed, tree_digest(read_tree(tmp_path))}) == 3
+
+
+def test_a_sink_is_the_same_however_it_is_written(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regression: `sink/` and `./sink` did again what was finished for `sink`."""
+    monkeypatch.chdir(tmp_path)
+    stage = Counted(publishes=True).stage
+    ways = ("sink", "./sink/", str(tmp_path / "sink"), f"file://{tmp_path}/sink")
+    assert len({stage.key(replace(run, sink=way), {}, {}) for way in ways}) == 1
+    assert stage.key(replace(run, sink="sink2"), {}, {}) != stage.key(replace(run, sink="sink"), {}, {})
