@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from flows.plan import Cell
+from flows.record import fault
 from srd_core.config import Config, load_config
 from srd_core.data.manifest import digest
 from srd_core.errors import ConfigError
+from srd_core.places import about_place
 from srd_core.stages.claim import WITHOUT_EFFECT
 from srd_core.storage.whole import replaced
 
@@ -57,7 +59,7 @@ def is_of(made: Made, cell: Cell) -> bool:
 
 
 def _has_settings(made: Made, cell: Cell) -> bool:
-    return bool(made["digest"] == identity(cell)) and _holds(made.get("configuration", {}), configuration(cell))
+    return (made["cell"], made["digest"]) == (cell.name, identity(cell)) and _holds(made.get("configuration", {}), configuration(cell))
 
 
 def _holds(recorded: Any, now: Any) -> bool:
@@ -89,7 +91,7 @@ def keep(cell: Cell, made: Made, folder: Path) -> None:
 
 def put(path: Path, content: str | bytes) -> None:
     """Write a file whole or not at all: other processes read it meanwhile."""
-    with replaced(path) as file:
+    with about_place(path), replaced(path) as file:
         file.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
@@ -131,7 +133,7 @@ def offered(files: Sequence[Path]) -> dict[str, Made]:
     """What `PLAN.json` files of other machines hold, by the digest of a cell's settings.
 
     Raises:
-        ConfigError: a file holds no summaries of cells.
+        ConfigError: a file holds no summaries of cells. PlaceError: it cannot be read.
     """
     return {made["digest"]: {**made, "adopted": file.name} for file in files for made in _summaries(file)}
 
@@ -150,15 +152,20 @@ def among(elsewhere: Mapping[str, Made], cells: Sequence[Cell]) -> list[Cell]:
 
 def _summaries(file: Path) -> list[Made]:
     hint = "Give the file that `srd bench` wrote, which is named after the plan: table1.json for table1"
-    if not file.is_file():
-        raise ConfigError(f"--known {file}: there is no such file", hint=hint)
+    with about_place(file):
+        if not file.is_file():
+            raise ConfigError(f"--known {file}: there is no such file", hint=hint)
+        content = file.read_bytes()
     try:
-        content = json.loads(file.read_text())
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{file} cannot be read as JSON", hint=hint) from error
-    if not isinstance(content, list) or not content or not all(map(_is_summary, content)):
-        raise ConfigError(f"{file} holds no summaries of cells", hint=hint)
-    return content
+        found = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"--known {file} cannot be read as JSON", hint=hint) from error
+    if not isinstance(found, list) or not found:
+        raise ConfigError(f"--known {file} holds no summaries of cells", hint=hint)
+    for number, made in enumerate(found):
+        if problem := fault(made):
+            raise ConfigError(f"--known {file} is damaged: cell {number}: {problem}", hint=hint)
+    return found
 
 
 def _is_summary(made: object) -> TypeGuard[Made]:
