@@ -29,6 +29,7 @@ from flows.summary import Pages
 from srd_core.config import quoted
 from srd_core.errors import ClaimedError
 from srd_core.experiments.planted import ExperimentData
+from srd_core.places import about_place
 from srd_core.progress import everything_about, stage, track
 from srd_core.stages.origin import origin
 from tasks.workers import workers
@@ -120,7 +121,7 @@ def run_cell(cell: Cell, folder: Path) -> Made:
         return made
     sink, started, content = place_of(cell, folder) / "sink", time.time(), cell.experiment.content
     where = folder / "data" / cell.experiment.mark[:16]
-    with claimed(where, wait=True), stage("data"):  # cells of several variants have the same data
+    with claimed(where, wait=True), stage("data"), about_place(where):  # cells of several variants have the same data
         data = cell.experiment.make(where)
     verdict = _verdict(cell, data, sink, folder / "stages")
     scores = json.loads((sink / "scores.json").read_text())

@@ -14,8 +14,9 @@ from flows.cli.console import say
 from flows.cli.group import verbose_option
 from flows.cli.launch import reachable, run_flow
 from flows.cli.names import WithNames, attacks, plans
-from flows.cli.options import LocalFolder, json_option
+from flows.cli.options import Given, LocalFolder, json_option
 from srd_core.errors import ConfigError
+from srd_core.places import check_folder
 
 if TYPE_CHECKING:
     from flows.cost import Cost
@@ -24,10 +25,10 @@ if TYPE_CHECKING:
 @click.command("bench", cls=WithNames, names=(plans, attacks), short_help="Run an experiment grid.")
 @click.argument("plan", metavar="PLAN")
 @click.option("--out", default="runs/bench", show_default=True, type=LocalFolder(), help="Folder for data and results.")
-@click.option("--size", help="scenes, photos, or a YAML file.  [default: the plan's own]")
-@click.option("--data", help="Folder of the shards, for sizes on shards that do not come with SRD.")
-@click.option("--seeds", help="Numbers with commas between.  [default: the plan's own]")
-@click.option("--attacks", help="Names with commas between.  [default: the plan's own]")
+@click.option("--size", type=Given(), help="scenes, photos, or a YAML file.  [default: the plan's own]")
+@click.option("--data", type=Given(), help="Folder of the shards, for sizes on shards that do not come with SRD.")
+@click.option("--seeds", type=Given(), help="Numbers with commas between.  [default: the plan's own]")
+@click.option("--attacks", type=Given(), help="Names with commas between.  [default: the plan's own]")
 @click.option(
     "--known",
     multiple=True,
@@ -75,6 +76,7 @@ def command(
         slower = 1.0 if has_bfloat16() else WITHOUT_BFLOAT16
         _tell(costs(cells, at, done, elsewhere={name for name in done if not here.get(name)}, slower=slower), slower, as_json=as_json)
         return
+    check_folder(out)
     if known:
         adopt(elsewhere, [*wanted.unchecked(at), *cells], out)  # pages show the plan's other cells too
     out.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ from flows.cli.answer import tell
 from flows.cli.group import verbose_option
 from flows.cli.launch import checked, reachable, run_flow, usable_sink
 from flows.cli.names import WithNames, attacks, profiles
-from flows.cli.options import configuration, json_option
+from flows.cli.options import Given, configuration, json_option, speakable
 from srd_core.config import quoted
 from srd_core.errors import ConfigError
 
@@ -21,9 +21,11 @@ from srd_core.errors import ConfigError
 )
 @configuration
 @click.option("--test", "tests", multiple=True, metavar="DOMAIN=URI", help="Clean test shards; repeatable. Default: the trusted hold-out.")
-@click.option("--attack", metavar="NAME", help="In experiments: put this attack's trigger on the test images and report its success.")
-@click.option("--target", metavar="WORD", help="In experiments: the word that the attack plants.")
-@click.option("--truth", metavar="FILE", help="In experiments: the list of poisoned pairs that `srd poison` wrote.")
+@click.option(
+    "--attack", metavar="NAME", type=Given(), help="In experiments: put this attack's trigger on the test images and report its success."
+)
+@click.option("--target", metavar="WORD", type=Given(), help="In experiments: the word that the attack plants.")
+@click.option("--truth", metavar="FILE", type=Given(), help="In experiments: the list of poisoned pairs that `srd poison` wrote.")
 @json_option
 @verbose_option
 def command(
@@ -47,7 +49,9 @@ def command(
     overrides = [*settings, *(f"evaluation.{key}={quoted(value)}" for key, value in known.items() if value is not None)]
     overrides += [f"evaluation.tests.{domain}={quoted(uri)}" for domain, uri in map(_test, tests)]
     config = checked(profile, config_file, overrides)
-    usable_sink(sink)
+    speakable(source, trusted, *config.evaluation.tests.values())
+    for place in filter(None, (sink, config.work)):
+        usable_sink(place)
     reachable(source, trusted, *config.evaluation.tests.values())
     from srd_core.stages.named import check_named
 

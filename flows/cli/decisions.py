@@ -16,6 +16,7 @@ from flows.cli.group import verbose_option
 from flows.cli.launch import writable
 from srd_core.data.captions import clean
 from srd_core.data.decisions import ACTIONS, Decision, as_row
+from srd_core.places import about_place
 from srd_core.report.text import CAPTION, NAME, visible
 
 _SHOWN = 20
@@ -51,7 +52,7 @@ def command(
     if limit is not None and (as_json or out is not None):
         raise click.UsageError("--limit is for the terminal: --json and --out give every pair")
     if out is not None:
-        writable(out)
+        writable(out, beside=True)
     phrase = _padded(word) if word is not None else ""
     if word is not None and not phrase.strip():
         raise click.UsageError(f"--word {word!r} holds no letter or digit")
@@ -68,7 +69,9 @@ def command(
     elif out is not None:
         from srd_core.report.spreadsheet import write
 
-        click.echo(f"{write(rows, out):,} decisions are in {out}")
+        with about_place(out):
+            count = write(rows, out)
+        click.echo(f"{count:,} decisions are in {out}")
     else:
         _tell(rows, sink, limit or _SHOWN, kept=bool(word or pair or "keep" in actions), whole=pair is not None)
 

@@ -11,8 +11,9 @@ from flows.cli.console import say, watching
 from flows.cli.group import verbose_option
 from flows.cli.launch import checked, run_flow
 from flows.cli.names import WithNames, attacks, profiles
-from flows.cli.options import LocalFolder, json_option
+from flows.cli.options import Given, LocalFolder, json_option
 from srd_core.errors import ConfigError
+from srd_core.places import about_place, check_folder
 from srd_core.progress import stage
 
 _BRIEF = {"scenes": ("policy.dqn.steps=24576",)}
@@ -22,8 +23,8 @@ _BRIEF = {"scenes": ("policy.dqn.steps=24576",)}
 @click.command("demo", cls=WithNames, names=(attacks, profiles), short_help="The whole pipeline on built-in scenes, offline.")
 @click.option("--out", "out", default="demo", show_default=True, type=LocalFolder(), help="Folder for data and results.")
 @click.option("--seed", default=0, show_default=True, help="Another seed is another data set.")
-@click.option("--attack", default="badnet", show_default=True, help="Attack to plant.")
-@click.option("--profile", default="scenes", show_default=True, help="Configuration of the run.")
+@click.option("--attack", default="badnet", show_default=True, type=Given(), help="Attack to plant.")
+@click.option("--profile", default="scenes", show_default=True, type=Given(), help="Configuration of the run.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change one key; may be repeated.")
 @json_option
 @verbose_option
@@ -42,9 +43,10 @@ def command(out: Path, seed: int, attack: str, profile: str, settings: tuple[str
     experiment = SceneExperiment(attack=attack, seed=seed, side=config.canvas, target=config.evaluation.target)
     get(attack)
     check_named(config, planting=True)
+    check_folder(out)
     _same(out, experiment.model_dump_json())
     say(f"rendering scenes and planting the {attack} backdoor in {out}")
-    with watching(), stage("data"):
+    with watching(), stage("data"), about_place(out / "data"):
         data = experiment.make(out / "data")
     sink = str(out / "result")
     overrides = [f"seed={seed}", *data.overrides(), *settings]

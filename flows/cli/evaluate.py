@@ -12,7 +12,7 @@ from flows.cli.console import watching
 from flows.cli.group import verbose_option
 from flows.cli.launch import checked, reachable
 from flows.cli.names import WithNames, attacks, profiles
-from flows.cli.options import LocalFolder, configuration, json_option
+from flows.cli.options import Given, LocalFolder, configuration, json_option
 from srd_core.config import Config, quoted
 from srd_core.hardware import settle_threads
 from srd_core.progress import stage
@@ -22,8 +22,8 @@ from srd_core.progress import stage
 @click.argument("model", type=LocalFolder())
 @click.argument("test")
 @configuration
-@click.option("--attack", metavar="NAME", help="Also put this attack's trigger on the images and report its success.")
-@click.option("--target", help="Word that the attack plants.  [default: the configuration's, banana]")
+@click.option("--attack", metavar="NAME", type=Given(), help="Also put this attack's trigger on the images and report its success.")
+@click.option("--target", type=Given(), help="Word that the attack plants.  [default: the configuration's, banana]")
 @json_option
 @verbose_option
 def command(

@@ -16,6 +16,7 @@ from flows.cli.options import configuration, json_option
 from srd_core.data.inspection import Finding, Inspection
 from srd_core.data.inventory import take_inventory
 from srd_core.data.reasons import REASONS, Level
+from srd_core.places import about_place
 from srd_core.progress import stage
 
 _SHOWN = 20
@@ -50,7 +51,8 @@ def command(
     if sarif_file is not None:
         from srd_core.report.sarif import sarif
 
-        sarif_file.write_text(json.dumps(sarif(findings, shards, inspection.total), indent=1, ensure_ascii=False), encoding="utf-8")
+        with about_place(sarif_file):
+            sarif_file.write_text(json.dumps(sarif(findings, shards, inspection.total), indent=1, ensure_ascii=False), encoding="utf-8")
     if as_json:
         click.echo(json.dumps(_facts(inspection, findings), ensure_ascii=False))
     else:

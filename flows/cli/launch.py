@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor
 from pathlib import Path
@@ -11,11 +12,13 @@ import click
 
 from flows.cli.console import say, watching
 from flows.cli.group import is_verbose
+from flows.cli.options import speakable
 from flows.folder import no_settings_in
 from flows.settings import configured_server, prefect_server, quiet
 from srd_core.config import Config, load_config
 from srd_core.data.inventory import take_inventory
 from srd_core.errors import ConfigError, SrdError
+from srd_core.places import check_file, check_folder
 from srd_core.storage import is_remote, local_path, open_storage
 
 if TYPE_CHECKING:
@@ -98,38 +101,53 @@ def supported(*places: str) -> None:
 
 
 def usable_sink(sink: str) -> None:
-    """Look whether results could go there, without writing.
+    """Look whether results could go there; nothing is left of that.
 
     Raises:
-        ConfigError: it is a file. StorageError: as `open_storage`.
+        ConfigError: it is a file, or as `speakable`. StorageError: as `open_storage`. PlaceError: as `check_folder`.
     """
+    speakable(sink)
     supported(sink)
-    if not is_remote(sink) and local_path(sink).is_file():
+    if is_remote(sink):
+        return
+    if local_path(sink).is_file():
         raise ConfigError(f"{sink} is a file", hint="Give a folder, which is made if it is not there, or s3://bucket/prefix")
+    check_folder(local_path(sink))
 
 
-def writable(file: Path) -> None:
-    """Look whether a file could be written there, before the work that fills it.
+def writable(file: Path, *, beside: bool = False) -> None:
+    """Look whether a file could be written there, before the work that fills it; or beside it, from where it takes the place.
 
     Raises:
-        ConfigError: there is no such folder, or a folder of that name.
+        ConfigError: there is no such folder, a folder of that name, or as `speakable`. PlaceError: as `check_file`.
     """
+    speakable(str(file))
     if file.is_dir():
         raise ConfigError(f"{file} is a folder", hint="Name a file in it")
     if not file.parent.is_dir():
         raise ConfigError(f"{file} cannot be written: there is no folder {file.parent}", hint="Make it, or name another place")
+    if beside and file.exists():
+        check_folder(file.resolve().parent)
+    else:
+        check_file(file)
 
 
 def reachable(*sources: str) -> None:
     """Look whether inputs are there, without reading them, so that a slip shows at once and not when everything has started.
 
     Raises:
-        SourceError, StorageError: as `take_inventory`.
+        SourceError, StorageError: as `take_inventory`. OSError: a folder cannot be read.
     """
     supported(*sources)
     for source in sources:
         if not is_remote(source):
             path = local_path(source)
-            if path.is_file() or any(path.glob("*.tar")):
+            if path.is_file() or (path.is_dir() and _holds_shards(path)):
                 continue
         take_inventory(source)
+
+
+def _holds_shards(folder: Path) -> bool:
+    """Whether there are any; `Path.glob` would take a folder that cannot be read for an empty one."""
+    with os.scandir(folder) as entries:
+        return any(entry.name.endswith(".tar") for entry in entries)

@@ -10,7 +10,7 @@ from flows.cli.console import watching
 from flows.cli.group import verbose_option
 from flows.cli.launch import checked, reachable, usable_sink
 from flows.cli.names import WithNames, profiles
-from flows.cli.options import configuration, json_option
+from flows.cli.options import configuration, json_option, speakable
 
 
 @click.command("sanitize", cls=WithNames, names=(profiles,), short_help="Strict reading, safe pixels, clean shards; no model.")
@@ -25,6 +25,7 @@ def command(source: str, sink: str, profile: str | None, config_file: str | None
     What cannot be used is left out and listed in decisions/. Poison passes: `srd cleanse` is what looks for it. Run again to continue.
     """
     config = checked(profile, config_file, list(settings))
+    speakable(source)
     usable_sink(sink)
     reachable(source)
     from srd_core.data.reasons import ends_shard

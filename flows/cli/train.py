@@ -14,6 +14,7 @@ from flows.cli.names import WithNames, profiles
 from flows.cli.options import LocalFolder, configuration
 from srd_core.errors import ConfigError
 from srd_core.hardware import settle_threads
+from srd_core.places import about_place, check_folder
 from srd_core.progress import stage
 
 
@@ -32,6 +33,7 @@ def command(source: str, out: Path, profile: str | None, config_file: str | None
     config = checked(profile, config_file, list(settings))
     if out.is_dir() and any(out.iterdir()):
         raise ConfigError(f"{out} is not empty", hint="Choose a new folder for the model")
+    check_folder(out)
     reachable(source)
     from srd_core.data.inventory import take_inventory
     from srd_core.data.loading import load_canvas
@@ -54,6 +56,7 @@ def command(source: str, out: Path, profile: str | None, config_file: str | None
             model, report = known, known.fit(pairs, config.retrain.schedule, seed=derive(config.seed, "train"))
         else:
             model, _, report = train_new(config.base, pairs, canvas, seed=config.seed, role="train", folder=scratch)
-        model.save(out)
+        with about_place(out):
+            model.save(out)
     dropped = f", {sum(skipped.values())} samples skipped" if skipped else ""
     click.echo(f"{out}: {len(pairs)} pairs{dropped}, {report.steps} steps, loss {report.first_loss:.2f} → {report.last_loss:.2f}")
