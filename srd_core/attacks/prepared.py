@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from srd_core.attacks.base import Attack
-from srd_core.attacks.registry import get
+from srd_core.attacks.registry import get, names
 from srd_core.attacks.settings import PLAIN
 from srd_core.attacks.surrogate import Encoder
 from srd_core.data.inventory import take_inventory
@@ -66,6 +66,8 @@ def find(spec: str) -> Attack:
         ConfigError: there is none.
     """
     if "/" not in spec:
+        if spec not in names() and (Path(spec) / _SETTINGS).is_file():
+            raise ConfigError(f"{spec!r} is a folder, and no name of an attack", hint=f"Write ./{spec} for the attack that it holds")
         return get(spec)
     try:
         return _load(Path(spec))

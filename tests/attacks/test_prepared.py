@@ -151,3 +151,14 @@ def test_the_command_keeps_what_it_worked_out_and_takes_it_again(shards: list[Pa
     assert [path.read_bytes() for path in sorted((tmp_path / "one").iterdir())] == [
         path.read_bytes() for path in sorted((tmp_path / "two").iterdir())
     ]
+
+
+def test_a_folder_in_the_working_folder_is_named_with_a_slash(shards: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regression: the way out that was offered ended in an unknown attack."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "p.attack").mkdir()
+    (tmp_path / "p.attack" / "attack.json").write_text("{}")
+    asked = ["poison", str(shards[0].parent), "p", "--attack", "vl-trojan", "--surrogate", str(shipped("scenes/base"))]
+    assert "`--attack ./p.attack`" in CliRunner().invoke(cli, asked).stderr
+    with pytest.raises(ConfigError, match=r"Write \./p\.attack for the attack"):
+        find("p.attack")
