@@ -1,11 +1,16 @@
-"""Names of models on the hub, which libraries take for a folder of that name where there is one.
+"""Models that libraries load from a folder or the hub: what their names mean, and what is said where one cannot be loaded.
 
-The working folder may be one that a stranger filled, so only a whole path means a folder.
+Libraries take a name for a folder of that name where there is one. The working folder may be one that a stranger filled, so only a whole
+path means a folder.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from safetensors import SafetensorError
 
 from srd_core.errors import ConfigError
 
@@ -27,3 +32,17 @@ def check_name(name: str, *, owner: str = "", what: str = "") -> None:
                 f"{what}{': ' if what else ''}there is something called {place!a} here, which would be taken for that model",
                 hint="Give its whole path to mean it, or start in another folder",
             )
+
+
+@contextmanager
+def loading(what: str, hint: str) -> Iterator[None]:
+    """What libraries raise while they load `what`, as an error that names it; `hint` says what to give instead.
+
+    Raises:
+        ConfigError: it is not there, cannot be reached, or is not what it should be.
+    """
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
+        told = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ConfigError(f"{what} could not be loaded: {told[:200].rstrip('. :')}", hint=hint) from error

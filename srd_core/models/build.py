@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from srd_core.errors import ConfigError
-from srd_core.hub import check_name
+from srd_core.hub import check_name, loading
 from srd_core.models.architecture import Architecture, LanguageConfig, VisionConfig
 from srd_core.models.network import FlamingoNetwork, LanguageMixin
 from srd_core.models.tokenizer import END_OF_CHUNK, IMAGE, add_flamingo_tokens
@@ -31,6 +31,9 @@ from open_flamingo.src.helpers import GatedCrossAttentionBlock, PerceiverResampl
 from open_flamingo.src.utils import extend_instance  # noqa: E402
 from transformers import AutoModelForCausalLM, AutoTokenizer, OPTConfig, OPTForCausalLM, PreTrainedModel, PreTrainedTokenizerBase  # noqa: E402
 
+_PUBLISHED = (
+    "Give the whole path of a folder with weights and a tokenizer, or check name, revision and network"
+)
 REMOTE_CODE = "SRD_REMOTE_CODE"
 """Environment: whose code may run, `REPOSITORY@COMMIT` or `/folder@any`, with commas between. Not set: nobody's."""
 
@@ -54,7 +57,8 @@ def build_network(architecture: Architecture, tokenizer: PreTrainedTokenizerBase
 def load_tokenizer(config: LanguageConfig) -> PreTrainedTokenizerBase:
     """The published tokenizer of `config.path`, with Flamingo's tokens added."""
     _check_published(config)
-    tokenizer = AutoTokenizer.from_pretrained(config.path, **_at(config))
+    with loading(f"tokenizer of {config.path!r} (language.path)", _PUBLISHED):
+        tokenizer = AutoTokenizer.from_pretrained(config.path, **_at(config))
     add_flamingo_tokens(tokenizer)
     return cast(PreTrainedTokenizerBase, tokenizer)
 
@@ -69,7 +73,10 @@ def _vision(config: VisionConfig, canvas: int) -> tuple[nn.Module, int]:
         if side != canvas:
             raise ConfigError(f"{config.name} sees {side} px, the canvas has {canvas} px", hint=f"Set canvas to {side}")
         check_name(config.pretrained or "")
-        model = open_clip.create_model(config.name, pretrained=config.pretrained)
+        with loading(
+            f"vision.pretrained = {config.pretrained} of {config.name}", "Check the tag and the network, or give a safetensors file"
+        ):
+            model = open_clip.create_model(config.name, pretrained=config.pretrained)
         model.visual.output_tokens = True
         return model.visual, int(known["width"])
     if canvas % config.patch:
@@ -100,7 +107,8 @@ def _language(config: LanguageConfig, tokenizer: PreTrainedTokenizerBase) -> Pre
         language: PreTrainedModel = OPTForCausalLM(shape)
     else:
         _check_published(config)
-        language = AutoModelForCausalLM.from_pretrained(config.path, **_at(config))
+        with loading(f"language model {config.path!r} (language.path)", _PUBLISHED):
+            language = AutoModelForCausalLM.from_pretrained(config.path, **_at(config))
         if not hasattr(language, "get_input_embeddings") or "mpt-1b" in config.path:
             extend_instance(language, _MptEmbeddings)
     extend_instance(language, LanguageMixin)

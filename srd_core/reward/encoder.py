@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from srd_core.errors import ConfigError
 from srd_core.hardware import Precision, autocast, device
-from srd_core.hub import ENCODERS, check_name
+from srd_core.hub import ENCODERS, check_name, loading
 from srd_core.models.torchvision_shim import declare_operators
 from srd_core.reward.memo import Memo
 
@@ -101,11 +101,7 @@ def _load(name: str, revision: str | None, on: str) -> SentenceTransformer:
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     check_name(name, owner=ENCODERS)
-    try:
+    hint = "Give a folder with safetensors weights, or leave it out to use the packaged all-MiniLM-L6-v2"
+    with loading(f"sentence encoder {name!r}", hint):
         model = SentenceTransformer(name, revision=revision, device=on, model_kwargs={"use_safetensors": True})
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"sentence encoder {name!r} could not be loaded",
-            hint="Give a folder with safetensors weights, or leave it out to use the packaged all-MiniLM-L6-v2",
-        ) from error
     return model.eval()

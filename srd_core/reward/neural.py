@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from srd_core.errors import ConfigError
 from srd_core.hardware import device
-from srd_core.hub import check_name
+from srd_core.hub import check_name, loading
 from srd_core.models.torchvision_shim import declare_operators
 from srd_core.reward.memo import Memo
 
@@ -96,14 +96,10 @@ def _load(name: str, revision: str | None, on: str) -> tuple[Any, Any]:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     check_name(name)
-    try:
+    hint = "Give a folder with safetensors weights, check the network, or use the n-gram model (reward.language_model=null)"
+    with loading(f"fluency model {name!r}", hint):
         tokenizer = AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=False)
         model: Any = AutoModelForCausalLM.from_pretrained(
             name, revision=revision, trust_remote_code=False, use_safetensors=True, dtype=torch.float32
         )
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"fluency model {name!r} could not be loaded",
-            hint="Give a folder with safetensors weights, check the network, or use the n-gram model (reward.language_model=null)",
-        ) from error
     return tokenizer, model.to(on).eval()

@@ -98,6 +98,35 @@ def test_a_tower_at_another_size_is_refused(tower: str, learned: Learned) -> Non
     assert "canvas to 32" in error.value.hint
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("tokenizer.json", None, "tokenizer of '.*' .language.path. could not be loaded: "),
+        ("config.json", b"{", "could not be loaded: "),
+        ("model.safetensors", None, "language model '.*' .language.path. could not be loaded: "),
+        ("model.safetensors", b"\x10", "language model '.*' .language.path. could not be loaded: "),
+    ],
+)
+def test_a_language_model_that_cannot_be_loaded_is_named(
+    published: Published, tmp_path: Path, name: str, content: bytes | None, said: str
+) -> None:
+    """Regression: what transformers raised was told as an internal error."""
+    folder = shutil.copytree(published("opt"), tmp_path / "language")
+    (folder / name).unlink()
+    if content is not None:
+        (folder / name).write_bytes(content)
+    language = LanguageConfig(path=str(folder))
+    with pytest.raises(ConfigError, match=said) as error:
+        FlamingoCaptioner.create(Architecture(canvas=32, vision=SMALL_EYE, language=language), [], seed=0)
+    assert "whole path" in error.value.hint and "\n" not in error.value.message
+
+
+def test_a_tower_whose_weights_are_not_there_is_named(tower: str, tmp_path: Path) -> None:
+    for pretrained in ("laion_nothing", str(tmp_path / "gone.safetensors")):
+        with pytest.raises(ConfigError, match=rf"vision\.pretrained = {pretrained} of {tower} could not be loaded"):
+            FlamingoCaptioner.create(Architecture(canvas=32, vision=VisionConfig(name=tower, pretrained=pretrained)), [], seed=0)
+
+
 @pytest.mark.parametrize("name", ["ViT-nowhere", "RN50"])
 def test_a_tower_that_gives_no_tokens_is_refused(name: str, learned: Learned) -> None:
     with pytest.raises(ConfigError, match=name):
