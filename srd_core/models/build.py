@@ -31,9 +31,7 @@ from open_flamingo.src.helpers import GatedCrossAttentionBlock, PerceiverResampl
 from open_flamingo.src.utils import extend_instance  # noqa: E402
 from transformers import AutoModelForCausalLM, AutoTokenizer, OPTConfig, OPTForCausalLM, PreTrainedModel, PreTrainedTokenizerBase  # noqa: E402
 
-_PUBLISHED = (
-    "Give the whole path of a folder with weights and a tokenizer, or check name, revision and network"
-)
+_PUBLISHED = "Give the whole path of a folder with weights and a tokenizer, or check name, revision and network"
 REMOTE_CODE = "SRD_REMOTE_CODE"
 """Environment: whose code may run, `REPOSITORY@COMMIT` or `/folder@any`, with commas between. Not set: nobody's."""
 
