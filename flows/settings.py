@@ -19,6 +19,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from srd_core.errors import ConfigError
 
@@ -58,28 +59,38 @@ def configured_server() -> str | None:
 
             url = PREFECT_API_URL.value() or ""
         sys.stderr.write(said.getvalue())
-        parts = urlsplit(url)
-    except ValueError as error:  # pydantic's and those about TOML and URLs are some
+    except ValueError as error:  # pydantic's and those about TOML are some
         raise _bad_setting(error) from error
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() or None
+    try:
+        urlsplit(url).port  # noqa: B018 - only here it is looked at
+    except ValueError as error:
+        raise _no_url() from error
+    scheme, separator, rest = url.partition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}" or None  # a password may hold signs that end a host
+
+
+def _no_url() -> ConfigError:
+    return ConfigError(f"Prefect's setting {_URL} is no URL", hint="Write http://HOST:PORT/api; in a password, %23 for # and the like")
 
 
 def _bad_setting(error: ValueError) -> ConfigError:
     """Names the variable. No value is shown: some are secrets."""
-    if isinstance(error, TOMLDecodeError):
+    if isinstance(error, (TOMLDecodeError, UnicodeDecodeError)):
         hint = "Mend profiles.toml in PREFECT_HOME (~/.prefect)"
         return ConfigError(f"Prefect's profiles cannot be read: {error}", hint=hint)
     first = error.errors()[0] if isinstance(error, ValidationError) else None
-    key = ".".join(map(str, first["loc"])) if first else ""
-    names = _variables(key, first["input"]) if first and key else [_URL]
-    problem = (first["msg"] if first else str(error)).removeprefix("Value error, ")
     hint = "Set it otherwise, or unset it; it may also come from a profile (`prefect config view`)"
-    return ConfigError(f"Prefect's setting {' or '.join(names) or key}: {problem}", hint=hint)
+    if first is None:
+        told = str(error) if isinstance(error, SettingsError) else type(error).__name__
+        return ConfigError(f"Prefect's settings cannot be read: {told}", hint=hint)
+    key = ".".join(map(str, first["loc"]))
+    names = _variables(key, first["input"]) if key else []
+    return ConfigError(f"Prefect's setting {' or '.join(names) or key or _URL}: {first['msg'].removeprefix('Value error, ')}", hint=hint)
 
 
 def _variables(key: str, value: object) -> list[str]:
-    """Those that may have set this key."""
-    ours = (name for name, text in os.environ.items() if name.startswith("PREFECT_") and text == str(value))
+    """Those that may have set this key, whose value Prefect may have written otherwise."""
+    ours = (name for name, text in os.environ.items() if name.startswith("PREFECT_") and text.casefold() == str(value).casefold())
     return sorted(name for name in ours if name.lower().endswith(key.lower()))
 
 
@@ -130,7 +141,7 @@ def _must_answer() -> None:
         with get_client(sync_client=True) as client:
             client.raise_for_api_version_mismatch()
     except InvalidURL as error:
-        raise _bad_setting(ValueError(str(error))) from error
+        raise _no_url() from error
     except (RuntimeError, HTTPError) as error:
         problem = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
         hint = "Start that server, or unset PREFECT_API_URL (`prefect config unset PREFECT_API_URL`) to run with a temporary one"

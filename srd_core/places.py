@@ -55,7 +55,7 @@ def refusal(error: BaseException, place: Path | None = None) -> PlaceError | Non
         return PlaceError("no folder for scratch files can be written to", hint="Set TMPDIR to one that can")
     if error.errno in _FULL:
         return PlaceError(f"{name or f'scratch folder {_scratch()}'}: {error.strerror}", hint=f"Make room there; {scratch}")
-    if not name:
+    if not name or (place is not None and not error.filename and error.errno not in _HINTS and error.errno != errno.EIO):
         return None
     return PlaceError(f"{name}: {error.strerror}", hint=_HINTS.get(error.errno, "Check the file and the disk that it lies on"))
 
@@ -99,6 +99,7 @@ def check_file(file: Path) -> None:
         PlaceError: it could not.
     """
     with about_place(file):
+        file = Path(os.path.realpath(file)) if file.is_symlink() else file  # what a link leads to
         there = _is_there(file)
         if there and stat.S_ISREG(file.stat().st_mode):
             file.open("ab").close()

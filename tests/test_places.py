@@ -76,9 +76,19 @@ def test_what_cannot_be_made_is_told_before(tmp_path: Path, place: str) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "nowhere").symlink_to(tmp_path / "gone")
     (tmp_path / "circle").symlink_to(tmp_path / "circle")
-    for check in (check_folder, check_file):
+    for check in (check_folder,) if place == "nowhere" else (check_folder, check_file):
         with pytest.raises(PlaceError, match=f"^{tmp_path / place}: "):
             check(tmp_path / place)
+
+
+def test_a_file_may_be_a_link_to_one_that_is_to_be_made(tmp_path: Path) -> None:
+    """Regression: `--sarif latest.sarif` was refused where that was a link to the file of the day."""
+    (tmp_path / "latest").symlink_to("today")
+    check_file(tmp_path / "latest")
+    (tmp_path / "lost").symlink_to("file/today")
+    (tmp_path / "file").touch()
+    with pytest.raises(PlaceError, match="Not a directory"):
+        check_file(tmp_path / "lost")
 
 
 def test_a_disk_that_is_full_already_is_told_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,6 +52,10 @@ def command(
     if limit is not None and (as_json or out is not None):
         raise click.UsageError("--limit is for the terminal: --json and --out give every pair")
     if out is not None:
+        from srd_core.report.spreadsheet import check_suffix
+
+        if not out.is_dir():
+            check_suffix(out)
         writable(out, beside=True)
     phrase = _padded(word) if word is not None else ""
     if word is not None and not phrase.strip():

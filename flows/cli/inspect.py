@@ -41,7 +41,7 @@ def command(
         writable(sarif_file)
     reachable(source)
     shards = list(take_inventory(source).shards)
-    inspection = Inspection(shards, config.limits, children=config.decoders)
+    inspection = Inspection(shards, config.limits, children=config.decoders, rewrites=not config.cleanse.verbatim)
     with watching(), stage("inspect"):
         by_level: dict[Level, list[Finding]] = {level: [] for level in _LEVELS}
         for finding in inspection.findings():

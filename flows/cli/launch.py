@@ -119,9 +119,8 @@ def writable(file: Path, *, beside: bool = False) -> None:
     """Look whether a file could be written there, before the work that fills it; or beside it, from where it takes the place.
 
     Raises:
-        ConfigError: there is no such folder, a folder of that name, or as `speakable`. PlaceError: as `check_file`.
+        ConfigError: there is no such folder, or a folder of that name. PlaceError: as `check_file`.
     """
-    speakable(str(file))
     if file.is_dir():
         raise ConfigError(f"{file} is a folder", hint="Name a file in it")
     if not file.parent.is_dir():

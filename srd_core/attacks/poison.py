@@ -21,7 +21,7 @@ import numpy.typing as npt
 from srd_core.attacks.base import Attack
 from srd_core.data.canvas import CanvasSet
 from srd_core.data.codec import Codec
-from srd_core.data.images import ImageError, encode
+from srd_core.data.images import ImageError, check_writable, encode
 from srd_core.data.limits import Limits
 from srd_core.data.samples import Image, Reject, Sample
 from srd_core.data.shards import ShardWriter, read_shard
@@ -234,7 +234,9 @@ class _Maker:
 
     def _decoded(self, sample: Sample, source: str) -> Image:
         try:
-            return self.codec.decode(sample.image)
+            image = self.codec.decode(sample.image)
+            check_writable(sample.suffix, *image.shape[:2])
+            return image
         except ImageError as error:
             raise SourceError(
                 f"{source} was chosen for poisoning and its image is unusable: {error}", hint="Run `srd sanitize` first"

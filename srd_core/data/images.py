@@ -99,8 +99,9 @@ def shrunk(image: Image, longest: int) -> Image:
 def encode(image: Image, suffix: str, quality: int = 90) -> bytes:
     """RGB pixels (H, W, 3) as bytes of the format that `suffix` names; PNG is lossless, JPEG and WebP use `quality` (1–100).
 
-    The same pixels give the same bytes with the same Pillow. Raises ValueError for another suffix.
+    The same pixels give the same bytes with the same Pillow. Raises ValueError for another suffix, ImageError as `check_writable`.
     """
+    check_writable(suffix, *image.shape[:2])
     return _save(Pillow.fromarray(image), suffix, quality)
 
 

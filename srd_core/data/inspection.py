@@ -40,11 +40,12 @@ class Finding:
 
 @dataclass
 class Inspection:
-    """Counts of one pass, complete when `findings` has been read to its end."""
+    """Counts of one pass, complete when `findings` has been read to its end. `rewrites`: images are to be written again, from pixels."""
 
     shards: list[ShardRef]
     limits: Limits
     children: int = 1
+    rewrites: bool = True
     samples: int = 0
     pairs: int = 0
     by_reason: dict[str, int] = field(default_factory=dict)
@@ -73,7 +74,7 @@ class Inspection:
                 if isinstance(item, Reject):
                     yield Finding(item.shard, item.key, item.reason, item.detail)
                     continue
-                if problem := _unusable(item, next(looks)):
+                if problem := self._unusable(item, next(looks)):
                     yield Finding(item.shard, item.key, problem.reason, problem.detail)
                     continue
                 self.samples += 1
@@ -86,16 +87,16 @@ class Inspection:
         if without:  # one for the shard: honest sets have such fields in every sample
             yield Finding(shard, "", "field-left-out", f"{_listed(names)} of {without:,} {'sample' if without == 1 else 'samples'}")
 
-
-def _unusable(sample: Sample, look: Look | ImageError) -> ImageError | None:
-    """Why the image could not be read, or not be written again."""
-    if isinstance(look, ImageError):
-        return look
-    try:
-        check_writable(sample.suffix, look.height, look.width)
-    except ImageError as error:
-        return error
-    return None
+    def _unusable(self, sample: Sample, look: Look | ImageError) -> ImageError | None:
+        """Why the image could not be read, or not be written again."""
+        if isinstance(look, ImageError):
+            return look
+        try:
+            if self.rewrites:
+                check_writable(sample.suffix, look.height, look.width)
+        except ImageError as error:
+            return error
+        return None
 
 
 def _listed(names: Collection[str]) -> str:

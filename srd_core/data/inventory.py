@@ -194,16 +194,20 @@ def _tars(source: Path, found: Iterable[Path]) -> list[Path]:
 
 
 def _matching(pattern: Path) -> list[Path]:
-    """As `glob.glob`, but a folder that cannot be read is an error, not an empty one."""
+    """As `glob.glob`, but a folder that cannot be read is an error, not an empty one, but for that of the disk."""
     found = [Path(pattern.anchor or ".")]
     for part in pattern.parts[bool(pattern.anchor) :]:
         folders = [folder for folder in found if folder.is_dir()]
         if not any(sign in part for sign in _MAGIC):
             found = [folder / part for folder in folders]
             continue
-        below = (place for folder in folders for place in folder.iterdir() if part.startswith(".") or not place.name.startswith("."))
+        below = (place for folder in folders for place in folder.iterdir() if part.startswith(".") or not _passed_by(place.name))
         found = [place for place in below if fnmatch.fnmatchcase(place.name, part)]
     return [place for place in found if place.exists() or place.is_symlink()]
+
+
+def _passed_by(name: str) -> bool:
+    return name.startswith(".") or name == "lost+found"
 
 
 def _local_ref(file: Path) -> ShardRef:

@@ -53,7 +53,9 @@ REASONS: dict[str, Reason] = {
     "bad-json": Reason("error", "A JSON text that is damaged or can be read in two ways.", "Write it again with a JSON library."),
     "corrupt-image": Reason("warning", "An image that cannot be decoded.", "Replace it, or leave the sample out."),
     "unsupported-image": Reason(
-        "error", "Content that is not JPEG, PNG or WebP, whatever it is called, or grey values of unknown range.", "Convert it."
+        "error",
+        "Content that is not JPEG, PNG or WebP, whatever it is called, grey of unknown range, or sides longer than its suffix holds.",
+        "Convert it.",
     ),
     "too-many-pixels": Reason("error", "An image larger than the limit, before decoding.", "Scale it down, or raise limits.max_pixels."),
     "decoder-died": Reason("error", "The decoding process ended on this image.", "Leave it out; keep it as evidence."),

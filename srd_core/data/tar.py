@@ -20,7 +20,9 @@ from srd_core.data.limits import Limits
 BLOCK = 512
 _ZEROS = bytes(BLOCK)
 _CHUNK = 2**20
-_COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
+_COMPRESSED = {b"\x1f\x8b": "gzip", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
+_BZIP2 = (b"1AY&SY", b"\x17rE8P\x90")
+"""Behind `BZh` and a digit, digits of pi, or of its root where nothing was compressed."""
 _KINDS = {b"1": "hard link", b"2": "symbolic link", b"3": "character device", b"4": "block device", b"6": "named pipe", b"S": "sparse file",
           b"L": "GNU long name", b"K": "GNU long link", b"g": "global PAX header"}  # fmt: skip
 
@@ -170,8 +172,10 @@ def _recognise(source: _Source, block: bytes) -> None:
     if not block:
         source.refuse("empty", "the shard has no bytes")
     for magic, kind in _COMPRESSED.items():
-        if block.startswith(magic) and block[257:262] != b"ustar":  # a member may be called BZhang.jpg
+        if block.startswith(magic):
             source.refuse("compressed", f"the shard is {kind}-compressed; unpack it to a plain .tar", back=len(block))
+    if block.startswith(b"BZh") and block[4:10] in _BZIP2 and block[257:262] != b"ustar":  # a member may be called BZhang.jpg
+        source.refuse("compressed", "the shard is bzip2-compressed; unpack it to a plain .tar", back=len(block))
 
 
 def _octal(source: _Source, field: bytes, what: str) -> int:

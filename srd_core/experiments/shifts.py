@@ -108,7 +108,6 @@ def _shifted(sample: Sample, name: str, rng: np.random.Generator, codec: Codec) 
     if name in _CAPTIONS:
         return replace(sample, captions=tuple(_CAPTIONS[name](caption, rng) for caption in sample.captions), raw=())
     try:
-        image = codec.decode(sample.image)
+        return replace(sample, image=encode(_IMAGES[name](codec.decode(sample.image), rng), sample.suffix, 95))
     except ImageError:
         return None
-    return replace(sample, image=encode(_IMAGES[name](image, rng), sample.suffix, 95))

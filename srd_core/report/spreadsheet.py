@@ -31,6 +31,12 @@ def safe_cell(text: str) -> str:
     return f"'{shown}" if shown.lstrip().startswith(_FORMULA) else shown
 
 
+def check_suffix(target: Path) -> None:
+    """Raises ConfigError for a suffix of no format that is written here."""
+    if target.suffix not in FORMATS:
+        raise ConfigError(f"{target} is neither .csv nor .parquet", hint="Name the file after the format that you want")
+
+
 def write(decisions: Iterable[Decision], target: Path) -> int:
     """Write rows to a `.csv` (UTF-8 with the mark that Excel needs) or `.parquet` file; how many there were.
 
@@ -39,8 +45,7 @@ def write(decisions: Iterable[Decision], target: Path) -> int:
     Raises:
         ConfigError: another suffix.
     """
-    if target.suffix not in FORMATS:
-        raise ConfigError(f"{target} is neither .csv nor .parquet", hint="Name the file after the format that you want")
+    check_suffix(target)
     rows = (_safe(decision) for decision in decisions)
     with replaced(target.resolve()) as file:  # behind a link, the file that it leads to
         return (_csv if target.suffix == ".csv" else _parquet)(rows, file)

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from srd_core import __version__
 from srd_core.data.manifest import StageManifest, canonical_json
-from srd_core.errors import ClaimedError, ConfigError, ConflictError, StorageError
+from srd_core.errors import ClaimedError, ConfigError, ConflictError, StorageError, TransientStorageError
 from srd_core.stages.bystanders import STAGES, is_harmless, is_on_the_way
 from srd_core.stages.difference import difference
 from srd_core.stages.files import shards_of
@@ -44,14 +43,14 @@ def claim(run: Run, inputs: Mapping[str, StageManifest]) -> None:
             empty, where files that are harmless do not count.
     """
     sink = run.sink_storage
-    if outer := _sink_above(sink.uri):
+    if sink.stat(NAME) is None and (outer := _sink_above(sink.uri)):
         raise ClaimedError(f"{sink.uri} lies in {outer}, which is another run's sink", hint="Choose a sink outside of it")
     for role, manifest in inputs.items():
         for shard in shards_of(manifest):
             if within(shard.uri, sink.uri):
                 raise ConfigError(
                     f"the sink {sink.uri} holds {shard.uri}/{shard.key}, a shard of {role}, which an output could replace",
-                    hint="Choose a sink beside the inputs, or below them, such as SOURCE/cleansed",
+                    hint="Choose a sink beside the inputs",
                 )
     work = run.work_storage.uri
     if within(work, sink.uri) and not within(work, f"{sink.uri}/{STAGES}"):
@@ -76,10 +75,15 @@ def claim(run: Run, inputs: Mapping[str, StageManifest]) -> None:
 def _sink_above(uri: str) -> str:
     """The nearest folder above that is a run's sink; empty if none is, as far as they can be read: a key may open one prefix alone."""
     scheme = "s3://" if is_remote(uri) else ""
-    for parent in PurePosixPath(uri.removeprefix(scheme)).parents:
-        with suppress(StorageError):
+    whole = PurePosixPath(uri.removeprefix(scheme)) if scheme else Path(uri).resolve()
+    for parent in whole.parents:
+        try:
             if parent.name and "configuration" in _read(_told(open_storage(f"{scheme}{parent}"))):
                 return f"{scheme}{parent}"
+        except TransientStorageError:
+            raise
+        except StorageError:
+            continue
     return ""
 
 

@@ -18,7 +18,7 @@ from srd_core.stages.bystanders import is_harmless, is_on_the_way
 from srd_core.stages.claim import NAME as RUN
 from srd_core.stages.seal import NAME as MANIFEST
 from srd_core.stages.seal import Statement, Subject
-from srd_core.storage import Storage, open_storage
+from srd_core.storage import Storage, is_remote, open_storage
 
 STRANGER = " is in the sink, but "
 """What a problem says behind the name of something that the run did not write."""
@@ -36,15 +36,14 @@ def check(sink: str) -> list[str]:
     statement = Statement.read(storage)
     limits, problems = _limits(statement), []
     intact: set[str] = set()
-    odd = frozenset(storage.unlisted())
     for subject in statement.subject:
-        problem = _problem(storage, subject, odd)
+        problem = _problem(storage, subject)
         if problem:
             problems.append(problem)
         else:
             intact.add(subject.name)
     for subject in statement.subject:
-        if subject.name not in intact and subject.name.startswith("shards/") and not _out_of_reach(subject.name, odd):
+        if subject.name not in intact and subject.name.startswith("shards/"):
             problems += _samples(storage, subject.name, intact, limits)
     return problems + list(_strangers(storage, {subject.name for subject in statement.subject}))
 
@@ -63,23 +62,20 @@ def _is_bystander(name: str) -> bool:
     return is_harmless(name) or is_on_the_way(name)
 
 
-def _problem(storage: Storage, subject: Subject, odd: frozenset[str]) -> str:
-    if place := _out_of_reach(subject.name, odd):
-        return f"{subject.name} cannot be read: {place!a} is a special file, or a link that leads nowhere or out of the sink"
-    info = storage.stat(subject.name)
-    if info is None:
-        return f"{subject.name} is missing"
-    if info.size != subject.annotations.size:
-        return f"{subject.name} has {info.size} bytes, not {subject.annotations.size}"
-    if storage.digest(subject.name) != subject.digest.sha256:
-        return f"{subject.name} has other content than when it was written"
+def _problem(storage: Storage, subject: Subject) -> str:
+    try:
+        info = storage.stat(subject.name)
+        if info is None:
+            return f"{subject.name} is missing"
+        if info.size != subject.annotations.size:
+            return f"{subject.name} has {info.size} bytes, not {subject.annotations.size}"
+        if storage.digest(subject.name) != subject.digest.sha256:
+            return f"{subject.name} has other content than when it was written"
+    except StorageError as error:
+        if is_remote(storage.uri):
+            raise
+        return f"{subject.name} cannot be read: {error.message}"  # a link out of the sink, a closed folder: one hides no other
     return ""
-
-
-def _out_of_reach(name: str, odd: frozenset[str]) -> str:
-    """What of `odd` is `name` or a folder that it lies in; empty if nothing is."""
-    path = PurePosixPath(name)
-    return next((place for place in map(str, (path, *path.parents)) if place in odd), "")
 
 
 def _limits(statement: Statement) -> Limits:
@@ -92,7 +88,10 @@ def _limits(statement: Statement) -> Limits:
 
 def _samples(storage: Storage, shard: str, intact: set[str], limits: Limits) -> list[str]:
     """The samples of a shard that are not as the decisions say, as far as the decisions can be trusted."""
-    if storage.stat(shard) is None:
+    try:
+        if storage.stat(shard) is None:
+            return []
+    except StorageError:
         return []
     name = PurePosixPath(shard).stem
     decisions = f"decisions/{name}.parquet"

@@ -47,7 +47,8 @@ class Storage(Protocol):
         """Of everything that lies here, objects or not, as they are found: who has seen enough need not wait for the end of the listing."""
 
     def unlisted(self) -> tuple[str, ...]:
-        """What lies here and is no object, sorted: names that cannot be a key; on a folder, also special files and links that lead out."""
+        """What lies here and is no object, sorted: names that cannot be a key; on a folder, also special files, links that lead
+        out, and folders that cannot be read."""
 
     def stat(self, key: str) -> ObjectInfo | None:
         """The object, or None if there is none."""

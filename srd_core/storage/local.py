@@ -141,17 +141,26 @@ class LocalStorage:
         return path
 
     def _names(self) -> Iterator[str]:
-        """Of all files, links and special files below the root; folders that are links are not entered."""
-        with self._explained(self.uri):
-            for folder, folders, names in os.walk(self._root, onerror=_raise_unless_gone):
+        """Of all files, links and special files below the root, and of folders that cannot be read; links to folders are not entered."""
+        closed: list[OSError] = []
+        with explained(self.uri):
+            for folder, folders, names in os.walk(self._root, onerror=closed.append):
                 base = Path(folder)
                 links = [name for name in folders if (base / name).is_symlink()]
                 yield from ((base / name).relative_to(self._root).as_posix() for name in names + links if not _OURS.fullmatch(name))
+            for error in closed:
+                if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
+                    place = Path(str(error.filename))
+                    if place == self._root:
+                        raise error
+                    yield place.relative_to(self._root).as_posix()
 
     def _is_object(self, name: str) -> bool:
         path = self._root / name
-        with self._explained(name):
+        try:
             return is_key(name) and path.is_file() and self._leads_inside(path)
+        except (OSError, StorageError):  # in a folder that may be listed and not entered, or a link that is too long
+            return False
 
     def _leads_inside(self, path: Path) -> bool:
         """Whether what `path` means lies in the folder, after all links; no for links that lead in a circle."""
@@ -209,13 +218,7 @@ def explained(place: str, what: str = "") -> Iterator[None]:
 
 
 def _info(key: str, status: os.stat_result) -> ObjectInfo:
-    return ObjectInfo(key, status.st_size, f"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_ctime_ns:x}-{status.st_size:x}")
-
-
-def _raise_unless_gone(error: OSError) -> None:
-    """A folder that cannot be read is not an empty one; one that has been removed, or was never made, is."""
-    if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
-        raise error
+    return ObjectInfo(key, status.st_size, f"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_size:x}")
 
 
 def _locked(path: Path) -> IO[str]:

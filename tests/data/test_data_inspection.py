@@ -44,6 +44,7 @@ def test_an_image_that_could_not_be_written_again_is_found(tmp_path: Path, pack:
     (tmp_path / "one.tar").write_bytes(pack({"a.webp": target.getvalue(), "a.txt": "wide", "b.png": target.getvalue(), "b.txt": "wide"}))
     result = inspect(str(tmp_path))
     assert "one/a: unsupported-image" in result.stdout and "1 usable sample" in result.stdout
+    assert "2 usable samples" in inspect(str(tmp_path), "--set", "cleanse.verbatim=true").stdout
 
 
 def test_nothing_found_is_exit_code_0(shard_folder: Path) -> None:

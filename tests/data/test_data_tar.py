@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import io
 import subprocess
 import tarfile
@@ -164,6 +165,15 @@ def test_zero_padding_behind_the_end_is_fine() -> None:
 def test_an_empty_archive_is_fine_and_an_empty_file_is_not() -> None:
     assert read(pack([])) == ([], "")
     assert read(b"") == ([], "empty")
+
+
+def test_nothing_compressed_is_compressed() -> None:
+    assert read(bz2.compress(b"")) == ([], "compressed")
+
+
+def test_an_archive_of_the_oldest_kind_is_refused_for_what_it_is() -> None:
+    plain = pack([("BZhang.txt", b"dog")])
+    assert read(resum(plain[:257] + bytes(8) + plain[265:BLOCK]) + plain[BLOCK:]) == ([], "not-tar")
 
 
 @pytest.mark.parametrize("mode", ["w:gz", "w:bz2", "w:xz"])

@@ -263,7 +263,18 @@ def test_a_sink_in_another_runs_sink_is_refused(source: Path, tmp_path: Path, be
     sanitize(Run(str(source), str(tmp_path / "sink"), "", Config()))
     with pytest.raises(ClaimedError, match=rf"sink/{below} lies in {tmp_path}/sink, which is another run's sink"):
         sanitize(Run(str(source), str(tmp_path / "sink" / below), "", Config()))
+    (tmp_path / "link").symlink_to(tmp_path / "sink" / "shards")
+    with pytest.raises(ClaimedError, match="another run's sink"):
+        sanitize(Run(str(source), str(tmp_path / "link" / below), "", Config()))
     assert check(str(tmp_path / "sink")) == []
+
+
+def test_a_sink_beside_another_runs_is_fine_however_it_is_written(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regression: `../sink` was taken to lie in the working folder."""
+    sanitize(Run(str(source), str(tmp_path / "first"), "", Config()))
+    monkeypatch.chdir(tmp_path / "first")
+    sanitize(Run(str(source), "../second", "", Config()))
+    assert check(str(tmp_path / "second")) == check(str(tmp_path / "first")) == []
 
 
 def test_a_file_called_run_json_does_not_make_a_sink(source: Path, tmp_path: Path) -> None:

@@ -310,12 +310,19 @@ def test_links_out_of_the_sink_are_named_and_so_is_all_else(copy: Path, tmp_path
     (copy / "shards" / "s0.tar").rename(tmp_path / "s0.tar")
     (copy / "shards" / "s0.tar").symlink_to(tmp_path / "s0.tar")
     (copy / "shards" / "s1.tar").unlink()
-    out = "is a special file, or a link that leads nowhere or out of the sink"
+    out = f"leads out of {copy}"
     assert sorted(check(str(copy))) == [
         "'decisions' is in the sink, but no file that the run wrote",
         "'shards/s0.tar' is in the sink, but no file that the run wrote",
-        f"decisions/s0.parquet cannot be read: 'decisions' {out}",
-        f"decisions/s1.parquet cannot be read: 'decisions' {out}",
+        f"decisions/s0.parquet cannot be read: 'decisions/s0.parquet' {out}",
+        f"decisions/s1.parquet cannot be read: 'decisions/s1.parquet' {out}",
         f"shards/s0.tar cannot be read: 'shards/s0.tar' {out}",
         "shards/s1.tar is missing",
     ]
+
+
+def test_a_folder_that_is_a_link_within_the_sink_is_named_and_what_lies_there_is_not(copy: Path) -> None:
+    (copy / "shards").rename(copy / "real")
+    (copy / "shards").symlink_to("real")
+    strange = ["real/s0.tar is in the sink, but not in the manifest", "real/s1.tar is in the sink, but not in the manifest"]
+    assert check(str(copy)) == [*strange, "'shards' is in the sink, but no file that the run wrote"]

@@ -128,15 +128,29 @@ def test_addresses(tmp_path: Path) -> None:
             open_storage(empty)
 
 
-@pytest.mark.parametrize("mode", [0, 0o444])
-def test_a_folder_that_cannot_be_read_is_not_an_empty_one(common_user: Path, mode: int) -> None:
-    """Regression: `srd verify` found everything as it was written, whatever lay there."""
+@pytest.mark.parametrize(("mode", "shown"), [(0, "shards"), (0o444, "shards/evil.tar")])
+def test_a_folder_that_cannot_be_read_is_not_an_empty_one(common_user: Path, mode: int, shown: str) -> None:
+    """Regression: `srd verify` found everything as it was written, whatever lay there. Nor does it hide what can be read."""
     storage = LocalStorage(common_user)
-    storage.put_bytes("shards/extra/evil.tar", b"x")
+    storage.put_bytes("shards/evil.tar", b"x")
+    storage.put_bytes("a.tar", b"x")
     (common_user / "shards").chmod(mode)
+    assert storage.unlisted() == (shown,) and [info.key for info in storage.list()] == ["a.tar"]
+    assert sorted(storage.names()) == ["a.tar", shown]
+
+
+def test_a_root_that_cannot_be_read_is_an_error(common_user: Path) -> None:
+    storage = LocalStorage(common_user / "root")
+    storage.put_bytes("a.tar", b"x")
+    (common_user / "root").chmod(0)
     for look in (storage.list, storage.unlisted, lambda: list(storage.names())):
         with pytest.raises(StorageError, match="Permission denied"):
             look()
+
+
+def test_a_link_too_long_to_follow_is_shown(tmp_path: Path) -> None:
+    (tmp_path / "a.tar").symlink_to("a" * 300)
+    assert LocalStorage(tmp_path).unlisted() == ("a.tar",)
 
 
 def test_a_pipe_called_like_a_temporary_file_holds_nobody_up(tmp_path: Path) -> None:
