@@ -19,6 +19,7 @@ from srd_core.stages.claim import NAME as RUN
 from srd_core.stages.seal import NAME as MANIFEST
 from srd_core.stages.seal import Statement, Subject
 from srd_core.storage import Storage, is_remote, open_storage
+from srd_core.storage.base import checked_key
 
 STRANGER = " is in the sink, but "
 """What a problem says behind the name of something that the run did not write."""
@@ -63,8 +64,9 @@ def _is_bystander(name: str) -> bool:
 
 
 def _problem(storage: Storage, subject: Subject) -> str:
+    name = checked_key(subject.name)  # a manifest that names what no run writes is none
     try:
-        info = storage.stat(subject.name)
+        info = storage.stat(name)
         if info is None:
             return f"{subject.name} is missing"
         if info.size != subject.annotations.size:
