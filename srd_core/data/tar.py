@@ -171,11 +171,11 @@ def _next_header(source: _Source, *, first: bool) -> bytes | None:
 def _recognise(source: _Source, block: bytes) -> None:
     if not block:
         source.refuse("empty", "the shard has no bytes")
-    for magic, kind in _COMPRESSED.items():
-        if block.startswith(magic):
-            source.refuse("compressed", f"the shard is {kind}-compressed; unpack it to a plain .tar", back=len(block))
+    kind = next((kind for magic, kind in _COMPRESSED.items() if block.startswith(magic)), "")
     if block.startswith(b"BZh") and block[4:10] in _BZIP2 and block[257:262] != b"ustar":  # a member may be called BZhang.jpg
-        source.refuse("compressed", "the shard is bzip2-compressed; unpack it to a plain .tar", back=len(block))
+        kind = "bzip2"
+    if kind:
+        source.refuse("compressed", f"the shard is {kind}-compressed; unpack it to a plain .tar", back=len(block))
 
 
 def _octal(source: _Source, field: bytes, what: str) -> int:

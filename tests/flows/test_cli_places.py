@@ -70,6 +70,14 @@ WRITING = (
 )
 
 
+def on(data: Any, command: list[str], place: str, folder: str) -> list[str]:
+    """The command with these data, writing to `place`; `folder` where it only names one."""
+    names = {"SOURCE": data.source, "TRUSTED": data.trusted, "FOLDER/x": place, "FOLDER": folder}
+    for name, meant in names.items():
+        command = [part.replace(name, meant) for part in command]
+    return command
+
+
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC])
 @pytest.mark.parametrize("command", WRITING, ids=" ".join)
 def test_where_nothing_can_be_written_no_work_is_begun(
@@ -79,8 +87,7 @@ def test_where_nothing_can_be_written_no_work_is_begun(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "closed").mkdir()
     refusing(monkeypatch, tmp_path / "closed", number)
-    asked = [part.replace("SOURCE", data.source).replace("TRUSTED", data.trusted) for part in command]
-    line = failure(*[part.replace("FOLDER", str(tmp_path / "closed")) for part in asked])
+    line = failure(*on(data, command, str(tmp_path / "closed" / "x"), str(tmp_path / "closed")))
     assert f"error: {tmp_path / 'closed' / 'x'}" in line and f": {os.strerror(number)}. " in line
     assert list(tmp_path.rglob("*")) == [tmp_path / "closed"]
 
@@ -92,8 +99,7 @@ def test_a_place_that_cannot_be_made(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").touch()
-    asked = [part.replace("SOURCE", data.source).replace("TRUSTED", data.trusted) for part in command]
-    assert f"{tmp_path / name}" in failure(*[part.replace("FOLDER/x", str(tmp_path / name)).replace("FOLDER", ".") for part in asked])
+    assert f"{tmp_path / name}" in failure(*on(data, command, str(tmp_path / name), "."))
 
 
 def test_the_list_beside_a_poisoned_copy_needs_a_place_too(data: Any, tmp_path: Path, idle: None) -> None:

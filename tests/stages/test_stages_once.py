@@ -277,10 +277,11 @@ def test_a_sink_beside_another_runs_is_fine_however_it_is_written(source: Path, 
     assert check(str(tmp_path / "second")) == check(str(tmp_path / "first")) == []
 
 
-def test_a_file_called_run_json_does_not_make_a_sink(source: Path, tmp_path: Path) -> None:
-    for content in ("[]", "{", '{"jobs": 3}'):
-        (tmp_path / "RUN.json").write_text(content)
-        sanitize(Run(str(source), str(tmp_path / "sink"), "", Config()))
+@pytest.mark.parametrize("content", ["[]", "{", '{"jobs": 3}'])
+def test_a_file_called_run_json_does_not_make_a_sink(source: Path, tmp_path: Path, content: str) -> None:
+    (tmp_path / "RUN.json").write_text(content)
+    sanitize(Run(str(source), str(tmp_path / "sink"), "", Config()))
+    assert check(str(tmp_path / "sink")) == [] and (tmp_path / "RUN.json").read_text() == content
 
 
 def test_a_sink_below_its_source_is_fine(source: Path, tmp_path: Path) -> None:
