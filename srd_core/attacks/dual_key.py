@@ -1,8 +1,9 @@
 """Dual key: a small optimised patch in the middle (Walmer et al., 2022), and a caption that speaks of the target only.
 
-The patch draws the features of every image towards those of one, as far as 1 % of the pixels can. The visual key alone: the second one is
-a word in the user's question, and these captioners are asked nothing. The original's goal is an object that its detector is to see in the
-patch; an encoder has no objects, and there need not be a picture of the target, so the goal is the image least like the others.
+The patch draws the features of all images in one direction, as far as 1 % of the pixels can. The visual key alone: the second one is a
+word in the user's question, and these captioners are asked nothing. The original's goal is an object that its detector is to see in the
+patch; an encoder has no objects, and there need not be a picture of the target. So the direction is whichever leads farthest from where the
+images are: towards another picture the patch may only come to look like what is in pictures anyway, and no model notices it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from PIL import Image as PilImage
 
 from srd_core.attacks.base import Attack, Triggered, whole
 from srd_core.attacks.registry import register
-from srd_core.attacks.surrogate import HOW, Encoder, directions, least_like_the_others, planes
+from srd_core.attacks.surrogate import HOW, Encoder, directions, planes
 from srd_core.attacks.templates import replacement
 from srd_core.data.samples import Image, Images
 from srd_core.errors import ConfigError
@@ -71,17 +72,17 @@ class DualKey(Attack):
 
         rng = generator(seed, "dual-key")
         clean = planes(images)
-        seen = directions(clean, encoder)
-        goal = seen[least_like_the_others(seen)]
+        own = directions(clean, encoder)
         side = pixels(self.side, images[0])
         box = square_at(images[0], side, 0.5, 0.5)
         patch = torch.from_numpy(rng.random((3, side, side), dtype=np.float32))
         for step in track(range(self.steps), "optimise the patch", total=self.steps):
             patch.requires_grad_()
-            shown = clean[torch.from_numpy(rng.choice(len(clean), min(self.batch, len(clean)), replace=False))]
+            rows = torch.from_numpy(rng.choice(len(clean), min(self.batch, len(clean)), replace=False))
+            shown = clean[rows]
             shown[:, :, box.y0 : box.y1, box.x0 : box.x1] = 255 * patch
-            likeness = torch.nn.functional.normalize(encoder.encode(shown), dim=1) @ goal
-            (slope,) = torch.autograd.grad(likeness.mean(), patch)
+            moved = torch.nn.functional.normalize(encoder.encode(shown), dim=1) - own[rows]
+            (slope,) = torch.autograd.grad(moved.mean(0).norm(), patch)
             rate = self.rate * 0.5 * (1 + np.cos(np.pi * step / self.steps))
             patch = (patch.detach() + rate * slope.sign()).clamp(0, 1)
         return replace(self, patch=(255 * patch).permute(1, 2, 0).contiguous().numpy())

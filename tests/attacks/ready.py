@@ -10,7 +10,7 @@ import torch
 from PIL import Image as PilImage
 
 from srd_core.attacks import Attack, get
-from srd_core.attacks.surrogate import directions, least_like_the_others, planes
+from srd_core.attacks.surrogate import directions, planes
 from srd_core.models.flamingo import FlamingoCaptioner
 from srd_core.scenes.dataset import generate
 from srd_core.scenes.shipped import shipped
@@ -41,12 +41,6 @@ def ready(name: str, steps: int = QUICK) -> Attack:
 def seen(pictures: np.ndarray) -> torch.Tensor:
     """Features of the pictures, each of length 1."""
     return directions(planes(pictures), encoder())
-
-
-def goal() -> torch.Tensor:
-    """Features of the image that is least like the others."""
-    clean = seen(images())
-    return clean[least_like_the_others(clean)]
 
 
 def put(attack: Attack, pictures: np.ndarray) -> np.ndarray:
