@@ -120,6 +120,8 @@ def _recorded(cell: Cell, folder: Path) -> Made | None:
         made = None
     if not _is_summary(made):  # damaged: made again
         return None
+    if "adopted" in made and fault(made):  # kept by a version that looked less closely
+        return None
     there = "adopted" in made or (place / "sink" / "MANIFEST.json").exists()
     return made if there and _has_settings(made, cell) else None
 

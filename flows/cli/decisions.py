@@ -14,6 +14,7 @@ import click
 
 from flows.cli.group import verbose_option
 from flows.cli.launch import writable
+from flows.cli.options import speakable
 from srd_core.data.captions import clean
 from srd_core.data.decisions import ACTIONS, Decision, as_row
 from srd_core.places import about_place
@@ -51,9 +52,11 @@ def command(
     """
     if limit is not None and (as_json or out is not None):
         raise click.UsageError("--limit is for the terminal: --json and --out give every pair")
+    speakable(sink)
     if out is not None:
         from srd_core.report.spreadsheet import check_suffix
 
+        speakable(str(out))
         if not out.is_dir():
             check_suffix(out)
         writable(out, beside=True)

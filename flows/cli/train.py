@@ -11,7 +11,7 @@ from flows.cli.console import watching
 from flows.cli.group import verbose_option
 from flows.cli.launch import checked, reachable
 from flows.cli.names import WithNames, profiles
-from flows.cli.options import LocalFolder, configuration
+from flows.cli.options import LocalFolder, configuration, speakable
 from srd_core.errors import ConfigError
 from srd_core.hardware import settle_threads
 from srd_core.places import about_place, check_folder
@@ -30,6 +30,7 @@ def command(source: str, out: Path, profile: str | None, config_file: str | None
     Where neither --init nor the profile names a model, one is made as a run makes its base, with SOURCE for the trusted set. A model to
     start from says how large images are, not `canvas`.
     """
+    speakable(str(init or ""))
     config = checked(profile, config_file, list(settings))
     if out.is_dir() and any(out.iterdir()):
         raise ConfigError(f"{out} is not empty", hint="Choose a new folder for the model")

@@ -187,7 +187,8 @@ def test_other_shards_in_the_old_place_make_another_cell(role: str, tmp_path: Pa
     monkeypatch.setattr(ShardExperiment, "make", lambda self, where: None)
     monkeypatch.setattr("flows.bench._verdict", ended)
     made, here, there = run_cell(cell, tmp_path), tmp_path / "here", tmp_path / "adopted"
-    adopt({made["digest"]: {**made, "adopted": "x"}}, [cell], there)
+    whole = {**made, "verdict": {"status": "clean"}, "scores": {"models": [], "detection": {}, "policy": {}}}
+    adopt({made["digest"]: {**whole, "adopted": "x"}}, [cell], there)
     for place in (tmp_path / "there", here):
         monkeypatch.chdir(place)
         assert len(finished([cell], tmp_path)) == len(finished([cell], there)) == 1, "copies elsewhere are the same data"

@@ -146,3 +146,12 @@ def test_what_evidence_would_have_done_is_shown_from_its_own_file(tmp_path: Path
     file.unlink()
     gone = srd("decisions", str(tmp_path / "sink"), "--flagged")
     assert gone.exit_code == 1 and f"`srd verify {tmp_path / 'sink'}` names everything that is missing" in gone.stderr
+
+
+@pytest.mark.parametrize(
+    "asked", [("decisions", "s\udcff"), ("decisions", "s", "--out", "x\udcff.csv"), ("train", "s", "m", "--init", "i\udcff")]
+)
+def test_names_that_are_no_text(asked: tuple[str, ...]) -> None:
+    """Regression: internal errors."""
+    result = srd(*asked)
+    assert result.exit_code == 2 and "is not a text in UTF-8" in result.stderr
