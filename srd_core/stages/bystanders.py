@@ -9,13 +9,9 @@ _HARMLESS = frozenset((".gitkeep", ".keep", ".gitignore", ".DS_Store", "Thumbs.d
 """What keeps a folder in a repository, or a file manager leaves there. Other hidden files are not: a reader of shards may take them."""
 
 
-_OF_THE_DISK = "lost+found"
-"""A folder at the root of many file systems, which only root can read."""
-
-
 def is_harmless(name: str) -> bool:
-    """Whether a file of that name says nothing, in whichever folder of the sink; or it is a folder that nobody made."""
-    return name.rpartition("/")[2] in _HARMLESS or name == _OF_THE_DISK
+    """Whether a file of that name says nothing, in whichever folder of the sink. Of a link or a special file no name says that."""
+    return name.rpartition("/")[2] in _HARMLESS
 
 
 def is_on_the_way(name: str) -> bool:

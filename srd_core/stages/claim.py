@@ -89,11 +89,21 @@ def _sink_above(uri: str) -> str:
 
 def _strangers(run: Run) -> Iterator[str]:
     """Names of what lies in the sink, beside what is computed on the way and files that are harmless."""
-    home = run.sink_storage.uri
-    for name in run.sink_storage.names():
-        on_the_way = is_on_the_way(name) and within(f"{home}/{name}", run.work_storage.uri)
-        if not on_the_way and not is_harmless(name):
+    sink = run.sink_storage
+    for name in sink.names():
+        on_the_way = is_on_the_way(name) and within(f"{sink.uri}/{name}", run.work_storage.uri)
+        if not on_the_way and not (is_harmless(name) and _is_file(sink, name)):
             yield name
+
+
+def _is_file(sink: Storage, name: str) -> bool:
+    """Whether it is one that the sink lists: no link to a folder or out of the sink, and no special file."""
+    try:
+        return sink.stat(name) is not None
+    except TransientStorageError:
+        raise
+    except StorageError:
+        return False
 
 
 def claimed(run: Run, inputs: Mapping[str, StageManifest]) -> bytes:

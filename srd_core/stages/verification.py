@@ -52,15 +52,11 @@ def check(sink: str) -> list[str]:
 def _strangers(storage: Storage, named: set[str]) -> Iterator[str]:
     """What lies at the sink and is not named. RUN.json need not be: older manifests do not name it."""
     for info in storage.list():
-        if info.key not in named | {MANIFEST, RUN} and not _is_bystander(info.key):
+        if info.key not in named | {MANIFEST, RUN} and not is_harmless(info.key) and not is_on_the_way(info.key):
             yield f"{info.key}{STRANGER}not in the manifest"
     for name in storage.unlisted():
-        if not _is_bystander(name):
+        if not is_on_the_way(name):
             yield f"{name[:120]!a}{STRANGER}no file that the run wrote"
-
-
-def _is_bystander(name: str) -> bool:
-    return is_harmless(name) or is_on_the_way(name)
 
 
 def _problem(storage: Storage, subject: Subject) -> str:

@@ -48,7 +48,7 @@ class Storage(Protocol):
 
     def unlisted(self) -> tuple[str, ...]:
         """What lies here and is no object, sorted: names that cannot be a key; on a folder, also special files, links that lead
-        out, and folders that cannot be read.
+        out, and folders that cannot be read, but for root's `lost+found` of a disk.
         """
 
     def stat(self, key: str) -> ObjectInfo | None:

@@ -26,6 +26,8 @@ from srd_core.storage.base import CHUNK, ObjectInfo, altered, checked_key, confl
 _TEMPORARY = ".srd-tmp"
 _OURS = re.compile(r"\..+\.([0-9a-f]{32}|lock)\.srd-tmp", re.DOTALL)
 """Names of temporary files. Others that end alike are somebody's, and shown."""
+_OF_THE_DISK = "lost+found"
+"""A folder of root's at the root of many file systems, which nobody made and only root can read."""
 _GRACE = 60.0
 """Seconds."""
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS})
@@ -141,7 +143,10 @@ class LocalStorage:
         return path
 
     def _names(self) -> Iterator[str]:
-        """Of all files, links and special files below the root, and of folders that cannot be read; links to folders are not entered."""
+        """Of all files, links and special files below the root, and of folders that cannot be read, but for that of the disk.
+
+        Links to folders are not entered.
+        """
         closed: list[OSError] = []
         with explained(self.uri):
             for folder, folders, names in os.walk(self._root, onerror=closed.append):
@@ -153,7 +158,15 @@ class LocalStorage:
                     place = Path(str(error.filename))
                     if place == self._root:
                         raise error
-                    yield place.relative_to(self._root).as_posix()
+                    if not self._is_of_the_disk(place):
+                        yield place.relative_to(self._root).as_posix()
+
+    def _is_of_the_disk(self, place: Path) -> bool:
+        """Whether a folder that refuses to be read is the disk's. One of that name that somebody else made may hold anything."""
+        with suppress(OSError):
+            status = (self._root / _OF_THE_DISK).lstat()
+            return place == self._root / _OF_THE_DISK and stat.S_ISDIR(status.st_mode) and status.st_uid == 0
+        return False
 
     def _is_object(self, name: str) -> bool:
         path = self._root / name

@@ -166,3 +166,24 @@ def test_a_pipe_called_like_a_temporary_file_holds_nobody_up(tmp_path: Path) -> 
     os.mkfifo(lock)
     with pytest.raises(StorageError), storage.alone("a"):
         pass
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a folder of root's")
+def test_the_closed_folder_of_a_disk_is_passed_over_and_nothing_else_of_that_name(common_user: Path) -> None:
+    """Regression: whatever was called so was passed over by name where a sink was verified."""
+    storage = LocalStorage(common_user)
+    storage.put_bytes("a.tar", b"x")
+    for place in (common_user / "lost+found", common_user / "below" / "lost+found"):
+        place.mkdir(parents=True)
+        place.chmod(0)
+    assert storage.unlisted() == ("below/lost+found", "lost+found")
+    (common_user / "below" / "lost+found").chmod(0o700)
+    os.seteuid(0)
+    os.chown(common_user / "lost+found", 0, 0)
+    os.seteuid(65534)
+    assert storage.unlisted() == () and list(storage.names()) == ["a.tar"]
+    (common_user / "lost+found").rename(common_user / "hidden")
+    (common_user / "lost+found").symlink_to("hidden")
+    assert storage.unlisted() == ("hidden", "lost+found")
+    (common_user / "lost+found").unlink()
+    (common_user / "hidden").rmdir()
