@@ -8,6 +8,8 @@ changes its digest and would be told of again: upload shards elsewhere and move 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
 from urllib.parse import quote
 
 from prefect import flow, get_client, get_run_logger
@@ -20,13 +22,17 @@ from srd_core.storage import ObjectInfo, Storage, open_storage
 
 EVENT = "srd.dataset.arrived"
 _READY = "READY"
+_SHOWN = 20
+"""Names of what cannot be read, in the log of one look."""
+_LONGEST = 120
+"""Characters of such a name."""
 
 
 @flow(name="srd-watch", persist_result=False)
 def watch(inbox: str, state: str, outbox: str, require_ready: bool = True) -> list[str]:
     """Emit one `srd.dataset.arrived` event for every new data set; return their URIs.
 
-    A data set that cannot be read is left alone, with a warning, and looked at again the next time.
+    A data set that cannot be read is left alone, with a warning, and looked at again the next time; so is whatever else cannot be.
 
     Args:
         inbox: folder or `s3://bucket/prefix`; each folder below it is a data set.
@@ -38,7 +44,10 @@ def watch(inbox: str, state: str, outbox: str, require_ready: bool = True) -> li
         StorageError: inbox or state cannot be read. Prefect's and httpx's errors: the server has not taken an event.
     """
     logger, memory, told = get_run_logger(), open_storage(state), []
-    for name, glance in arrivals(open_storage(inbox), require_ready=require_ready).items():
+    place = open_storage(inbox)
+    for line in left_alone(place):
+        logger.warning("%s", line)
+    for name, glance in arrivals(place, require_ready=require_ready).items():
         source, listed = _below(inbox, name), f"seen/listed-{glance}.json"
         if memory.stat(listed) is not None:
             continue
@@ -73,6 +82,18 @@ def arrivals(inbox: Storage, *, require_ready: bool) -> dict[str, str]:
             ready.add(folder)
     wanted = {name: found for name, found in sorted(shards.items()) if name in ready or not require_ready}
     return {name: digest([[info.key, info.size, info.etag] for info in found]) for name, found in wanted.items()}
+
+
+def left_alone(inbox: Storage) -> Iterator[str]:
+    """What is to be told of names in the inbox that no listing of data sets can show; of many, how many more there are."""
+    names = inbox.unlisted()
+    for name in islice(names, _SHOWN):
+        yield (
+            f"{name[:_LONGEST]!a} in {inbox.uri} is left alone, since it cannot be read: a closed folder, a special file, a link, or a "
+            "name that cannot be used. Open it to the user of this flow, rename it or remove it"
+        )
+    if len(names) > _SHOWN:
+        yield f"{inbox.uri} holds {len(names) - _SHOWN:,} more names that are left alone, since they cannot be read"
 
 
 def _below(place: str, name: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import os
 import shutil
 import time
 from pathlib import Path
@@ -15,7 +17,7 @@ from prefect.events.filters import EventFilter, EventResourceFilter
 from prefect.exceptions import PrefectHTTPStatusError
 
 from flows.artifacts import plain
-from flows.watch import EVENT, arrivals, watch
+from flows.watch import EVENT, arrivals, left_alone, watch
 from srd_core.storage import open_storage
 
 
@@ -81,6 +83,26 @@ def test_one_set_that_cannot_be_read_does_not_stop_the_others(inbox: Path, prefe
     for name in ("first", "broken"):
         (inbox / name / "READY").touch()
     assert look(inbox) == [f"{inbox}/first"]
+
+
+def test_a_closed_set_is_left_alone_with_a_warning(
+    common_user: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Regression: it was in no listing, and so passed over in silence, at every look."""
+    (common_user / "setB").mkdir()
+    (common_user / "setB").chmod(0)
+    monkeypatch.setattr("flows.watch.get_run_logger", lambda: logging.getLogger("watched"))
+    assert watch.fn(str(common_user), str(common_user / "state"), str(common_user / "out")) == []
+    (line,) = caplog.messages
+    assert line.startswith(f"'setB' in {common_user} is left alone, since it cannot be read: ")
+
+
+def test_a_flood_of_names_that_cannot_be_read_does_not_flood_the_log(tmp_path: Path) -> None:
+    for number in range(25):
+        os.mkfifo(tmp_path / f"{number:02}\x1b[2J")
+    *lines, last = left_alone(open_storage(str(tmp_path)))
+    assert len(lines) == 20 and all(line.isprintable() for line in lines)
+    assert last == f"{tmp_path} holds 5 more names that are left alone, since they cannot be read"
 
 
 def test_a_set_that_has_been_told_of_is_not_read_again(inbox: Path, prefect_server: None, monkeypatch: pytest.MonkeyPatch) -> None:
