@@ -27,7 +27,7 @@ _HINTS = {
     errno.ENAMETOOLONG: "Choose a shorter name",
     errno.ENOTDIR: "A part of that path is a file: name another place",
     errno.EEXIST: "Name another place",
-    errno.EISDIR: "Name a file in it",
+    errno.EISDIR: "Name a file in it, or another place",
     errno.ENOENT: "Check the path; it may have been removed meanwhile",
     errno.ELOOP: "Its links lead in a circle: name another place",
 }
@@ -99,14 +99,21 @@ def check_file(file: Path) -> None:
         PlaceError: it could not.
     """
     with about_place(file):
-        file = Path(os.path.realpath(file)) if file.is_symlink() else file  # what a link leads to
+        file = behind(file)
         there = _is_there(file)
+        if file.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if there and stat.S_ISREG(file.stat().st_mode):
             file.open("ab").close()
         elif there and not os.access(file, os.W_OK):  # a pipe would take an open and a close for its end
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     if not there:
         check_folder(file)
+
+
+def behind(file: Path) -> Path:
+    """Of a link that leads to nothing, where the file would be made; else the path itself, for what /dev/stdout leads to may have none."""
+    return Path(os.path.realpath(file)) if file.is_symlink() and not file.exists() else file
 
 
 def _is_there(place: Path) -> bool:

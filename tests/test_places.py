@@ -91,6 +91,20 @@ def test_a_file_may_be_a_link_to_one_that_is_to_be_made(tmp_path: Path) -> None:
         check_file(tmp_path / "lost")
 
 
+def test_a_link_to_a_pipe_is_written_to_as_it_is() -> None:
+    """Regression: `--sarif /dev/stdout | cat` was refused, for /proc/self/fd/1 then leads to a path that does not exist."""
+    reading, writing = os.pipe()
+    check_file(Path(f"/proc/self/fd/{writing}"))
+    os.close(reading)
+    os.close(writing)
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    """Regression: the list of poisoned pairs was looked at before the work, and what was found was a folder that can be written to."""
+    with pytest.raises(PlaceError, match=f"^{tmp_path}: Is a directory. Name a file in it, or another place"):
+        check_file(tmp_path)
+
+
 def test_a_disk_that_is_full_already_is_told_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> int:
         raise system(errno.ENOSPC)

@@ -18,7 +18,7 @@ from flows.settings import configured_server, prefect_server, quiet
 from srd_core.config import Config, load_config
 from srd_core.data.inventory import take_inventory
 from srd_core.errors import ConfigError, SrdError
-from srd_core.places import check_file, check_folder
+from srd_core.places import behind, check_file, check_folder
 from srd_core.storage import is_remote, local_path, open_storage
 
 if TYPE_CHECKING:
@@ -123,8 +123,9 @@ def writable(file: Path, *, beside: bool = False) -> None:
     """
     if file.is_dir():
         raise ConfigError(f"{file} is a folder", hint="Name a file in it")
-    if not file.parent.is_dir():
-        raise ConfigError(f"{file} cannot be written: there is no folder {file.parent}", hint="Make it, or name another place")
+    folder = behind(file).parent
+    if not folder.is_dir():
+        raise ConfigError(f"{file} cannot be written: there is no folder {folder}", hint="Make it, or name another place")
     if beside and file.exists():
         check_folder(file.resolve().parent)
     else:

@@ -54,7 +54,6 @@ def command(
     from srd_core.experiments.planted import worked_out
 
     chosen, kept = find(attack), Path(f"{sink}.attack")
-    check_order(sink, list_beside(sink), chosen, target, rate)
     if chosen.needs_encoder and surrogate is not None and kept.exists():  # another set was poisoned with what lies there
         named = kept if "/" in str(kept) else f"./{kept}"  # without a slash it would be the name of an attack
         hint = f"To plant the same trigger give `--attack {named}` and no --surrogate; else choose another sink, or remove that folder"
@@ -62,6 +61,7 @@ def command(
     for folder in (sink, kept) if chosen.needs_encoder and surrogate is not None else (sink,):
         check_folder(folder)
     check_file(list_beside(sink))
+    check_order(sink, list_beside(sink), chosen, target, rate)  # last, for it follows links, and a circle of them has been told of
     reachable(source)
     shards = {shard.name: partial(open_shard, shard) for shard in take_inventory(source).shards}
     with watching(), stage("poison"):

@@ -27,6 +27,7 @@ from srd_core.data.samples import Image, Reject, Sample
 from srd_core.data.shards import ShardWriter, read_shard
 from srd_core.data.tar import TarError
 from srd_core.errors import ConfigError, SourceError
+from srd_core.places import about_place
 from srd_core.progress import counter, track
 from srd_core.seeds import generator
 from srd_core.storage.whole import replaced
@@ -149,6 +150,7 @@ def poison_shards(
             in `sink` already.
         SourceError: no shard, no readable pair, an image chosen for poisoning that cannot be decoded, or a name that has no room for the
             number of a pair.
+        PlaceError: the list of poisoned pairs cannot be written.
     """
     shards = _Source(_openers(sources), limits or Limits())
     report = list_beside(sink) if report is None else report
@@ -168,10 +170,11 @@ def poison_shards(
         with counter(f"write {unit}s", total=len(fit)) as count:
             skipped, poisoned = _write(shards, sink, chosen, maker, unit, count)
     summary = PoisonSummary(attack.name, target, rate, seed, unit, sum(sizes), skipped, tuple(poisoned), report)
-    report.parent.mkdir(parents=True, exist_ok=True)
     fields = {key: value for key, value in asdict(summary).items() if key != "report"}
-    with replaced(report) as file:  # that it is there says that the copy is finished
-        file.write_text(json.dumps(fields, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    with about_place(report):
+        report.parent.mkdir(parents=True, exist_ok=True)
+        with replaced(report) as file:  # that it is there says that the copy is finished
+            file.write_text(json.dumps(fields, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return summary
 
 

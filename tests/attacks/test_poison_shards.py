@@ -20,7 +20,7 @@ from srd_core.data.limits import Limits
 from srd_core.data.samples import Image, Sample
 from srd_core.data.shards import ShardWriter, read_shard
 from srd_core.data.tar import TarWriter
-from srd_core.errors import ConfigError, SourceError
+from srd_core.errors import ConfigError, PlaceError, SourceError
 from srd_core.scenes.dataset import write_shards
 
 
@@ -72,6 +72,12 @@ def test_a_rate_outside_its_range_is_refused(shards: list[Path], tmp_path: Path,
     with pytest.raises(ConfigError, match="rate"):
         _poison(shards, tmp_path / "out", rate=rate)
     assert not (tmp_path / "out").exists()
+
+
+def test_where_the_list_cannot_be_written_it_is_named(shards: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "out.poisoned.json").mkdir()
+    with pytest.raises(PlaceError, match=rf"^{tmp_path}/out\.poisoned\.json: Is a directory"):
+        _poison(shards[:1], tmp_path / "out")
 
 
 def test_all_other_pairs_are_byte_identical(shards: list[Path], tmp_path: Path) -> None:
@@ -146,7 +152,7 @@ def test_a_list_that_was_cut_short_is_not_there(shards: list[Path], tmp_path: Pa
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_text", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(PlaceError, match=rf"^{tmp_path}/list\.json: No space"):
         _poison(shards, tmp_path / "out", report=tmp_path / "list.json")
     assert not (tmp_path / "list.json").exists()
 

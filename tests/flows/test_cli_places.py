@@ -107,6 +107,35 @@ def test_the_list_beside_a_poisoned_copy_needs_a_place_too(data: Any, tmp_path: 
     assert f"{sink}.poisoned.json: File name too long" in failure("poison", data.source, str(sink))
 
 
+def test_a_folder_in_the_place_of_that_list(data: Any, tmp_path: Path, idle: None) -> None:
+    """Regression: found after the work, about the copy beside it; and then the copy was in the way of a second start."""
+    (tmp_path / "q.poisoned.json").mkdir()
+    assert f"{tmp_path / 'q.poisoned.json'}: Is a directory" in failure("poison", data.source, str(tmp_path / "q"))
+    assert not (tmp_path / "q").exists()
+
+
+def test_a_folder_for_a_poisoned_copy_that_is_a_circle_of_links(data: Any, tmp_path: Path, idle: None) -> None:
+    """Regression: an internal error."""
+    (tmp_path / "loop").symlink_to("loop")
+    assert f"{tmp_path / 'loop'}: Too many levels of symbolic links" in failure("poison", data.source, str(tmp_path / "loop"))
+
+
+@pytest.mark.parametrize("command", [["inspect", "SOURCE", "--sarif"], ["decisions", "SOURCE", "--out"]], ids=" ".join)
+def test_a_link_into_a_folder_that_is_not_there(data: Any, tmp_path: Path, idle: None, command: list[str]) -> None:
+    """Regression: refused when everything had been read."""
+    (tmp_path / "latest.csv").symlink_to("gone/today.csv")
+    line = failure(*on(data, command, "", ""), str(tmp_path / "latest.csv"))
+    assert f"{tmp_path / 'latest.csv'} cannot be written: there is no folder {tmp_path / 'gone'}. Make it" in line
+
+
+def test_findings_can_be_piped(data: Any) -> None:
+    """Regression: refused, for /dev/stdout then leads to a path that does not exist."""
+    code = f"from flows.cli import main; import sys; sys.argv = ['srd', 'inspect', {data.source!r}, '--sarif', '/dev/stdout']; main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.JSONDecoder().raw_decode(done.stdout)[0]["version"] == "2.1.0"
+
+
 def test_a_disk_that_fills_up_names_what_was_written(data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write = Path.write_text
 
