@@ -38,7 +38,8 @@ def claim(run: Run, inputs: Mapping[str, StageManifest]) -> None:
         inputs: its inventories, by role.
 
     Raises:
-        ConfigError: an input lies in it, or results of stages that no run has claimed, or `work` elsewhere than in `stages/`.
+        ConfigError: an input lies in it, or results of stages that no run has claimed; or `work` lies in a run's sink, this one's or
+            another's, elsewhere than in `stages/`.
         ClaimedError: it is another run's, and the message says in what they differ; or it lies in one that is; or it is no run's and not
             empty, where files that are harmless do not count.
     """
@@ -52,10 +53,7 @@ def claim(run: Run, inputs: Mapping[str, StageManifest]) -> None:
                     f"the sink {sink.uri} holds {shard.uri}/{shard.key}, a shard of {role}, which an output could replace",
                     hint="Choose a sink beside the inputs",
                 )
-    work = run.work_storage.uri
-    if within(work, sink.uri) and not within(work, f"{sink.uri}/{STAGES}"):
-        hint = f"Leave work out, which keeps it in {sink.uri}/{STAGES}, or name a place outside of the sink"
-        raise ConfigError(f"work is {work}, which lies in the sink among what is handed back", hint=hint)
+    _check_work(run.work_storage.uri, sink.uri)
     if not run.config.work and run.work_storage.list() and sink.stat(NAME) is None:
         problem = f"{sink.uri} holds stages/ but no {NAME}: what lies there is no run's, and would be taken for this one's"
         raise ConfigError(problem, hint="Choose another sink, or remove that folder if you know where it comes from")
@@ -70,6 +68,16 @@ def claim(run: Run, inputs: Mapping[str, StageManifest]) -> None:
         hint = f"Choose another sink; if that run was yours, `--set work={run.work_storage.uri}` uses what it has computed"
         different = _difference(_told(sink), mine)
         raise ClaimedError(f"{sink.uri} belongs to a run that is different in {different}", hint=hint) from error
+
+
+def _check_work(work: str, sink: str) -> None:
+    if within(work, sink) and not within(work, f"{sink}/{STAGES}"):
+        hint = f"Leave work out, which keeps it in {sink}/{STAGES}, or name a place outside of the sink"
+        raise ConfigError(f"work is {work}, which lies in the sink among what is handed back", hint=hint)
+    outer = _sink_above(f"{work}/{STAGES}")  # the work itself may be one
+    if outer and not within(work, f"{outer}/{STAGES}"):
+        hint = f"Leave work out, or name {outer}/{STAGES}, to use what that run has computed, or another place"
+        raise ConfigError(f"work is {work}, which lies in {outer} among what another run hands back", hint=hint)
 
 
 def _sink_above(uri: str) -> str:

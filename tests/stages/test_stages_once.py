@@ -216,6 +216,27 @@ def test_work_among_what_is_handed_back_is_refused(source: Path, tmp_path: Path,
     assert not (tmp_path / "sink" / "RUN.json").exists()
 
 
+@pytest.mark.parametrize("work", ["first/shards", "first", "first/more/below", "link", "second/stages"])
+def test_work_among_what_another_run_hands_back_is_refused(source: Path, tmp_path: Path, work: str) -> None:
+    """Regression: the run ended well, and verify called the other one's sink altered."""
+    first = tmp_path / "first"
+    sanitize(Run(str(source), str(first), "", Config()))
+    (tmp_path / "link").symlink_to(first / "shards")
+    (tmp_path / "second").mkdir()
+    (tmp_path / "second" / "stages").symlink_to(first)
+    run = Run(str(source), str(tmp_path / "second"), "", Config(work="" if work == "second/stages" else str(tmp_path / work)))
+    with pytest.raises(ConfigError, match=rf"work is {tmp_path / work}, which lies in {first} among what another run hands back"):
+        sanitize(run)
+    assert not (tmp_path / "second" / "RUN.json").exists() and check(str(first)) == []
+
+
+def test_what_another_run_has_computed_may_be_used(source: Path, tmp_path: Path) -> None:
+    """As the message to a run that finds another's claim says."""
+    sanitize(Run(str(source), str(tmp_path / "first"), "", Config()))
+    sanitize(Run(str(source), str(tmp_path / "second"), "", Config(seed=1, work=str(tmp_path / "first" / "stages"))))
+    assert check(str(tmp_path / "first")) == check(str(tmp_path / "second")) == []
+
+
 def test_a_sink_in_the_folder_of_the_work_holds_no_other_files_either(source: Path, tmp_path: Path) -> None:
     (tmp_path / "sink").mkdir()
     (tmp_path / "sink" / "notes.txt").touch()
