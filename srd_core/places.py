@@ -19,7 +19,12 @@ from srd_core.errors import PlaceError, SrdError
 
 _OTHERWISE = (BrokenPipeError, ConnectionError, TimeoutError, InterruptedError, BlockingIOError, ChildProcessError, ProcessLookupError)
 """What the system says of programs and networks."""
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_NO_ROOM = {
+    errno.ENOSPC: "Make room there",
+    errno.EDQUOT: "Make room there",
+    errno.EFBIG: "Raise the limit on the size of files (`ulimit -f`), or name a place on a disk that takes larger ones",
+}
+"""What the system may refuse while something is written, when it names no file."""
 _HINTS = {
     errno.EACCES: "Check its permissions and those of the folders above it, or name another place",
     errno.EPERM: "Check its permissions and those of the folders above it, or name another place",
@@ -29,6 +34,7 @@ _HINTS = {
     errno.EEXIST: "Name another place",
     errno.EISDIR: "Name a file in it, or another place",
     errno.ENOENT: "Check the path; it may have been removed meanwhile",
+    errno.ESTALE: "Another machine has removed or replaced it meanwhile: run again",
     errno.ELOOP: "Its links lead in a circle: name another place",
 }
 _RUST = re.compile(r"\(os error (\d+)\)")
@@ -38,7 +44,8 @@ _RUST = re.compile(r"\(os error (\d+)\)")
 def refusal(error: BaseException, place: Path | None = None) -> PlaceError | None:
     """What the system says of a file, for the user; None where the error is about something else.
 
-    `place` is what was written. A full disk names no file: without a place, it is the one with scratch files.
+    `place` is what was written. A full disk names no file: without a place, it is the one with scratch files, or the one that the
+    command's output is sent to.
     """
     if isinstance(error, SrdError):
         return None
@@ -50,11 +57,15 @@ def refusal(error: BaseException, place: Path | None = None) -> PlaceError | Non
     if isinstance(error, _OTHERWISE) or error.errno is None:
         return None
     name = _named(error, place)
-    scratch = f"scratch files are in {_scratch()}, and TMPDIR names another folder for them"
     if not name and error.errno == errno.ENOENT and "temporary directory" in str(error.strerror):
         return PlaceError("no folder for scratch files can be written to", hint="Set TMPDIR to one that can")
-    if error.errno in _FULL:
-        return PlaceError(f"{name or f'scratch folder {_scratch()}'}: {error.strerror}", hint=f"Make room there; {scratch}")
+    if error.errno in _NO_ROOM:
+        if name:
+            scratch = f"scratch files are in {_scratch()}, and TMPDIR names another folder for them"
+        else:
+            name = f"the disk with scratch files ({_scratch()}) or with this command's output"
+            scratch = "TMPDIR names another folder for scratch files, and the output can be sent to another file"
+        return PlaceError(f"{name}: {os.strerror(error.errno)}", hint=f"{_NO_ROOM[error.errno]}; {scratch}")
     if not name or (place is not None and not error.filename and error.errno not in _HINTS and error.errno != errno.EIO):
         return None
     return PlaceError(f"{name}: {error.strerror}", hint=_HINTS.get(error.errno, "Check the file and the disk that it lies on"))

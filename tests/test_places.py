@@ -40,12 +40,23 @@ def test_what_is_about_no_file_stays_what_it_is(error: Exception) -> None:
     assert refusal(error) is None
 
 
-@pytest.mark.parametrize("error", [system(errno.ENOSPC), system(errno.EDQUOT), Exception("I/O error: no space left (os error 28)")])
-def test_a_full_disk_without_a_name_is_the_scratch_folder(error: Exception) -> None:
-    """Regression: a shard that is written by a worker was an internal error."""
+@pytest.mark.parametrize(
+    "error",
+    [
+        system(errno.ENOSPC),
+        system(errno.EDQUOT),
+        system(errno.EFBIG),
+        Exception("I/O error: no space left (os error 28)"),
+        OSError(errno.EFBIG, "Error writing bytes to file. Detail: [errno 27] File too large"),
+    ],
+)
+def test_no_room_without_a_name_is_for_scratch_files_or_the_output(error: Exception) -> None:
+    """Regression: a shard that is written by a worker was an internal error; output to a full disk was about the scratch folder alone."""
     refused = refusal(error)
+    reason = os.strerror(getattr(error, "errno", None) or errno.ENOSPC)
     assert refused is not None
-    assert f"scratch folder {tempfile.gettempdir()}: " in refused.message and "TMPDIR" in refused.hint
+    assert refused.message == f"the disk with scratch files ({tempfile.gettempdir()}) or with this command's output: {reason}"
+    assert "TMPDIR names another folder for scratch files, and the output can be sent to another file" in refused.hint
 
 
 def test_a_full_disk_is_about_what_was_written(tmp_path: Path) -> None:
@@ -53,6 +64,19 @@ def test_a_full_disk_is_about_what_was_written(tmp_path: Path) -> None:
         raise system(errno.ENOSPC)
     with pytest.raises(PlaceError, match=f"^{tmp_path}: No space"), about_place(tmp_path):
         raise system(errno.ENOSPC, str(tmp_path / ".x.0123.tmp"))
+
+
+@pytest.mark.parametrize("number", [errno.EFBIG, errno.ESTALE, errno.EIO])
+def test_what_the_system_refuses_of_what_is_written_is_about_its_place(tmp_path: Path, number: int) -> None:
+    """Regression: a file that grew beyond `ulimit -f` was an internal error."""
+    with pytest.raises(PlaceError, match=f"^{tmp_path}: {os.strerror(number)}. [A-Z]"), about_place(tmp_path):
+        raise system(number)
+
+
+def test_what_the_machine_has_too_little_of_is_about_no_place(tmp_path: Path) -> None:
+    for number in (errno.EMFILE, errno.ENOMEM):
+        with pytest.raises(OSError, match=os.strerror(number)), about_place(tmp_path):
+            raise system(number)
 
 
 def test_no_scratch_folder_at_all() -> None:

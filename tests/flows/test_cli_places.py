@@ -136,6 +136,34 @@ def test_findings_can_be_piped(data: Any) -> None:
     assert json.JSONDecoder().raw_decode(done.stdout)[0]["version"] == "2.1.0"
 
 
+def limited(limit: int, *arguments: str) -> str:
+    """stderr of a command that may write files of up to `limit` bytes, and fails on a longer one."""
+    code = f"import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); sys.argv = {['srd', *arguments]!r}; "
+    done = subprocess.run([sys.executable, "-c", f"{code}from flows.cli import main; main()"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    return done.stderr
+
+
+def test_files_that_may_not_grow_that_long_are_named(data: Any, tmp_path: Path) -> None:
+    """Regression: internal errors."""
+    assert CliRunner().invoke(cli, ["sanitize", data.source, str(tmp_path / "sink")]).exit_code == 0
+    told = limited(2048, "decisions", str(tmp_path / "sink"), "--out", str(tmp_path / "q.csv"))
+    assert f"error: {tmp_path / 'q.csv'}: File too large. Raise the limit on the size of files (`ulimit -f`), or" in told
+    told = limited(2**14, "poison", data.source, str(tmp_path / "copy"))
+    assert f"error: {tmp_path / 'copy'}: File too large. Raise the limit" in told
+    told = limited(2**14, "sanitize", data.source, str(tmp_path / "other"))
+    assert "error: the disk with scratch files (" in told and "or with this command's output: File too large. Raise" in told
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk that is always full")
+def test_output_to_a_full_disk_is_not_the_scratch_folders_fault(data: Any) -> None:
+    """Regression: only the folder of scratch files was named."""
+    code = f"from flows.cli import main; import sys; sys.argv = ['srd', 'inspect', {data.source!r}]; main()"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2 and "or with this command's output: No space left on device. Make room there; TMPDIR" in done.stderr
+
+
 def test_a_disk_that_fills_up_names_what_was_written(data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write = Path.write_text
 
