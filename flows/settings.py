@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
+from srd_core.addresses import without_user
 from srd_core.errors import ConfigError
 
 T = TypeVar("T")
@@ -58,15 +59,22 @@ def configured_server() -> str | None:
             from prefect.settings import PREFECT_API_URL
 
             url = PREFECT_API_URL.value() or ""
-        sys.stderr.write(said.getvalue())
+        sys.stderr.write(without_user(said.getvalue()))
     except ValueError as error:  # pydantic's and those about TOML are some
         raise _bad_setting(error) from error
+    return _checked(url) if url else None
+
+
+def _checked(url: str) -> str:
+    """The same without credentials. An @ behind the host ends a password that holds a sign which must be written otherwise."""
     try:
-        urlsplit(url).port  # noqa: B018 - only here it is looked at
+        parts = urlsplit(url)
+        usable = len(url.split()) == 1 and parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError as error:
         raise _no_url() from error
-    scheme, separator, rest = url.partition("://")
-    return f"{scheme}{separator}{rest.rpartition('@')[2]}" or None  # a password may hold signs that end a host
+    if not usable or "@" in f"{parts.path}{parts.query}{parts.fragment}":
+        raise _no_url()
+    return without_user(url)
 
 
 def _no_url() -> ConfigError:
@@ -85,7 +93,11 @@ def _bad_setting(error: ValueError) -> ConfigError:
         return ConfigError(f"Prefect's settings cannot be read: {told}", hint=hint)
     key = ".".join(map(str, first["loc"]))
     names = _variables(key, first["input"]) if key else []
-    return ConfigError(f"Prefect's setting {' or '.join(names) or key or _URL}: {first['msg'].removeprefix('Value error, ')}", hint=hint)
+    return ConfigError(f"Prefect's setting {' or '.join(names) or key or _URL}: {_message(first['msg'])}", hint=hint)
+
+
+def _message(told: str) -> str:
+    return without_user(told.removeprefix("Value error, "))
 
 
 def _variables(key: str, value: object) -> list[str]:
@@ -143,7 +155,7 @@ def _must_answer() -> None:
     except InvalidURL as error:
         raise _no_url() from error
     except (RuntimeError, HTTPError) as error:
-        problem = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
+        problem = without_user((str(error) or type(error).__name__).splitlines()[0].rstrip("."))
         hint = "Start that server, or unset PREFECT_API_URL (`prefect config unset PREFECT_API_URL`) to run with a temporary one"
         raise ConfigError(f"Prefect: {problem}", hint=hint) from error
 

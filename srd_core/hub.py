@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 from safetensors import SafetensorError
 
+from srd_core.addresses import logged_without_user, without_user
 from srd_core.errors import ConfigError
 
 ENCODERS = "sentence-transformers"
@@ -42,7 +43,8 @@ def loading(what: str, hint: str) -> Iterator[None]:
         ConfigError: it is not there, cannot be reached, or is not what it should be.
     """
     try:
-        yield
+        with logged_without_user():
+            yield
     except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
-        told = (str(error).strip() or type(error).__name__).splitlines()[0]
+        told = without_user((str(error).strip() or type(error).__name__).splitlines()[0])
         raise ConfigError(f"{what} could not be loaded: {told[:200].rstrip('. :')}", hint=hint) from error

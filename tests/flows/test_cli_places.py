@@ -310,6 +310,11 @@ def test_an_address_that_is_none() -> None:
     [
         ("PREFECT_API_URL", "http://user:hunter2#x@127.0.0.1:1/api", "Prefect's setting PREFECT_API_URL is no URL"),
         ("PREFECT_API_URL", "http://[hunter2/api", "Prefect's setting PREFECT_API_URL: "),
+        ("PREFECT_API_URL", "user:hunter2@127.0.0.1:1/api", "Prefect's setting PREFECT_API_URL is no URL"),
+        ("PREFECT_API_URL", "ftp://user:hunter2@127.0.0.1:1/api", "Prefect's setting PREFECT_API_URL is no URL"),
+        ("PREFECT_API_URL", "http://user:12/hunter2@127.0.0.1:1/api", "Prefect's setting PREFECT_API_URL is no URL"),
+        ("PREFECT_API_URL", "http://user:hunter2 x@127.0.0.1:1/api", "Prefect's setting PREFECT_API_URL is no URL"),
+        ("PREFECT_API_URL", "http:///hunter2", "Prefect's setting PREFECT_API_URL is no URL"),
         ("PREFECT_LOGGING_LEVEL", "hunter2", "Prefect's setting PREFECT_LOGGING_LEVEL: "),
         ("PREFECT_CLIENT_CUSTOM_HEADERS", "Authorization: hunter2", "Prefect's settings cannot be read: error parsing value for field"),
     ],
