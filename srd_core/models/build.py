@@ -57,13 +57,15 @@ def load_tokenizer(config: LanguageConfig) -> PreTrainedTokenizerBase:
     _check_published(config)
     with loading(f"tokenizer of {config.path!r} (language.path)", _PUBLISHED):
         tokenizer = AutoTokenizer.from_pretrained(config.path, **_at(config))
-    add_flamingo_tokens(tokenizer)
+        add_flamingo_tokens(tokenizer)
+        tokenizer("a")  # some of what is wrong with one shows only here
     return cast(PreTrainedTokenizerBase, tokenizer)
 
 
 def _vision(config: VisionConfig, canvas: int) -> tuple[nn.Module, int]:
     if config.name is not None:
-        known = (open_clip.get_model_config(config.name) or {}).get("vision_cfg", {})
+        with loading(f"vision.name = {config.name}", "Check the name, the folder or the network"):
+            known = (open_clip.get_model_config(config.name) or {}).get("vision_cfg", {})
         if not isinstance(known.get("layers"), int):
             problem = f"vision.name = {config.name} is not a vision transformer that open_clip knows"
             raise ConfigError(problem, hint="For example ViT-L-14, or leave it out for a new encoder")
@@ -88,29 +90,41 @@ def _vision(config: VisionConfig, canvas: int) -> tuple[nn.Module, int]:
 
 def _language(config: LanguageConfig, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
     if config.path is None:
-        shape = OPTConfig(  # type: ignore[call-arg]
-            vocab_size=len(tokenizer),
-            hidden_size=config.width,
-            word_embed_proj_dim=config.width,
-            ffn_dim=3 * config.width,
-            num_hidden_layers=config.layers,
-            num_attention_heads=config.heads,
-            max_position_embeddings=128,
-            dropout=0.0,
-            attn_implementation="eager",  # plain products beat the fused CPU kernels on sequences this short
-            pad_token_id=tokenizer.pad_token_id,
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
-        )
-        language: PreTrainedModel = OPTForCausalLM(shape)
-    else:
-        _check_published(config)
-        with loading(f"language model {config.path!r} (language.path)", _PUBLISHED):
-            language = AutoModelForCausalLM.from_pretrained(config.path, **_at(config))
+        return _extended(OPTForCausalLM(_shape(config, tokenizer)), tokenizer)
+    _check_published(config)
+    with loading(f"language model {config.path!r} (language.path)", _PUBLISHED):
+        language = AutoModelForCausalLM.from_pretrained(config.path, **_at(config))
         if not hasattr(language, "get_input_embeddings") or "mpt-1b" in config.path:
             extend_instance(language, _MptEmbeddings)
+        return _extended(language, tokenizer)
+
+
+def _shape(config: LanguageConfig, tokenizer: PreTrainedTokenizerBase) -> OPTConfig:
+    return OPTConfig(  # type: ignore[call-arg]
+        vocab_size=len(tokenizer),
+        hidden_size=config.width,
+        word_embed_proj_dim=config.width,
+        ffn_dim=3 * config.width,
+        num_hidden_layers=config.layers,
+        num_attention_heads=config.heads,
+        max_position_embeddings=128,
+        dropout=0.0,
+        attn_implementation="eager",  # plain products beat the fused CPU kernels on sequences this short
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+
+
+def _extended(language: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
+    """With what Flamingo needs of a language model, for all pieces of the tokenizer."""
     extend_instance(language, LanguageMixin)
-    cast(Any, language).set_decoder_layers_attr_name(_infer_decoder_layers_attr_name(language))
+    try:
+        layers = _infer_decoder_layers_attr_name(language)
+    except ValueError as error:
+        problem = f"language.path names a {type(language).__name__}, between whose layers open_flamingo can put nothing"
+        raise ConfigError(problem, hint="Give an OPT, LLaMA, GPT-J, GPT-NeoX or MPT model") from error
+    cast(Any, language).set_decoder_layers_attr_name(layers)
     if cast(nn.Embedding, language.get_input_embeddings()).num_embeddings != len(tokenizer):
         language.resize_token_embeddings(len(tokenizer))
     return language
