@@ -21,6 +21,7 @@ from srd_core.models.network import FlamingoNetwork, LanguageMixin
 from srd_core.models.tokenizer import END_OF_CHUNK, IMAGE, add_flamingo_tokens
 from srd_core.models.torchvision_shim import declare_operators
 from srd_core.models.vision import ConvolutionalEncoder
+from srd_core.models.weights import check_language, check_vision
 
 declare_operators()
 
@@ -64,21 +65,7 @@ def load_tokenizer(config: LanguageConfig) -> PreTrainedTokenizerBase:
 
 def _vision(config: VisionConfig, canvas: int) -> tuple[nn.Module, int]:
     if config.name is not None:
-        with loading(f"vision.name = {config.name}", "Check the name, the folder or the network"):
-            known = (open_clip.get_model_config(config.name) or {}).get("vision_cfg", {})
-        if not isinstance(known.get("layers"), int):
-            problem = f"vision.name = {config.name} is not a vision transformer that open_clip knows"
-            raise ConfigError(problem, hint="For example ViT-L-14, or leave it out for a new encoder")
-        side = known.get("image_size", 224)
-        if side != canvas:
-            raise ConfigError(f"{config.name} sees {side} px, the canvas has {canvas} px", hint=f"Set canvas to {side}")
-        check_name(config.pretrained or "")
-        with loading(
-            f"vision.pretrained = {config.pretrained} of {config.name}", "Check the tag and the network, or give a safetensors file"
-        ):
-            model = open_clip.create_model(config.name, pretrained=config.pretrained)
-        model.visual.output_tokens = True
-        return model.visual, int(known["width"])
+        return _tower(config.name, config.pretrained, canvas)
     if canvas % config.patch:
         problem = f"a canvas of {canvas} px is not a whole number of {config.patch}-px patches"
         raise ConfigError(problem, hint="Change canvas or vision.patch")
@@ -88,12 +75,30 @@ def _vision(config: VisionConfig, canvas: int) -> tuple[nn.Module, int]:
     return visual, config.width
 
 
+def _tower(name: str, pretrained: str | None, canvas: int) -> tuple[nn.Module, int]:
+    with loading(f"vision.name = {name}", "Check the name, the folder or the network"):
+        known = {**(open_clip.get_model_config(name) or {}).get("vision_cfg", {})}
+    if not isinstance(known.get("layers"), int):
+        problem = f"vision.name = {name} is not a vision transformer that open_clip knows"
+        raise ConfigError(problem, hint="For example ViT-L-14, or leave it out for a new encoder")
+    side = known.get("image_size", 224)
+    if side != canvas:
+        raise ConfigError(f"{name} sees {side} px, the canvas has {canvas} px", hint=f"Set canvas to {side}")
+    check_name(pretrained or "")
+    check_vision(name, pretrained)
+    with loading(f"vision.pretrained = {pretrained} of {name}", "Check the tag and the network, or give a safetensors file"):
+        model = open_clip.create_model(name, pretrained=pretrained)
+        model.visual.output_tokens = True
+        return model.visual, int(known["width"])
+
+
 def _language(config: LanguageConfig, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
     if config.path is None:
         return _extended(OPTForCausalLM(_shape(config, tokenizer)), tokenizer)
     _check_published(config)
     with loading(f"language model {config.path!r} (language.path)", _PUBLISHED):
-        language = AutoModelForCausalLM.from_pretrained(config.path, **_at(config))
+        safe = True if os.path.isdir(config.path) else None  # of the hub's, some have nothing but pickles: MPT-1B
+        language = AutoModelForCausalLM.from_pretrained(config.path, use_safetensors=safe, **_at(config))
         if not hasattr(language, "get_input_embeddings") or "mpt-1b" in config.path:
             extend_instance(language, _MptEmbeddings)
         return _extended(language, tokenizer)
@@ -148,6 +153,7 @@ def _at(config: LanguageConfig) -> dict[str, Any]:
 def _check_published(config: LanguageConfig) -> None:
     """Whether code may run is for the environment to say: a configuration can be a stranger's, since every saved model holds one."""
     check_name(config.path or "")
+    check_language(config.path or "")
     if not config.trust_remote_code:
         return
     if not config.revision or f"{config.path}@{config.revision}" not in map(str.strip, os.environ.get(REMOTE_CODE, "").split(",")):
