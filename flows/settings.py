@@ -51,17 +51,20 @@ def configured_server() -> str | None:
     """URL, without credentials, of the Prefect server that is configured; None: a temporary one is to be started.
 
     Raises:
-        ConfigError: one of Prefect's settings is none.
+        ConfigError: one of Prefect's settings is none, or the certificates cannot be read.
     """
+    _check_certificates(os.environ.get("SSL_CERT_FILE"))  # without them Prefect cannot even be imported
     said = io.StringIO()
     try:
         with redirect_stderr(said):  # Prefect tells of bad settings there too
-            from prefect.settings import PREFECT_API_URL
+            from prefect.settings import PREFECT_API_SSL_CERT_FILE, PREFECT_API_TLS_INSECURE_SKIP_VERIFY, PREFECT_API_URL
 
             url = PREFECT_API_URL.value() or ""
+            certificates = None if PREFECT_API_TLS_INSECURE_SKIP_VERIFY.value() else PREFECT_API_SSL_CERT_FILE.value()
         sys.stderr.write(without_user(said.getvalue()))
     except ValueError as error:  # pydantic's and those about TOML are some
         raise _bad_setting(error) from error
+    _check_certificates(certificates)  # asked for whatever the server is
     return _checked(url) if url else None
 
 
@@ -75,6 +78,18 @@ def _checked(url: str) -> str:
     if not usable or "@" in f"{parts.path}{parts.query}{parts.fragment}":
         raise _no_url()
     return without_user(url)
+
+
+def _check_certificates(file: str | None) -> None:
+    if not file:
+        return
+    from ssl import create_default_context
+
+    try:
+        create_default_context(cafile=file)
+    except OSError as error:  # one of SSL's where it holds none
+        problem = f"Prefect: the certificates cannot be read: {file}: {error.strerror or error}"
+        raise ConfigError(problem, hint="Check PREFECT_API_SSL_CERT_FILE and SSL_CERT_FILE") from error
 
 
 def _no_url() -> ConfigError:
