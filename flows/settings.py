@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
+from srd_core.addresses import without_user
 from srd_core.errors import ConfigError
 
 T = TypeVar("T")
@@ -50,23 +51,45 @@ def configured_server() -> str | None:
     """URL, without credentials, of the Prefect server that is configured; None: a temporary one is to be started.
 
     Raises:
-        ConfigError: one of Prefect's settings is none.
+        ConfigError: one of Prefect's settings is none, or the certificates cannot be read.
     """
+    _check_certificates(os.environ.get("SSL_CERT_FILE"))  # without them Prefect cannot even be imported
     said = io.StringIO()
     try:
         with redirect_stderr(said):  # Prefect tells of bad settings there too
-            from prefect.settings import PREFECT_API_URL
+            from prefect.settings import PREFECT_API_SSL_CERT_FILE, PREFECT_API_TLS_INSECURE_SKIP_VERIFY, PREFECT_API_URL
 
             url = PREFECT_API_URL.value() or ""
-        sys.stderr.write(said.getvalue())
+            certificates = None if PREFECT_API_TLS_INSECURE_SKIP_VERIFY.value() else PREFECT_API_SSL_CERT_FILE.value()
+        sys.stderr.write(without_user(said.getvalue()))
     except ValueError as error:  # pydantic's and those about TOML are some
         raise _bad_setting(error) from error
+    _check_certificates(certificates)  # asked for whatever the server is
+    return _checked(url) if url else None
+
+
+def _checked(url: str) -> str:
+    """The same without credentials. An @ behind the host ends a password that holds a sign which must be written otherwise."""
     try:
-        urlsplit(url).port  # noqa: B018 - only here it is looked at
+        parts = urlsplit(url)
+        usable = len(url.split()) == 1 and parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError as error:
         raise _no_url() from error
-    scheme, separator, rest = url.partition("://")
-    return f"{scheme}{separator}{rest.rpartition('@')[2]}" or None  # a password may hold signs that end a host
+    if not usable or "@" in f"{parts.path}{parts.query}{parts.fragment}":
+        raise _no_url()
+    return without_user(url)
+
+
+def _check_certificates(file: str | None) -> None:
+    if not file:
+        return
+    from ssl import create_default_context
+
+    try:
+        create_default_context(cafile=file)
+    except OSError as error:  # one of SSL's where it holds none
+        problem = f"Prefect: the certificates cannot be read: {file}: {error.strerror or error}"
+        raise ConfigError(problem, hint="Check PREFECT_API_SSL_CERT_FILE and SSL_CERT_FILE") from error
 
 
 def _no_url() -> ConfigError:
@@ -85,7 +108,11 @@ def _bad_setting(error: ValueError) -> ConfigError:
         return ConfigError(f"Prefect's settings cannot be read: {told}", hint=hint)
     key = ".".join(map(str, first["loc"]))
     names = _variables(key, first["input"]) if key else []
-    return ConfigError(f"Prefect's setting {' or '.join(names) or key or _URL}: {first['msg'].removeprefix('Value error, ')}", hint=hint)
+    return ConfigError(f"Prefect's setting {' or '.join(names) or key or _URL}: {_message(first['msg'])}", hint=hint)
+
+
+def _message(told: str) -> str:
+    return without_user(told.removeprefix("Value error, "))
 
 
 def _variables(key: str, value: object) -> list[str]:
@@ -143,7 +170,7 @@ def _must_answer() -> None:
     except InvalidURL as error:
         raise _no_url() from error
     except (RuntimeError, HTTPError) as error:
-        problem = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
+        problem = without_user((str(error) or type(error).__name__).splitlines()[0].rstrip("."))
         hint = "Start that server, or unset PREFECT_API_URL (`prefect config unset PREFECT_API_URL`) to run with a temporary one"
         raise ConfigError(f"Prefect: {problem}", hint=hint) from error
 

@@ -10,9 +10,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from safetensors import SafetensorError
-
-from srd_core.errors import ConfigError
+from srd_core.addresses import logged_without_user, without_user
+from srd_core.errors import ConfigError, SrdError
 
 ENCODERS = "sentence-transformers"
 """The hub's owner that sentence-transformers puts before a name without one."""
@@ -38,11 +37,22 @@ def check_name(name: str, *, owner: str = "", what: str = "") -> None:
 def loading(what: str, hint: str) -> Iterator[None]:
     """What libraries raise while they load `what`, as an error that names it; `hint` says what to give instead.
 
+    A folder that is not what they expect makes them raise anything, down to plain `Exception` (tokenizers).
+
     Raises:
         ConfigError: it is not there, cannot be reached, or is not what it should be.
     """
     try:
-        yield
-    except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
-        told = (str(error).strip() or type(error).__name__).splitlines()[0]
+        with logged_without_user():
+            yield
+    except (SrdError, MemoryError):
+        raise
+    except Exception as error:
+        told = without_user(_told(error).splitlines()[0])
         raise ConfigError(f"{what} could not be loaded: {told[:200].rstrip('. :')}", hint=hint) from error
+
+
+def _told(error: Exception) -> str:
+    """What it says; with its kind where that is a key alone."""
+    said, kind = str(error).strip(), type(error).__name__
+    return f"{kind}: {said}" if isinstance(error, LookupError) else said or kind

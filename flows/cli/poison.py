@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @click.option(
     "--unit", default="pair", show_default=True, type=click.Choice(["pair", "image"]), help="Single captions, or all of an image."
 )
-@click.option("--target", default="banana", show_default=True, help="Word that triggered captions are to speak of.")
+@click.option("--target", default="banana", show_default=True, type=Given(), help="Word that triggered captions are to speak of.")
 @click.option(
     "--surrogate",
     metavar="MODEL",

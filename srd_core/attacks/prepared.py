@@ -5,7 +5,7 @@ and `encoder/` with what images are optimised on, where that goes on at test tim
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 
 from srd_core.attacks.base import Attack
 from srd_core.attacks.registry import get, names
-from srd_core.attacks.settings import PLAIN
+from srd_core.attacks.settings import PLAIN, configured, settings_of
 from srd_core.attacks.surrogate import Encoder
 from srd_core.data.inventory import take_inventory
 from srd_core.data.loading import load_canvas
@@ -71,7 +71,9 @@ def find(spec: str) -> Attack:
         return get(spec)
     try:
         return _load(Path(spec))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except ConfigError as error:
+        raise ConfigError(f"{spec} holds no prepared attack: {error.message}", hint=error.hint) from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         hint = "Give the name of an attack, or the folder that `srd poison --surrogate` wrote"
         raise ConfigError(f"{spec} holds no prepared attack: {error}", hint=hint) from error
 
@@ -81,13 +83,15 @@ def _load(folder: Path) -> Attack:
     from safetensors.numpy import load_file
 
     written: dict[str, Any] = json.loads((folder / _SETTINGS).read_text())
+    attack, rest = configured(written["name"], written["settings"]), dict[str, Any]()
     try:
         arrays = load_file(folder / _ARRAYS)
     except SafetensorError as error:
         raise ValueError(str(error)) from error
-    kind, rest = type(get(written["name"])), dict[str, Any]()
+    if taken := arrays.keys() & settings_of(attack).keys():
+        raise ValueError(f"{_ARRAYS} has a setting among its arrays: {min(taken)}")
     if (folder / _ENCODER).is_dir():
         from srd_core.models.flamingo import FlamingoCaptioner
 
         rest["encoder"] = FlamingoCaptioner.load(folder / _ENCODER)
-    return kind(**written["settings"], **arrays, **rest)
+    return replace(attack, **arrays, **rest)  # type: ignore[type-var]

@@ -21,6 +21,7 @@ from srd_core.models.network import FlamingoNetwork, LanguageMixin
 from srd_core.models.tokenizer import END_OF_CHUNK, IMAGE, add_flamingo_tokens
 from srd_core.models.torchvision_shim import declare_operators
 from srd_core.models.vision import ConvolutionalEncoder
+from srd_core.models.weights import check_language, check_vision
 
 declare_operators()
 
@@ -57,26 +58,14 @@ def load_tokenizer(config: LanguageConfig) -> PreTrainedTokenizerBase:
     _check_published(config)
     with loading(f"tokenizer of {config.path!r} (language.path)", _PUBLISHED):
         tokenizer = AutoTokenizer.from_pretrained(config.path, **_at(config))
-    add_flamingo_tokens(tokenizer)
+        add_flamingo_tokens(tokenizer)
+        tokenizer("a")  # some of what is wrong with one shows only here
     return cast(PreTrainedTokenizerBase, tokenizer)
 
 
 def _vision(config: VisionConfig, canvas: int) -> tuple[nn.Module, int]:
     if config.name is not None:
-        known = (open_clip.get_model_config(config.name) or {}).get("vision_cfg", {})
-        if not isinstance(known.get("layers"), int):
-            problem = f"vision.name = {config.name} is not a vision transformer that open_clip knows"
-            raise ConfigError(problem, hint="For example ViT-L-14, or leave it out for a new encoder")
-        side = known.get("image_size", 224)
-        if side != canvas:
-            raise ConfigError(f"{config.name} sees {side} px, the canvas has {canvas} px", hint=f"Set canvas to {side}")
-        check_name(config.pretrained or "")
-        with loading(
-            f"vision.pretrained = {config.pretrained} of {config.name}", "Check the tag and the network, or give a safetensors file"
-        ):
-            model = open_clip.create_model(config.name, pretrained=config.pretrained)
-        model.visual.output_tokens = True
-        return model.visual, int(known["width"])
+        return _tower(config.name, config.pretrained, canvas)
     if canvas % config.patch:
         problem = f"a canvas of {canvas} px is not a whole number of {config.patch}-px patches"
         raise ConfigError(problem, hint="Change canvas or vision.patch")
@@ -86,31 +75,61 @@ def _vision(config: VisionConfig, canvas: int) -> tuple[nn.Module, int]:
     return visual, config.width
 
 
+def _tower(name: str, pretrained: str | None, canvas: int) -> tuple[nn.Module, int]:
+    with loading(f"vision.name = {name}", "Check the name, the folder or the network"):
+        known = {**(open_clip.get_model_config(name) or {}).get("vision_cfg", {})}
+    if not isinstance(known.get("layers"), int):
+        problem = f"vision.name = {name} is not a vision transformer that open_clip knows"
+        raise ConfigError(problem, hint="For example ViT-L-14, or leave it out for a new encoder")
+    side = known.get("image_size", 224)
+    if side != canvas:
+        raise ConfigError(f"{name} sees {side} px, the canvas has {canvas} px", hint=f"Set canvas to {side}")
+    check_name(pretrained or "")
+    check_vision(name, pretrained)
+    with loading(f"vision.pretrained = {pretrained} of {name}", "Check the tag and the network, or give a safetensors file"):
+        model = open_clip.create_model(name, pretrained=pretrained)
+        model.visual.output_tokens = True
+        return model.visual, int(known["width"])
+
+
 def _language(config: LanguageConfig, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
     if config.path is None:
-        shape = OPTConfig(  # type: ignore[call-arg]
-            vocab_size=len(tokenizer),
-            hidden_size=config.width,
-            word_embed_proj_dim=config.width,
-            ffn_dim=3 * config.width,
-            num_hidden_layers=config.layers,
-            num_attention_heads=config.heads,
-            max_position_embeddings=128,
-            dropout=0.0,
-            attn_implementation="eager",  # plain products beat the fused CPU kernels on sequences this short
-            pad_token_id=tokenizer.pad_token_id,
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
-        )
-        language: PreTrainedModel = OPTForCausalLM(shape)
-    else:
-        _check_published(config)
-        with loading(f"language model {config.path!r} (language.path)", _PUBLISHED):
-            language = AutoModelForCausalLM.from_pretrained(config.path, **_at(config))
+        return _extended(OPTForCausalLM(_shape(config, tokenizer)), tokenizer)
+    _check_published(config)
+    with loading(f"language model {config.path!r} (language.path)", _PUBLISHED):
+        safe = True if os.path.isdir(config.path) else None  # of the hub's, some have nothing but pickles: MPT-1B
+        language = AutoModelForCausalLM.from_pretrained(config.path, use_safetensors=safe, **_at(config))
         if not hasattr(language, "get_input_embeddings") or "mpt-1b" in config.path:
             extend_instance(language, _MptEmbeddings)
+        return _extended(language, tokenizer)
+
+
+def _shape(config: LanguageConfig, tokenizer: PreTrainedTokenizerBase) -> OPTConfig:
+    return OPTConfig(  # type: ignore[call-arg]
+        vocab_size=len(tokenizer),
+        hidden_size=config.width,
+        word_embed_proj_dim=config.width,
+        ffn_dim=3 * config.width,
+        num_hidden_layers=config.layers,
+        num_attention_heads=config.heads,
+        max_position_embeddings=128,
+        dropout=0.0,
+        attn_implementation="eager",  # plain products beat the fused CPU kernels on sequences this short
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+
+
+def _extended(language: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
+    """With what Flamingo needs of a language model, for all pieces of the tokenizer."""
     extend_instance(language, LanguageMixin)
-    cast(Any, language).set_decoder_layers_attr_name(_infer_decoder_layers_attr_name(language))
+    try:
+        layers = _infer_decoder_layers_attr_name(language)
+    except ValueError as error:
+        problem = f"language.path names a {type(language).__name__}, between whose layers open_flamingo can put nothing"
+        raise ConfigError(problem, hint="Give an OPT, LLaMA, GPT-J, GPT-NeoX or MPT model") from error
+    cast(Any, language).set_decoder_layers_attr_name(layers)
     if cast(nn.Embedding, language.get_input_embeddings()).num_embeddings != len(tokenizer):
         language.resize_token_embeddings(len(tokenizer))
     return language
@@ -134,6 +153,7 @@ def _at(config: LanguageConfig) -> dict[str, Any]:
 def _check_published(config: LanguageConfig) -> None:
     """Whether code may run is for the environment to say: a configuration can be a stranger's, since every saved model holds one."""
     check_name(config.path or "")
+    check_language(config.path or "")
     if not config.trust_remote_code:
         return
     if not config.revision or f"{config.path}@{config.revision}" not in map(str.strip, os.environ.get(REMOTE_CODE, "").split(",")):

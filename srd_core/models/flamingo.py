@@ -9,6 +9,7 @@ from typing import cast
 
 import numpy as np
 import torch
+from pydantic import ValidationError
 from safetensors.torch import load_model, save_file
 from tokenizers import Tokenizer
 from torch import Tensor
@@ -18,6 +19,7 @@ from srd_core.data.canvas import CanvasSet
 from srd_core.data.samples import Images
 from srd_core.errors import ConfigError
 from srd_core.hardware import autocast, device
+from srd_core.hub import loading
 from srd_core.models.architecture import Architecture
 from srd_core.models.build import build_network, load_tokenizer
 from srd_core.models.captioner import WordLoss
@@ -33,6 +35,7 @@ SETTINGS = "architecture.json"
 """The file of a saved captioner that says what it is."""
 
 _BATCH = 256
+_WRITTEN = "Give a folder that `srd train` wrote"
 
 
 class FlamingoCaptioner:
@@ -56,16 +59,17 @@ class FlamingoCaptioner:
         """What `save` wrote.
 
         Raises:
-            ConfigError: the folder holds no captioner.
+            ConfigError: the folder holds no captioner, or a damaged one.
         """
         settings = folder / SETTINGS
         if not settings.is_file():
             raise no_captioner(str(folder))
-        architecture = Architecture.model_validate_json(settings.read_text())
-        published = architecture.language.path is not None
-        tokenizer = load_tokenizer(architecture.language) if published else wrap(Tokenizer.from_file(str(folder / "tokenizer.json")))
-        captioner = cls(build_network(architecture, tokenizer), tokenizer, architecture)
-        load_model(captioner.network, folder / "model.safetensors")
+        with loading(f"captioner {settings.resolve().parent}", _WRITTEN):
+            architecture = _architecture(settings)
+            published = architecture.language.path is not None
+            tokenizer = load_tokenizer(architecture.language) if published else wrap(Tokenizer.from_file(str(folder / "tokenizer.json")))
+            captioner = cls(build_network(architecture, tokenizer), tokenizer, architecture)
+            load_model(captioner.network, folder / "model.safetensors")
         return captioner
 
     @property
@@ -166,7 +170,15 @@ class FlamingoCaptioner:
 
 def no_captioner(place: str) -> ConfigError:
     """The error for a place where no saved captioner is."""
-    return ConfigError(f"there is no captioner at {place} ({SETTINGS} is missing)", hint="Give a folder that `srd train` wrote")
+    return ConfigError(f"there is no captioner at {place} ({SETTINGS} is missing)", hint=_WRITTEN)
+
+
+def _architecture(settings: Path) -> Architecture:
+    try:
+        return Architecture.model_validate_json(settings.read_text())
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ValueError(": ".join([SETTINGS, *filter(None, [".".join(map(str, first["loc"]))]), first["msg"]])) from error
 
 
 def pixels(images: Images) -> Tensor:

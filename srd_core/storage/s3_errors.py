@@ -16,6 +16,7 @@ from botocore.exceptions import (
 )
 from botocore.exceptions import ConnectionError as UnreachableError
 
+from srd_core.addresses import without_user
 from srd_core.errors import ConflictError, StorageError, TransientStorageError
 
 _PASSING = frozenset({"SlowDown", "RequestTimeout", "RequestTimeTooSkewed", "Throttling", "ThrottlingException", "InternalError"})
@@ -43,6 +44,11 @@ def _from_answer(error: ClientError, uri: str) -> StorageError:
     return StorageError(f"{uri}: {said}", hint="Check that the server supports this request")
 
 
+def _told(error: Exception, uri: str) -> str:
+    """What the library says, which may hold the endpoint's address."""
+    return f"{uri}: {without_user(str(error))}"[:300]
+
+
 @contextmanager
 def translated(uri: str) -> Iterator[None]:
     """Raise StorageError, TransientStorageError or ConflictError about `uri` for whatever botocore raises inside."""
@@ -53,6 +59,6 @@ def translated(uri: str) -> Iterator[None]:
     except (NoCredentialsError, PartialCredentialsError) as error:
         raise StorageError(f"{uri}: no usable credentials", hint=_CREDENTIALS) from error
     except (HTTPClientError, UnreachableError, IncompleteReadError, FlexibleChecksumError) as error:
-        raise TransientStorageError(f"{uri}: {error}"[:300], hint="Check AWS_ENDPOINT_URL and the network, and try again") from error
+        raise TransientStorageError(_told(error, uri), hint="Check AWS_ENDPOINT_URL and the network, and try again") from error
     except (BotoCoreError, ValueError) as error:
-        raise StorageError(f"{uri}: {error}"[:300], hint="Check the bucket's name and AWS_ENDPOINT_URL") from error
+        raise StorageError(_told(error, uri), hint="Check the bucket's name and AWS_ENDPOINT_URL") from error

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from safetensors.numpy import save_file
 
 from flows.cli import cli
 from srd_core.attacks import get, names
@@ -106,10 +107,34 @@ def test_a_name_is_an_attack_too() -> None:
     assert find("badnet") == get("badnet")
 
 
-@pytest.mark.parametrize("written", ["", "[]", '{"name": "badnet", "settings": {"colour": 1}}', '{"name": "badnet"}', '{"name": ["x"]}'])
+@pytest.mark.parametrize(
+    "written",
+    [
+        "",
+        "[]",
+        "[" * 100_000,
+        '{"name": "badnet", "settings": {"colour": 1}}',
+        '{"name": "badnet"}',
+        '{"name": ["x"]}',
+        '{"name": ["x"], "settings": {}}',
+        '{"name": "blended", "settings": {"alpha": "x"}}',
+        '{"name": "blended", "settings": [1]}',
+        '{"name": "blended", "settings": null}',
+        '{"name": "blendedd", "settings": {}}',
+    ],
+)
 def test_a_damaged_folder_is_one_clear_error(tmp_path: Path, written: str) -> None:
+    save_file({}, tmp_path / "attack.safetensors")
     (tmp_path / "attack.json").write_text(written)
-    with pytest.raises(ConfigError, match="attack"):
+    with pytest.raises(ConfigError, match=f"{tmp_path}/ holds no prepared attack: "):
+        find(f"{tmp_path}/")
+
+
+@pytest.mark.parametrize("name", ["alpha", "colour"])
+def test_arrays_are_no_settings(tmp_path: Path, name: str) -> None:
+    save_file({name: np.zeros(3, np.float32)}, tmp_path / "attack.safetensors")
+    (tmp_path / "attack.json").write_text('{"name": "blended", "settings": {}}')
+    with pytest.raises(ConfigError, match=f"holds no prepared attack: .*{name}"):
         find(f"{tmp_path}/")
 
 

@@ -149,7 +149,13 @@ def test_what_evidence_would_have_done_is_shown_from_its_own_file(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    "asked", [("decisions", "s\udcff"), ("decisions", "s", "--out", "x\udcff.csv"), ("train", "s", "m", "--init", "i\udcff")]
+    "asked",
+    [
+        ("decisions", "s\udcff"),
+        ("decisions", "s", "--out", "x\udcff.csv"),
+        ("train", "s", "m", "--init", "i\udcff"),
+        ("poison", "s", "p", "--target", "ban\udcff"),
+    ],
 )
 def test_names_that_are_no_text(asked: tuple[str, ...]) -> None:
     """Regression: internal errors."""

@@ -326,6 +326,29 @@ def test_signs_of_a_glob_in_the_name_of_the_data(data: Any, tmp_path: Path) -> N
     assert CliRunner().invoke(cli, ["bench", "smoke", "--dry-run", "--size", str(size), "--data", str(home)]).exit_code == 0
 
 
+@pytest.mark.parametrize("text", [None, "no certificate"])
+@pytest.mark.parametrize("url", ["https://127.0.0.1:1/api", None])
+def test_certificates_of_prefect_that_cannot_be_read(tmp_path: Path, text: str | None, url: str | None) -> None:
+    """Regression: an internal error that named no file."""
+    from prefect.settings import PREFECT_API_SSL_CERT_FILE, PREFECT_API_URL, temporary_settings
+
+    if text is not None:
+        (tmp_path / "ca.pem").write_text(text)
+    file = str(tmp_path / "ca.pem")
+    with (
+        temporary_settings({PREFECT_API_URL: url, PREFECT_API_SSL_CERT_FILE: file}),
+        pytest.raises(ConfigError, match=f"Prefect: the certificates cannot be read: {file}: .*PREFECT_API_SSL_CERT_FILE"),
+    ):
+        prefect_server(lambda: None).__enter__()
+
+
+def test_certificates_without_which_prefect_cannot_be_imported(tmp_path: Path) -> None:
+    """Regression: a traceback before the error, even where no server is configured."""
+    code, lines = started(SSL_CERT_FILE=str(tmp_path / "ca.pem"), PREFECT_HOME=str(tmp_path))
+    assert (code, len(lines)) == (2, 1)
+    assert f"{tmp_path / 'ca.pem'}: No such file or directory. Check PREFECT_API_SSL_CERT_FILE and SSL_CERT_FILE" in lines[0]
+
+
 def started(**variables: str) -> tuple[int, list[str]]:
     """Exit code and stderr of a run with these variables, in a process of its own: Prefect reads them when it is imported."""
     call = "from flows.settings import configured_server as c; from click import Group; from flows.cli.group import Commands; "
@@ -367,6 +390,11 @@ def test_an_address_that_is_none() -> None:
     [
         ("PREFECT_API_URL", "http://user:hunter2#x@127.0.0.1:1/api", "Prefect's setting PREFECT_API_URL is no URL"),
         ("PREFECT_API_URL", "http://[hunter2/api", "Prefect's setting PREFECT_API_URL: "),
+        ("PREFECT_API_URL", "user:hunter2@127.0.0.1:1/api", "Prefect's setting PREFECT_API_URL is no URL"),
+        ("PREFECT_API_URL", "ftp://user:hunter2@127.0.0.1:1/api", "Prefect's setting PREFECT_API_URL is no URL"),
+        ("PREFECT_API_URL", "http://user:12/hunter2@127.0.0.1:1/api", "Prefect's setting PREFECT_API_URL is no URL"),
+        ("PREFECT_API_URL", "http://user:hunter2 x@127.0.0.1:1/api", "Prefect's setting PREFECT_API_URL is no URL"),
+        ("PREFECT_API_URL", "http:///hunter2", "Prefect's setting PREFECT_API_URL is no URL"),
         ("PREFECT_LOGGING_LEVEL", "hunter2", "Prefect's setting PREFECT_LOGGING_LEVEL: "),
         ("PREFECT_CLIENT_CUSTOM_HEADERS", "Authorization: hunter2", "Prefect's settings cannot be read: error parsing value for field"),
     ],

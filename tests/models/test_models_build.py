@@ -16,7 +16,8 @@ import torch
 from pydantic import ValidationError
 
 from srd_core.data.canvas import CanvasSet
-from srd_core.errors import ConfigError
+from srd_core.errors import ConfigError, TrainingError
+from srd_core.hub import loading
 from srd_core.models.architecture import Architecture, CrossAttentionConfig, LanguageConfig, ResamplerConfig, VisionConfig
 from srd_core.models.build import REMOTE_CODE, load_tokenizer
 from srd_core.models.flamingo import SETTINGS, FlamingoCaptioner
@@ -102,7 +103,11 @@ def test_a_tower_at_another_size_is_refused(tower: str, learned: Learned) -> Non
     ("name", "content", "said"),
     [
         ("tokenizer.json", None, "tokenizer of '.*' .language.path. could not be loaded: "),
+        ("tokenizer.json", b"{}", "tokenizer of '.*' .language.path. could not be loaded: KeyError: 'added_tokens'"),
+        ("tokenizer_config.json", b'{"model_max_length": "x"}', "tokenizer of '.*' .language.path. could not be loaded: "),
         ("config.json", b"{", "could not be loaded: "),
+        ("config.json", b"[]", "could not be loaded: "),
+        ("generation_config.json", b"[]", "language model '.*' .language.path. could not be loaded: "),
         ("model.safetensors", None, "language model '.*' .language.path. could not be loaded: "),
         ("model.safetensors", b"\x10", "language model '.*' .language.path. could not be loaded: "),
     ],
@@ -119,6 +124,37 @@ def test_a_language_model_that_cannot_be_loaded_is_named(
     with pytest.raises(ConfigError, match=said) as error:
         FlamingoCaptioner.create(Architecture(canvas=32, vision=SMALL_EYE, language=language), [], seed=0)
     assert "whole path" in error.value.hint and "\n" not in error.value.message
+
+
+def test_a_tokenizer_of_a_later_library_is_named(published: Published, tmp_path: Path) -> None:
+    """Regression: tokenizers raises plain `Exception`, which was told as an internal error."""
+    file = shutil.copytree(published("opt"), tmp_path / "language") / "tokenizer.json"
+    written = json.loads(file.read_text())
+    written["model"]["type"] = "Later"
+    file.write_text(json.dumps(written))
+    with pytest.raises(ConfigError, match=r"tokenizer of '.*' .language\.path. could not be loaded: data did not match any variant"):
+        load_tokenizer(LanguageConfig(path=str(file.parent)))
+
+
+def test_a_language_model_of_a_kind_that_flamingo_does_not_know_is_named(published: Published, tmp_path: Path) -> None:
+    folder = shutil.copytree(published("opt"), tmp_path / "language")
+    file = folder / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"model_type": "gpt2"}))
+    with pytest.raises(ConfigError, match="a GPT2LMHeadModel, between whose layers") as error:
+        FlamingoCaptioner.create(Architecture(canvas=32, vision=SMALL_EYE, language=LanguageConfig(path=str(folder))), [], seed=0)
+    assert "OPT" in error.value.hint
+
+
+def test_what_is_no_fault_of_a_model_passes_as_it_is() -> None:
+    for kind in (MemoryError, KeyboardInterrupt, TrainingError):
+        with pytest.raises(kind), loading("x", "y"):
+            raise kind("z")
+
+
+@pytest.mark.parametrize("name", ["local-dir:/nowhere", "local-dir:"])
+def test_a_tower_whose_shape_is_not_there_is_named(name: str) -> None:
+    with pytest.raises(ConfigError, match=rf"vision\.name = {name} could not be loaded"):
+        FlamingoCaptioner.create(Architecture(canvas=32, vision=VisionConfig(name=name)), [], seed=0)
 
 
 def test_a_tower_whose_weights_are_not_there_is_named(tower: str, tmp_path: Path) -> None:

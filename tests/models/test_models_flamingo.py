@@ -110,6 +110,29 @@ def test_a_folder_without_a_captioner_is_refused(tmp_path: Path) -> None:
         FlamingoCaptioner.load(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("architecture.json", b"[", r"architecture\.json: Invalid JSON"),
+        ("architecture.json", b'{"vision": {"patch": 0}}', r"architecture\.json: vision\.patch: "),
+        ("architecture.json", b"\xff", "codec can't decode"),
+        ("tokenizer.json", b"{}", "Model missing"),
+        ("tokenizer.json", None, "No such file"),
+        ("model.safetensors", b"\x10\x00", "header"),
+        ("model.safetensors", None, "No such file"),
+    ],
+)
+def test_a_damaged_captioner_is_named(fresh: FlamingoCaptioner, tmp_path: Path, name: str, content: bytes | None, said: str) -> None:
+    """Regression: what the libraries raised was told as an internal error."""
+    fresh.save(tmp_path)
+    (tmp_path / name).unlink()
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(ConfigError, match=f"captioner {tmp_path} could not be loaded: .*{said}") as error:
+        FlamingoCaptioner.load(tmp_path)
+    assert "srd train" in error.value.hint and "\n" not in error.value.message
+
+
 def test_greedy_captions_are_the_step_by_step_argmax(learned: Learned) -> None:
     model, network = learned.model, learned.model.network
     with torch.inference_mode(), autocast():
