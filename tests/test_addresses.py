@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
+from flows.cli.group import report_unexpected, report_unexpected_whole
 from flows.settings import prefect_server
 from srd_core.addresses import logged_without_user, without_user
 from srd_core.errors import ConfigError, SrdError, StorageError
@@ -89,3 +90,12 @@ def test_a_storage_is_named_without_the_password(error: Exception) -> None:
     with pytest.raises(StorageError, match=r"s3://nix/x: .*(http://127\.0\.0\.1:1/nix|endpoint: host)") as raised, translated("s3://nix/x"):
         raise error
     assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize("tell", [report_unexpected, report_unexpected_whole])
+def test_not_even_a_bug_tells_a_password(tell: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> None:
+    error = RuntimeError(f"no answer from {ADDRESS}")
+    with pytest.raises(SystemExit):
+        tell(RuntimeError, error, None)
+    said = capsys.readouterr().err
+    assert "no answer from http://127.0.0.1:1" in said and "hunter2" not in said

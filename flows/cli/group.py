@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 
+from srd_core.addresses import without_user
 from srd_core.errors import SrdError
 from srd_core.places import refusal
 
@@ -66,7 +67,7 @@ class Commands(click.Group):
 def _told(ctx: click.Context, error: SrdError, cause: BaseException | None = None) -> click.exceptions.Exit:
     """The exit that goes with the error, which is said now."""
     if is_verbose(ctx):
-        click.echo("".join(traceback.format_exception(cause or error)), err=True)
+        click.echo(without_user("".join(traceback.format_exception(cause or error))), err=True)
     click.echo(f"error: {' '.join(str(error).split())}", err=True)
     return click.exceptions.Exit(error.exit_code)
 
@@ -129,14 +130,14 @@ def is_verbose(ctx: click.Context) -> bool:
 
 def report_unexpected(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """`sys.excepthook` of the command line: one line about what must be a bug, and an exit code that says nothing else."""
-    text = f"internal error: {kind.__name__}: {error}"
+    text = without_user(f"internal error: {kind.__name__}: {error}")
     click.echo(f"error: {' '.join(text.split())[:500]}. Run again with --verbose and report it", err=True)
     raise SystemExit(UNEXPECTED)
 
 
 def report_unexpected_whole(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """The same with the traceback."""
-    traceback.print_exception(kind, error, trace)
+    click.echo(without_user("".join(traceback.format_exception(kind, error, trace))), err=True, nl=False)
     raise SystemExit(UNEXPECTED)
 
 
