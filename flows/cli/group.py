@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import signal
 import sys
 import threading
@@ -69,7 +70,16 @@ def _told(ctx: click.Context, error: SrdError, cause: BaseException | None = Non
     if is_verbose(ctx):
         click.echo(without_user("".join(traceback.format_exception(cause or error))), err=True)
     click.echo(f"error: {' '.join(str(error).split())}", err=True)
+    _drop_unwritten()
     return click.exceptions.Exit(error.exit_code)
+
+
+def _drop_unwritten() -> None:
+    """What a full disk has not taken stays in the buffer: tried again at the end, it would make the exit code 120."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _explained(error: click.UsageError) -> click.UsageError:

@@ -54,14 +54,15 @@ def command(
     from srd_core.experiments.planted import worked_out
 
     chosen, kept = find(attack), Path(f"{sink}.attack")
-    if chosen.needs_encoder and surrogate is not None and kept.exists():  # another set was poisoned with what lies there
-        named = kept if "/" in str(kept) else f"./{kept}"  # without a slash it would be the name of an attack
-        hint = f"To plant the same trigger give `--attack {named}` and no --surrogate; else choose another sink, or remove that folder"
-        raise ConfigError(f"{kept} is there already, with what an attack has worked out", hint=hint)
-    for folder in (sink, kept) if chosen.needs_encoder and surrogate is not None else (sink,):
-        check_folder(folder)
+    check_folder(sink)
+    check_order(sink, list_beside(sink), chosen, target, rate)
+    if chosen.needs_encoder and surrogate is not None:
+        if kept.exists():  # another set was poisoned with what lies there
+            named = kept if "/" in str(kept) else f"./{kept}"  # without a slash it would be the name of an attack
+            hint = f"To plant the same trigger give `--attack {named}` and no --surrogate; else choose another sink, or remove that folder"
+            raise ConfigError(f"{kept} is there already, with what an attack has worked out", hint=hint)
+        check_folder(kept)
     check_file(list_beside(sink))
-    check_order(sink, list_beside(sink), chosen, target, rate)  # last, for it follows links, and a circle of them has been told of
     reachable(source)
     shards = {shard.name: partial(open_shard, shard) for shard in take_inventory(source).shards}
     with watching(), stage("poison"):

@@ -149,7 +149,7 @@ def test_nothing_is_written_before_the_attack_is_ready(shards: list[Path], tmp_p
     [
         ("sink/000.tar", [], "is not empty"),
         ("elsewhere", ["--rate", "7"], "between 0 and 1"),
-        ("elsewhere", ["--target", " "], "the target is empty"),
+        ("elsewhere", ["--target", " "], "target is empty"),
         ("elsewhere", [], "no --surrogate"),
     ],
 )

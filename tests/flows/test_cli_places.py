@@ -158,7 +158,8 @@ def test_output_to_a_full_disk_is_not_the_scratch_folders_fault(data: Any) -> No
     """Regression: only the folder of scratch files was named."""
     code = f"from flows.cli import main; import sys; sys.argv = ['srd', 'inspect', {data.source!r}]; main()"
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run([sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        ours = {name: text for name, text in os.environ.items() if name != "PYTHONUNBUFFERED"}  # what is unwritten stays in a buffer
+        done = subprocess.run([sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=ours)
     assert done.returncode == 2 and "or with this command's output: No space left on device. Make room there; TMPDIR" in done.stderr
 
 
