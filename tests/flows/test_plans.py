@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from flows.cells import finished, identity, keep
+from flows.cells import finished, keep
 from flows.cli.bench import command
 from flows.cost import costs
 from flows.plan import Plan
 from flows.plan_files import cells_of, load_plan
 from flows.size import Size
 from srd_core.errors import ConfigError
+from tests.summaries import summary
 
 SHARDS = {"kind": "shards", "trusted": "{data}/a-*.tar", "suspect": "{data}/b-*.tar", "tests": {"x": "{data}/c-*.tar"}}
 
@@ -97,8 +98,7 @@ def test_what_another_machine_learned_is_not_here() -> None:
 
 def test_cells_that_another_process_is_at_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first, *_ = load_plan("table1").cells(Size(), seeds=[0])
-    made = {"cell": first.name, "digest": identity(first), "settings": {}, "seconds": 1, "verdict": {"status": "clean"}, "scores": {}}
-    keep(first, {**made, "adopted": "x"}, tmp_path)
+    keep(first, {**summary(first), "adopted": "x"}, tmp_path)
     monkeypatch.setattr("flows.cli.bench.run_flow", lambda *asked: finished([first], tmp_path))
     told = CliRunner().invoke(command, ["table1", "--seeds", "0", "--out", str(tmp_path)])
     assert told.exit_code == 0 and "7 of 8 cells are another process's still" in told.stderr
